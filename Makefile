@@ -1,0 +1,48 @@
+# Two commands: `make results/crucible2/phases.png` (or any other file of the workflow), `make test`.
+
+PYTHON ?= python3
+CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+MAKEFLAGS += --no-builtin-rules
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+ready := .venv/installed
+
+.PHONY: help docs test test-slow lint format lock clean-venv FORCE
+
+help:
+	@echo "make results/RUN/FILE   compute one file, for instance results/crucible2/phases.png"
+	@echo "make test               the test suite      make test-slow   the checks that take minutes"
+	@echo "make lint               format and lint checks; make format mends what it can"
+	@echo "make lock               rewrite the second half of requirements.txt from the first"
+
+results/%: $(ready) FORCE
+	snakemake --cores $(CORES) $@
+
+test: $(ready)
+	pytest -m "not slow and not cuda"
+
+test-slow: $(ready)
+	pytest -m slow
+
+lint: $(ready)
+	ruff format --check .
+	ruff check .
+	snakefmt --check Snakefile workflow/rules
+	snakemake --lint
+
+format: $(ready)
+	ruff format .
+	ruff check --fix .
+	snakefmt Snakefile workflow/rules
+
+$(ready): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	  f"error: {sys.executable} is Python {sys.version.split()[0]}; this needs 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	pip install --quiet --requirement requirements.txt
+	touch $@
+
+lock:
+	PYTHON=$(PYTHON) sh workflow/envs/lock.sh
+
+docs: $(ready)
+	PYTHONPATH=workflow python -m planning.reference
