@@ -1,0 +1,37 @@
+"""Versions stand in requirements.txt; the environment files repeat them."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PINS = dict(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "workflow/envs").glob("*.yaml")), ids=lambda p: p.name
+)
+def test_environment_has_the_versions_of_the_lock(path):
+    dependencies = yaml.safe_load(path.read_text())["dependencies"]
+    pip = next(entry["pip"] for entry in dependencies if isinstance(entry, dict))
+    pins = dict(pin.split("==") for pin in pip)
+    assert pins
+    assert pins == {name: PINS.get(name) for name in pins}
+
+
+def test_every_environment_is_used_and_every_rule_has_one():
+    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    used = set(re.findall(r"envs/(\w+\.yaml)", rules))
+    assert used == {path.name for path in (ROOT / "workflow/envs").glob("*.yaml")}
+    assert rules.count("\nrule ") == rules.count("    conda:") == rules.count("code=code_of(")
+
+
+def test_code_digest_covers_the_declared_environment():
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        for rule in path.read_text().split("\nrule ")[1:]:
+            declared = re.search(r"envs/(\w+)\.yaml", rule)[1]
+            digested = re.search(r'code_of\("(\w+)", "(\w+)"\)', rule)
+            assert digested[2] == declared, rule.splitlines()[0]
+            assert f"{digested[1]}.py" in rule, rule.splitlines()[0]

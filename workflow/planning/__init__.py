@@ -1,0 +1,1 @@
+"""What the Snakefile needs before any job: the checked configuration, the digests of the code."""

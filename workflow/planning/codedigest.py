@@ -1,0 +1,76 @@
+"""Digest of what a step runs: its script, the modules that this imports, its environment.
+
+Snakemake follows neither imports nor installed packages, so each rule carries this digest as a
+parameter. Sources are parsed and their docstrings dropped: a comment, a docstring, a touch or a
+fresh checkout change nothing, a change of behaviour reruns exactly the steps that import it.
+"""
+
+import ast
+import functools
+import hashlib
+from pathlib import Path
+
+import yaml
+
+
+def step_digest(script: Path, environment: Path) -> str:
+    """Hexadecimal SHA-256 over the script's import closure and its environment file's content."""
+    sources = import_closure(script)
+    parts = [f"{path.relative_to(script.parent)}\n{behaviour(path)}" for path in sources]
+    parts.append(repr(yaml.safe_load(environment.read_text("utf-8"))))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def import_closure(script: Path) -> list[Path]:
+    """The script and every module beside it that it imports, directly or not, sorted by path."""
+    found, waiting = set(), [script]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += _imported_files(path, script.parent)
+    return sorted(found)
+
+
+@functools.cache
+def behaviour(path: Path) -> str:
+    """The source without comments, docstrings and layout."""
+    tree = ast.parse(path.read_text("utf-8"), filename=str(path))
+    for node in ast.walk(tree):
+        if _has_docstring(node):
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def _has_docstring(node: ast.AST) -> bool:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None
+
+
+def _imported_files(path: Path, root: Path) -> list[Path]:
+    names = []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"), filename=str(path))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            package = _package_of(path, root, node.level)
+            module = ".".join(filter(None, [package, node.module]))
+            names += [module, *(f"{module}.{alias.name}" for alias in node.names)]
+    return [file for name in names for file in _files_of(name, root)]
+
+
+def _package_of(path: Path, root: Path, level: int) -> str:
+    """The package that a relative import of this level starts from; empty for an absolute one."""
+    if level == 0:
+        return ""
+    return ".".join(path.relative_to(root).parts[:-level])
+
+
+def _files_of(module: str, root: Path) -> list[Path]:
+    """The files that importing `module` runs: the packages on the way and the module itself."""
+    parts, files = module.split("."), []
+    for depth in range(1, len(parts) + 1):
+        place = root.joinpath(*parts[:depth])
+        candidates = (place.with_suffix(".py"), place / "__init__.py")
+        files += [file for file in candidates if file.is_file()]
+    return files

@@ -1,0 +1,202 @@
+"""The configuration: checked against its schema, `like:` resolved, defaults filled in.
+
+Every mistake that can be seen without running anything is found here, before any job, and told in
+one message that names the key, what was found and what is allowed.
+"""
+
+import copy
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import jsonschema
+import yaml
+
+FILE_KEYS = ("model_corpus_file", "tokenizer_corpus_file", "tokenizer_file", "mask_file")
+
+
+class ConfigurationError(Exception):
+    """The configuration cannot be used; the message is for the person who wrote it."""
+
+
+def load_schema(path: Path) -> dict:
+    """The JSON schema of the configuration, written as YAML."""
+    return yaml.safe_load(path.read_text("utf-8"))
+
+
+def resolve(configuration: Mapping, schema: Mapping) -> dict:
+    """The configuration with every key of every entry present; raises `ConfigurationError`."""
+    _check_against_schema(configuration, schema)
+    entries = schema["$defs"]
+    resolved = {
+        "corpora": _completed(configuration["corpora"], entries["corpus"]),
+        "phase_schemes": _completed(configuration["phase_schemes"], entries["phase_scheme"]),
+        "runs": _completed(_inherited(configuration["runs"]), entries["run"]),
+        "figures": _defaults(entries["figures"]) | configuration.get("figures", {}),
+    }
+    for name, corpus in resolved["corpora"].items():
+        _check_corpus(f"corpora.{name}", corpus)
+    for name, scheme in resolved["phase_schemes"].items():
+        _check_phase_scheme(f"phase_schemes.{name}", scheme)
+    for name, run in resolved["runs"].items():
+        _check_run(f"runs.{name}", run, resolved)
+    return resolved
+
+
+def nearest(wrong: object, known: Iterable[str]) -> str:
+    """The end of an error message: the nearest right name, and all there are."""
+    known = sorted(map(str, known))
+    near = difflib.get_close_matches(str(wrong), known, n=1)
+    return (f"Did you mean {near[0]}? " if near else "") + f"Allowed: {', '.join(known)}."
+
+
+def _check_against_schema(configuration: Mapping, schema: Mapping) -> None:
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(configuration)
+    messages = [_explained(error) for error in sorted(errors, key=lambda error: error.json_path)]
+    if messages:
+        raise ConfigurationError("\n".join(messages))
+
+
+def _explained(error: jsonschema.ValidationError) -> str:
+    key = ".".join(map(str, error.absolute_path)) or "the configuration"
+    found, rule = error.instance, error.validator_value
+    if error.validator == "additionalProperties":
+        known = error.schema["properties"]
+        place = f"{key}." if error.absolute_path else ""
+        wrong = [name for name in found if name not in known]
+        return "\n".join(f"{place}{name} is no known key. {nearest(name, known)}" for name in wrong)
+    if error.validator == "enum":
+        return f"{key} is {found!r}. {nearest(found, rule)}"
+    if error.validator == "required":
+        return f"{key} lacks {error.message.split()[0]}. It needs: {', '.join(rule)}."
+    meaning = error.schema.get("description", "")
+    return f"{key} is {found!r}; allowed: {allowed(error.schema)}.{_yaml_hint(error)} {meaning}"
+
+
+def allowed(rule: Mapping) -> str:
+    """A rule of the schema in words: type and bounds."""
+    if "pattern" in rule:
+        return f"names of the form {rule['pattern']}"
+    kind = rule.get("type", "any value")
+    bounds = {
+        "minimum": "at least",
+        "exclusiveMinimum": "more than",
+        "maximum": "at most",
+        "exclusiveMaximum": "less than",
+        "minItems": "entries at least",
+        "minProperties": "entries at least",
+        "maxItems": "entries at most",
+        "uniqueItems": "no entry twice:",
+    }
+    words = [f"{text} {rule[name]}" for name, text in bounds.items() if name in rule]
+    return ", ".join([kind if isinstance(kind, str) else " or ".join(kind), *words])
+
+
+def _yaml_hint(error: jsonschema.ValidationError) -> str:
+    """`1e-8` is text to YAML 1.1, which surprises everybody once."""
+    try:
+        float(error.instance)
+    except (TypeError, ValueError):
+        return ""
+    is_text = isinstance(error.instance, str)
+    return " YAML reads 1e-8 as text: write 1.0e-8." if is_text else ""
+
+
+def _completed(entries: Mapping, rule: Mapping) -> dict:
+    return {name: _defaults(rule) | copy.deepcopy(dict(entry)) for name, entry in entries.items()}
+
+
+def _defaults(rule: Mapping) -> dict:
+    properties = rule["properties"].items()
+    return {key: copy.deepcopy(value["default"]) for key, value in properties if "default" in value}
+
+
+def _inherited(runs: Mapping) -> dict:
+    """Every run with what it takes over from the run it is `like`, and that one from its own."""
+    inherited = {}
+    for name in runs:
+        entry = {}
+        for ancestor in reversed(_lineage(name, runs)):
+            entry |= runs[ancestor]
+        entry.pop("like", None)
+        inherited[name] = entry
+    return inherited
+
+
+def _lineage(name: str, runs: Mapping) -> list[str]:
+    lineage = [name]
+    while (parent := runs[lineage[-1]].get("like")) is not None:
+        key = f"runs.{lineage[-1]}.like"
+        if parent not in runs:
+            raise ConfigurationError(
+                f"{key} is {parent!r}, which is no run. {nearest(parent, runs)}"
+            )
+        if parent in lineage:
+            circle = " -> ".join([*lineage, parent])
+            raise ConfigurationError(f"{key} closes a circle: {circle}. Remove one `like:`.")
+        lineage.append(parent)
+    return lineage
+
+
+def _check_corpus(key: str, corpus: Mapping) -> None:
+    given = [name for name in FILE_KEYS if corpus[name] is not None]
+    if corpus["source"] == "synthetic":
+        if given:
+            raise ConfigurationError(
+                f"{key}.{given[0]} is {corpus[given[0]]!r}, but {key}.source is 'synthetic', which "
+                f"reads no file. Set {key}.source to 'files' or remove the key."
+            )
+        return
+    if "model_corpus_file" not in given:
+        raise ConfigurationError(f"{key}.model_corpus_file is missing; `source: files` needs it.")
+    if "tokenizer_file" not in given and "tokenizer_corpus_file" not in given:
+        raise ConfigurationError(
+            f"{key} has neither tokenizer_corpus_file (text to train a tokenizer on) nor "
+            "tokenizer_file (a ready tokenizer JSON); `source: files` needs one of them."
+        )
+    for name in given:
+        if not Path(corpus[name]).is_file():
+            raise ConfigurationError(
+                f"{key}.{name} is {corpus[name]!r}, and there is no such file. Paths are taken "
+                f"from the working directory, {Path.cwd()}."
+            )
+
+
+def _check_phase_scheme(key: str, scheme: Mapping) -> None:
+    names, thresholds = scheme["phases"], scheme["thresholds"]
+    if len(thresholds) != len(names) - 1:
+        raise ConfigurationError(
+            f"{key}.thresholds is {thresholds}: {len(thresholds)} values for {len(names)} phases. "
+            f"Allowed: one fewer than phases, {len(names) - 1}."
+        )
+    if thresholds != sorted(set(thresholds)):
+        raise ConfigurationError(f"{key}.thresholds is {thresholds}; allowed: ascending values.")
+    if scheme["density_lowest"] >= scheme["density_highest"]:
+        raise ConfigurationError(
+            f"{key}.density_lowest is {scheme['density_lowest']}; allowed: less than "
+            f"density_highest, {scheme['density_highest']}."
+        )
+
+
+def _check_run(key: str, run: Mapping, configuration: Mapping) -> None:
+    for name, table in (("corpus", "corpora"), ("phases", "phase_schemes")):
+        if run[name] not in configuration[table]:
+            raise ConfigurationError(
+                f"{key}.{name} is {run[name]!r}, no entry of {table}. "
+                + nearest(run[name], configuration[table])
+            )
+    if run["hidden_dim"] % run["num_heads"]:
+        raise ConfigurationError(
+            f"{key}.num_heads is {run['num_heads']}, which does not divide hidden_dim, "
+            f"{run['hidden_dim']}."
+        )
+    if run["target_offset"] >= run["seq_len"]:
+        raise ConfigurationError(
+            f"{key}.target_offset is {run['target_offset']}; allowed: less than seq_len, "
+            f"{run['seq_len']}."
+        )
+    if "W" not in run["record"]:
+        raise ConfigurationError(
+            f"{key}.record is {run['record']}; allowed: a list with 'W', from which displacement "
+            "is measured."
+        )

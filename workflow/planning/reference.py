@@ -1,0 +1,75 @@
+"""config/README.md from the schema, so that every key is explained once.
+
+PYTHONPATH=workflow python -m planning.reference
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from planning import configuration
+
+ROOT = Path(__file__).parents[2]
+
+OPENING = """\
+# Configuration
+
+<!-- Written by `make docs` from workflow/schemas/config.schema.yaml; edit the descriptions there. -->
+
+`config.yaml` is the embedded default. Put your own on top of it, keys that you do not mention stay:
+
+    snakemake --cores 4 results/hotter/phases.png --configfile mine.yaml
+
+```yaml
+runs:
+  hotter: {like: crucible2, learning_rate: 3.0e-3}
+```
+
+Runs are data: an entry under `runs` is a run, and `like:` takes over every key of another run that
+is not given. `fineweb.yaml` takes the published text from files, `smoke.yaml` holds the small sizes
+of the tests. A wrong key, type, value or name stops before any job with a message that says what is
+allowed. YAML reads `1e-8` as text: write `1.0e-8`.
+"""
+
+SECTIONS = (
+    ("corpora.NAME", "corpus"),
+    ("phase_schemes.NAME", "phase_scheme"),
+    ("runs.NAME", "run"),
+    ("figures", "figures"),
+)
+
+
+def reference(schema: Mapping) -> str:
+    """The whole page as Markdown."""
+    return "\n".join([OPENING, *(_section(schema, *section) for section in SECTIONS)])
+
+
+def _section(schema: Mapping, title: str, definition: str) -> str:
+    top = schema["properties"][title.split(".")[0]]["description"]
+    rows = [
+        f"| `{key}` | {rule['description']} | {_allowed(rule)} | {_default(rule)} |"
+        for key, rule in schema["$defs"][definition]["properties"].items()
+    ]
+    header = ["| key | meaning | allowed | default |", "| --- | --- | --- | --- |"]
+    return "\n".join([f"## `{title}`", "", top, "", *header, *rows, ""])
+
+
+def _allowed(rule: Mapping) -> str:
+    if "enum" in rule:
+        return ", ".join(f"`{value}`" for value in rule["enum"])
+    return configuration.allowed(rule)
+
+
+def _default(rule: Mapping) -> str:
+    if "default" not in rule:
+        return "none"
+    value = rule["default"]
+    return f"`{'null' if value is None else value}`" if value != "" else "empty"
+
+
+def main() -> None:
+    schema = configuration.load_schema(ROOT / "workflow/schemas/config.schema.yaml")
+    (ROOT / "config/README.md").write_text(reference(schema), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
