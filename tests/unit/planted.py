@@ -1,0 +1,77 @@
+"""Planted trajectories, plain definitions to hold the library to, and the memory code takes."""
+
+import json
+import math
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from deadtokens.trajectory import TrajectoryWriter
+
+SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
+
+
+def plain_value(bits: int) -> float:
+    """The value of one bfloat16 bit pattern."""
+    return struct.unpack(">f", struct.pack(">HH", bits, 0))[0]
+
+
+def plain_ulp(bits: int) -> float:
+    """SPEC 4, to the letter."""
+    exponent = (bits >> 7) & 0xFF
+    return math.ldexp(1.0, max(exponent, 1) - 134)
+
+
+def bits_of(values: np.ndarray) -> np.ndarray:
+    """The bit patterns of the nearest bfloat16 values, ties to even, of finite values."""
+    bits = np.asarray(values, dtype=np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+
+
+def write_weights(path: Path, weights: np.ndarray) -> Path:
+    """A trajectory file of (T+1, n, D) bit patterns alone."""
+    with TrajectoryWriter(path, {"W": ("U16", weights.shape)}) as file:
+        file.write("W", weights)
+    return path
+
+
+def cooling_weights(steps: int, tokens: int, elements: int, seed: int = 0) -> np.ndarray:
+    """(T+1, n, D) bit patterns that cool as dead tokens do: hot at first, frozen in the end."""
+    random = np.random.default_rng(seed)
+    weights = [bits_of(random.normal(0, 0.02, (tokens, elements)))]
+    drift = random.normal(0, 1, elements) + 0.3 * random.normal(0, 1, (tokens, elements))
+    for step in range(1, steps + 1):
+        rate = 1e-3 * math.exp(-12 * step / steps) * random.lognormal(0, 0.5, (tokens, 1))
+        before = (weights[-1].astype(np.uint32) << 16).view(np.float32)
+        weights.append(bits_of(before + rate * drift))
+    return np.stack(weights)
+
+
+def run_script(name: str, *arguments: object) -> subprocess.CompletedProcess:
+    """Run a script of the workflow as a user does by hand; dictionaries go as JSON."""
+    words = [json.dumps(a) if isinstance(a, dict) else str(a) for a in arguments]
+    command = [sys.executable, SCRIPTS / f"{name}.py", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+MEASURE_PEAK = """
+import resource, sys
+from pathlib import Path
+{code}
+status = Path("/proc/self/status")
+if status.exists():  # ru_maxrss of a child begins with what its parent held
+    peak = next(int(l.split()[1]) for l in status.read_text().splitlines() if "VmHWM" in l) * 1024
+else:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(peak)
+"""
+
+
+def peak_bytes(code: str) -> int:
+    """The peak resident memory of a fresh interpreter that runs `code`."""
+    words = [sys.executable, "-c", MEASURE_PEAK.format(code=code)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=SCRIPTS)
+    return int(done.stdout.split()[-1])

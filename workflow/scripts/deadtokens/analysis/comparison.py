@@ -1,0 +1,48 @@
+"""Runs side by side, as a table for people."""
+
+from collections.abc import Mapping
+
+ROWS = {
+    "steps": "steps",
+    "corpus_tokens": "tokens of the model corpus",
+    "live": "live tokens",
+    "dead": "dead tokens",
+    "mean_displacement_at_first_step": "mean |ΔW′|₂ at step 1, lattice cells",
+    "mean_displacement_at_last_step": "mean |ΔW′|₂ at the last step, lattice cells",
+    "momentum_norm": "range of |m|₂",
+    "mean_variance": "range of the mean of v",
+    "gradient_norm": "range of |g|₂",
+    "hottest_phase_vanished": "first step with Classical Gas below 1%",
+    "half_still": "first step with half of the tokens still",
+    "tokens_moving_at_last_step": "tokens moving at the last step",
+    "final_loss": "loss at the last step",
+}
+
+
+def markdown(published: Mapping[str, Mapping], summaries: Mapping[str, Mapping]) -> str:
+    """A table with a column for each published experiment and each run, None standing for never.
+
+    published: figures by experiment; summaries: figures by run.
+    """
+    experiments = {figures["experiment"] for figures in summaries.values()}
+    columns = {f"{name}, published": published[name] for name in published if name in experiments}
+    columns |= {f"`{run}`": figures for run, figures in summaries.items()}
+    lines = [_line(["", *columns]), _line(["---"] * (len(columns) + 1))]
+    for key, meaning in ROWS.items():
+        lines.append(_line([meaning, *(_cell(figures, key) for figures in columns.values())]))
+    return "\n".join(lines) + "\n"
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
+
+
+def _cell(figures: Mapping, key: str) -> str:
+    if key not in figures:
+        return "not given"
+    value = figures[key]
+    if value is None:
+        return "never"
+    if isinstance(value, list):
+        return " to ".join(f"{end:.2e}" for end in value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"

@@ -1,0 +1,111 @@
+"""The one pass over a trajectory that turns weights into displacement norms per step and token."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from deadtokens import lattice
+from deadtokens.errors import UserError
+from deadtokens.trajectory import Field, TrajectoryReader, TrajectoryWriter
+
+WEIGHTS = "W"
+CHUNK_BYTES = 32_000_000  # weights held at a time; larger chunks read no faster
+BLOCK_ELEMENTS = 65_536  # worked on at a time, so that all intermediate arrays stay in the cache
+RELATIVE_ULP = 2.0**-7  # the lattice cell of a bfloat16 value over that value, at most
+
+
+def fields(steps: int, tokens: int) -> dict[str, Field]:
+    """What a displacement file holds: row s is the step from W[s] to W[s+1], that is step s+1.
+
+    l1, l2, linf: norms of ΔW′ over the elements of a token, in lattice cells.
+    lattice_steps: sum of the absolute lattice steps. dw_l2: |ΔW|₂, in units of the weights.
+    vector_ulp: |ΔW|₂ / (|W|₂ · 2^-7), W before the step. nonfinite: elements of ΔW′ that are
+    infinite or NaN, over all tokens; the norms of their tokens are infinite or NaN as well.
+    """
+    per_token = (steps, tokens)
+    return {
+        "l1": ("F32", per_token),
+        "l2": ("F32", per_token),
+        "linf": ("F32", per_token),
+        "lattice_steps": ("I64", per_token),
+        "dw_l2": ("F32", per_token),
+        "vector_ulp": ("F32", per_token),
+        "nonfinite": ("I64", (steps,)),
+    }
+
+
+def norms(previous: np.ndarray, current: np.ndarray) -> dict[str, np.ndarray]:
+    """All `fields` of the steps from `previous` to `current`, two (n, D) arrays of bit patterns.
+
+    Every value is an (n,) array, `nonfinite` too: here it counts the elements of each row. Sums are
+    taken in float64; a norm is infinite only if an element is or float32 cannot hold it.
+    """
+    size = np.abs(lattice.displacement(previous, current)).astype(np.float64)
+    before = lattice.to_float32(previous).astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        dw_l2 = _l2(lattice.to_float32(current) - before)
+        # A row that stays has gone nowhere, a row of zeros too: 0 and not 0 / 0.
+        vector_ulp = np.where(dw_l2 == 0, 0, dw_l2 / (_l2(before) * RELATIVE_ULP))
+        return {
+            "l1": size.sum(axis=1).astype(np.float32),
+            "l2": _l2(size).astype(np.float32),
+            "linf": size.max(axis=1).astype(np.float32),
+            "lattice_steps": np.abs(lattice.lattice_steps(previous, current)).sum(axis=1),
+            "dw_l2": dw_l2.astype(np.float32),
+            "vector_ulp": vector_ulp.astype(np.float32),
+            "nonfinite": np.count_nonzero(~np.isfinite(size), axis=1),
+        }
+
+
+def measure(
+    trajectory: TrajectoryReader, path: Path, progress: Callable[[int], None] = lambda step: None
+) -> None:
+    """Write the displacement file of a trajectory's weights W, (T+1, n, D), in bounded memory.
+
+    Calls `progress` with the number of steps done. Raises UserError if there are no such weights.
+    """
+    steps, tokens, _ = movement_shape(trajectory)
+    with TrajectoryWriter(path, fields(steps, tokens)) as file:
+        for start, weights in trajectory.chunks(WEIGHTS, CHUNK_BYTES, overlap=1):
+            chunk = _chunk_norms(weights)
+            for name, values in chunk.items():
+                file.write_rows(name, start, values)
+            progress(start + len(weights) - 1)
+
+
+def movement_shape(trajectory: TrajectoryReader) -> tuple[int, int, int]:
+    """(steps, tokens, elements) of the weights' motion; UserError if it is not there to measure."""
+    trajectory.require(WEIGHTS)
+    dtype, shape = trajectory.fields[WEIGHTS]
+    if dtype not in ("U16", "BF16") or len(shape) != 3 or shape[0] < 2 or 0 in shape:
+        raise UserError(
+            f"{trajectory.path}: {WEIGHTS} is {dtype} {shape}; expected bfloat16 bit patterns (U16 "
+            "or BF16) of shape (steps + 1, tokens, elements), with a step and a token at least."
+        )
+    return shape[0] - 1, *shape[1:]
+
+
+def _chunk_norms(weights: np.ndarray) -> dict[str, np.ndarray]:
+    """All `fields` of the steps within (k+1, n, D) weights, each of k rows."""
+    steps, tokens = len(weights) - 1, weights.shape[1]
+    blocks = list(_blocks(weights))
+    result = {
+        name: np.concatenate([block[name] for block in blocks]).reshape(steps, tokens)
+        for name in blocks[0]
+    }
+    result["nonfinite"] = result["nonfinite"].sum(axis=1)
+    return result
+
+
+def _blocks(weights: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
+    elements = weights.shape[2]
+    previous = weights[:-1].reshape(-1, elements)  # (k * n, D): a row is a token at a step
+    current = weights[1:].reshape(-1, elements)
+    rows = max(1, BLOCK_ELEMENTS // elements)
+    for start in range(0, len(previous), rows):
+        yield norms(previous[start : start + rows], current[start : start + rows])
+
+
+def _l2(rows: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.einsum("ij,ij->i", rows, rows))

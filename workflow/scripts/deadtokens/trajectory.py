@@ -1,0 +1,254 @@
+"""Trajectory files: safetensors written row by row in place, and read in chunks of time.
+
+Header and size of a safetensors file are known before its first row, so a writer lays the whole
+file out at once and fills it; a disk that is too small shows then and not hours later. Neither side
+holds more than the rows it is asked for. Any safetensors reader opens the files.
+"""
+
+import contextlib
+import errno
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from deadtokens import layout
+from deadtokens.errors import UserError
+from deadtokens.layout import LENGTH_BYTES, NUMPY_DTYPE, Field, Layout
+
+if TYPE_CHECKING:
+    import torch
+
+DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class _File:
+    """An open descriptor that closes itself: what reader and writer share."""
+
+    _descriptor: int | None
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.close()
+
+
+class TrajectoryWriter(_File):
+    """A safetensors file with the given fields, laid out at once and filled in place.
+
+    Arrays are numpy arrays or CPU torch tensors of exactly the field's dtype and shape; for U16 and
+    BF16 both uint16 bit patterns and bfloat16 tensors are taken. `resume` goes on with an existing
+    file of exactly these fields. What is never written reads as zeros. Leaving a `with` block
+    without an exception waits until everything is on the disk.
+
+    Raises UserError if the disk is too small, or the file to go on with is not of these fields.
+    """
+
+    def __init__(self, path: str | Path, fields: dict[str, Field], resume: bool = False):
+        self.path = Path(path)
+        self.fields = dict(fields)
+        self._layout = layout.lay_out(self.fields)
+        self._descriptor = (_open if resume else _create)(self.path, self._layout)
+
+    def write_row(self, name: str, t: int, array: "np.ndarray | torch.Tensor") -> None:
+        """Write row `t` of axis 0."""
+        self.write_rows(name, t, _as_numpy(array)[None])
+
+    def write_rows(self, name: str, start: int, array: "np.ndarray | torch.Tensor") -> None:
+        """Write consecutive rows of axis 0, from row `start` on."""
+        dtype, (rows, *row_shape) = self.fields[name]
+        values = _checked(name, array, dtype, (len(array), *row_shape))
+        if not 0 <= start <= start + len(values) <= rows:
+            raise IndexError(f"{len(values)} rows from {start} on do not fit {name!r}, of {rows}")
+        self._write_at(self._layout.row_start(name, start), values)
+
+    def write(self, name: str, array: "np.ndarray | torch.Tensor") -> None:
+        """Write a whole field."""
+        dtype, shape = self.fields[name]
+        self._write_at(self._layout.starts[name], _checked(name, array, dtype, shape))
+
+    def flush(self) -> None:
+        """Wait until all that is written is on the disk."""
+        with _full_disk_told(self.path, self._layout.size):
+            os.fsync(self._descriptor)
+
+    def __exit__(self, exception_type, exception, traceback) -> None:
+        try:
+            if exception_type is None:
+                self.flush()
+        finally:
+            self.close()
+
+    def _write_at(self, offset: int, values: np.ndarray) -> None:
+        left = memoryview(values.reshape(-1).view(np.uint8))
+        with _full_disk_told(self.path, self._layout.size):
+            while left:
+                written = os.pwrite(self._descriptor, left, offset)
+                left, offset = left[written:], offset + written
+
+
+def write_file(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write a safetensors file of whole numpy arrays; uint16 is stored as U16."""
+    names = {dtype: name for name, dtype in NUMPY_DTYPE.items() if name != "BF16"}
+    fields = {name: (names[array.dtype], array.shape) for name, array in arrays.items()}
+    with TrajectoryWriter(path, fields) as file:
+        for name, array in arrays.items():
+            file.write(name, array)
+
+
+class TrajectoryReader(_File):
+    """Lazy access to a safetensors file: memory for the rows asked for, and no more.
+
+    `fields` holds dtype and shape of every key. Raises UserError if the file is missing, truncated
+    or no safetensors file.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        try:
+            self._descriptor = os.open(self.path, os.O_RDONLY)
+        except FileNotFoundError:
+            raise UserError(f"{self.path}: there is no such file. Make it first.") from None
+        try:
+            self._layout = self._read_layout()
+        except BaseException:
+            self.close()
+            raise
+        self.fields = self._layout.fields
+
+    def require(self, *names: str) -> None:
+        """Raise UserError unless all these keys are there."""
+        missing = [name for name in names if name not in self.fields]
+        if missing:
+            raise UserError(
+                f"{self.path}: no {', '.join(missing)} in this file; it holds "
+                f"{', '.join(self.fields) or 'nothing'}. Is it the file of another step?"
+            )
+
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """A fresh array of the rows start..stop-1 of axis 0 (all of them by default)."""
+        self.require(name)
+        dtype, shape = self.fields[name]
+        if shape:
+            start, stop, _ = slice(start, stop).indices(shape[0])
+            shape = (max(0, stop - start), *shape[1:])
+        values = np.empty(shape, NUMPY_DTYPE[dtype])
+        self._read_at(self._layout.row_start(name, start), values)
+        return values
+
+    def chunks(
+        self, name: str, max_bytes: int, overlap: int = 0
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first row, rows) from the first row to the last, each array within `max_bytes`.
+
+        Every array begins with the last `overlap` rows of the one before. An array has at least
+        `overlap` + 1 rows, be they ever so large.
+        """
+        self.require(name)
+        dtype, shape = self.fields[name]
+        row_bytes = max(1, layout.field_bytes((dtype, shape[1:])))
+        rows = max(overlap + 1, max_bytes // row_bytes)
+        for start in range(0, max(0, shape[0] - overlap), rows - overlap):
+            yield start, self.read(name, start, start + rows)
+
+    def _read_at(self, offset: int, values: np.ndarray) -> None:
+        left = memoryview(values.reshape(-1).view(np.uint8))
+        while left:
+            count = os.preadv(self._descriptor, [left], offset)
+            if count == 0:
+                raise UserError(f"{self.path}: was cut short while it was read.")
+            left, offset = left[count:], offset + count
+
+    def _read_layout(self) -> Layout:
+        size = os.fstat(self._descriptor).st_size
+        length = int.from_bytes(os.pread(self._descriptor, LENGTH_BYTES, 0), "little")
+        if size < LENGTH_BYTES or length > layout.LONGEST_HEADER:
+            raise UserError(f"{self.path}: not a safetensors file. Make it again.")
+        try:
+            found = layout.parse(os.pread(self._descriptor, LENGTH_BYTES + length, 0))
+        except ValueError as error:
+            raise UserError(f"{self.path}: truncated or damaged: {error}. Make it again.") from None
+        if size != found.size:
+            raise UserError(
+                f"{self.path}: truncated or damaged: {size} bytes where its header tells of "
+                f"{found.size}. Delete it and make it again."
+            )
+        return found
+
+
+def _create(path: Path, wanted: Layout) -> int:
+    """Create the file in its full size; nothing is left of it if the disk is too small."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+    try:
+        with _full_disk_told(path, wanted.size):
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(descriptor, 0, wanted.size)
+            elif wanted.size > shutil.disk_usage(path.parent).free:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.truncate(descriptor, wanted.size)
+            os.pwrite(descriptor, wanted.header, 0)
+    except BaseException:
+        os.close(descriptor)
+        path.unlink()
+        raise
+    return descriptor
+
+
+def _open(path: Path, wanted: Layout) -> int:
+    """Open a file to go on with."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file to go on with. Start anew.") from None
+    size = os.fstat(descriptor).st_size
+    if size != wanted.size or os.pread(descriptor, len(wanted.header), 0) != wanted.header:
+        os.close(descriptor)
+        raise UserError(
+            f"{path}: {size} bytes that are not laid out for what this run records "
+            f"({wanted.size} bytes: {', '.join(wanted.fields)}). Delete it to start anew."
+        )
+    return descriptor
+
+
+@contextlib.contextmanager
+def _full_disk_told(path: Path, size: int) -> Iterator[None]:
+    """Turn a full disk into a UserError that says how much is needed and how much is free."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_IS_FULL:
+            raise
+        free = shutil.disk_usage(path.parent).free
+        raise UserError(
+            f"{path}: {error.strerror}. The file needs {size:,} bytes and {free:,} are free there. "
+            "Free some space, or let the results go to a larger disk."
+        ) from error
+
+
+def _as_numpy(array) -> np.ndarray:
+    torch = sys.modules.get("torch")  # a tensor can only come from a torch that is loaded already
+    if torch is not None and isinstance(array, torch.Tensor):
+        array = array.detach()
+        array = (array.view(torch.uint16) if array.dtype == torch.bfloat16 else array).numpy()
+    return np.asarray(array)
+
+
+def _checked(name: str, array, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The array as it lies in the file; TypeError or ValueError if it is not the field's."""
+    values = _as_numpy(array)
+    if values.dtype != NUMPY_DTYPE[dtype]:
+        raise TypeError(f"{name!r} is {dtype}, not {values.dtype}")
+    if values.shape != shape:
+        raise ValueError(f"{name!r} takes {shape}, not {values.shape}")
+    return np.ascontiguousarray(values)
