@@ -1,0 +1,1 @@
+"""Text sources, tokenizers, token ids and the tokens that never occur."""
