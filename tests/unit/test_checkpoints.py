@@ -1,0 +1,227 @@
+"""Killed at any moment and started again, a run ends with the bytes of one never killed."""
+
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+import tiny_run
+import torch
+from safetensors.torch import load_file, save_file
+
+from deadtokens.errors import UserError
+from deadtokens.training import checkpoints
+from deadtokens.training.checkpoints import Workspace
+
+RUN = "0" * 64
+STATE = {
+    "parameters.W": torch.randn(7, 5).bfloat16(),
+    "exp_avg.W": torch.randn(7, 5).bfloat16(),
+    "last_motion_step": torch.tensor([3, -1, 8], dtype=torch.int32),
+}
+
+
+class Killed(Exception):
+    """Stands for SIGKILL inside a process."""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    tiny_run.make_inputs(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    checkpoints.write(path, STATE, 12, RUN)
+    return path
+
+
+def blank():
+    return {name: torch.zeros_like(tensor) for name, tensor in STATE.items()}
+
+
+def kill_after(step_to_die):
+    def report(step, loss):
+        if step == step_to_die:
+            raise Killed
+
+    return report
+
+
+def test_sigkill_at_random_moments_leaves_the_same_bytes(folder):
+    long = tiny_run.FREEZING | {"total_steps": 120, "checkpoint_seconds": 0}
+    tiny_run.train(folder, tiny_run.settings(**long))
+    output, expected = folder / "out", (folder / "trajectory.safetensors").read_bytes()
+    output.mkdir()
+    rng, deaths = random.Random(1), 0
+    for _ in range(4):
+        before = [*map(changed_at, output.glob(".checkpoint.*.safetensors"))]
+        process = subprocess.Popen(
+            tiny_run.command_line(folder, output, **long), stderr=subprocess.DEVNULL
+        )
+        while process.poll() is None:
+            if [*map(changed_at, output.glob(".checkpoint.*.safetensors"))] != before:
+                time.sleep(rng.uniform(0, 0.15))
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                deaths += process.returncode == -signal.SIGKILL
+            time.sleep(0.005)
+    assert deaths >= 3
+    last = tiny_run.run_script(folder, output, **long)
+    assert last.returncode == 0, last.stderr
+    assert "going on after step" in last.stderr
+    assert (output / "trajectory.safetensors").read_bytes() == expected
+    left = sorted(path.name for path in output.iterdir())
+    assert left == ["metadata.json", "trajectory.safetensors"]
+
+
+def changed_at(path):
+    """When a file last changed, 0 for one that is just being replaced."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+@pytest.mark.parametrize("deaths", [[1], [12], [2, 5, 6, 11], [*range(1, 13)]], ids=str)
+@pytest.mark.parametrize("checkpoint_seconds", [0, 60])
+def test_a_run_that_died_at_these_steps_ends_with_the_same_bytes(
+    folder, deaths, checkpoint_seconds
+):
+    settings = tiny_run.settings(**tiny_run.FREEZING, checkpoint_seconds=checkpoint_seconds)
+    tiny_run.train(folder, settings)
+    expected = (folder / "trajectory.safetensors").read_bytes()
+    (folder / "trajectory.safetensors").unlink()
+    for step in deaths:
+        with pytest.raises(Killed):
+            tiny_run.train(folder, settings, report=kill_after(step))
+        assert not (folder / "trajectory.safetensors").exists()
+    begun_at = []
+    tiny_run.train(folder, settings, report=lambda step, loss: begun_at.append(step))
+    # The report comes before the checkpoint of its step.
+    assert begun_at[0] == (deaths[-1] - 1 if checkpoint_seconds == 0 else 0)
+    assert (folder / "trajectory.safetensors").read_bytes() == expected
+
+
+def test_another_identity_begins_anew_and_clears_up_at_the_end(folder):
+    settings = tiny_run.settings(checkpoint_seconds=0)
+    with pytest.raises(Killed):
+        tiny_run.train(folder, settings, report=kill_after(7), identity="1" * 64)
+    begun_at = []
+    tiny_run.train(folder, settings, report=lambda step, loss: begun_at.append(step))
+    assert begun_at[0] == 0
+    assert [path.name for path in folder.glob(".*")] == []
+
+
+def test_a_checkpoint_whose_rows_are_gone_begins_anew(folder):
+    settings = tiny_run.settings(checkpoint_seconds=0)
+    with pytest.raises(Killed):
+        tiny_run.train(folder, settings, report=kill_after(7))
+    next(folder.glob(".trajectory.*.partial")).unlink()
+    begun_at = []
+    tiny_run.train(folder, settings, report=lambda step, loss: begun_at.append(step))
+    assert begun_at[0] == 0
+
+
+def test_two_processes_cannot_work_on_one_run(tmp_path):
+    first = Workspace(tmp_path / "trajectory.safetensors", RUN, 60)
+    with first, pytest.raises(UserError, match="another process is at work"), first:
+        pass
+    with Workspace(tmp_path / "trajectory.safetensors", RUN, 60):
+        pass
+
+
+def test_a_state_comes_back_in_its_own_dtype_and_to_the_bit(checkpoint):
+    state = blank()
+    assert checkpoints.restore(checkpoint, state, RUN) == 12
+    for name, tensor in STATE.items():
+        assert state[name].dtype == tensor.dtype
+        assert torch.equal(state[name], tensor)
+
+
+def test_equal_states_have_equal_bytes(checkpoint):
+    content = checkpoint.read_bytes()
+    checkpoints.write(checkpoint, dict(reversed(STATE.items())), 12, RUN)
+    assert checkpoint.read_bytes() == content
+
+
+def test_an_interrupted_write_leaves_the_checkpoint_before_it(checkpoint):
+    checkpoint.with_name(checkpoint.name + ".new").write_bytes(b"half a check")
+    assert checkpoints.restore(checkpoint, blank(), RUN) == 12
+    checkpoints.write(checkpoint, STATE, 13, RUN)
+    assert checkpoints.restore(checkpoint, blank(), RUN) == 13
+
+
+def test_every_flipped_bit_is_noticed(checkpoint):
+    content = checkpoint.read_bytes()
+    for place in range(len(content)):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << (place * 5 % 8)
+        checkpoint.write_bytes(flipped)
+        state = blank()
+        with pytest.raises(UserError, match=r"checkpoint\.safetensors.*Delete it to begin anew"):
+            checkpoints.restore(checkpoint, state, RUN)
+        assert not any(tensor.any() for tensor in state.values())
+
+
+def test_every_truncation_is_noticed(checkpoint):
+    content = checkpoint.read_bytes()
+    for length in range(len(content)):
+        checkpoint.write_bytes(content[:length])
+        with pytest.raises(UserError, match="Delete it to begin anew"):
+            checkpoints.restore(checkpoint, blank(), RUN)
+
+
+def test_a_checkpoint_of_another_run_is_refused(checkpoint):
+    with pytest.raises(UserError, match=r"belongs to the run 000.*not to 111"):
+        checkpoints.restore(checkpoint, blank(), "1" * 64)
+
+
+def test_another_file_in_its_place_is_refused(checkpoint):
+    save_file(STATE, checkpoint)
+    with pytest.raises(UserError, match="does not match its SHA-256"):
+        checkpoints.restore(checkpoint, blank(), RUN)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"exp_avg.W": torch.zeros(7, 5)},  # float32: a cast would go unseen (NUMERICS 4)
+        {"parameters.W": torch.zeros(5, 7, dtype=torch.bfloat16)},
+        {"exp_avg_sq.W": torch.zeros(7, 5)},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_state_of_another_kind_is_refused_and_nothing_restored(checkpoint, change):
+    state = blank() | change
+    with pytest.raises(UserError, match=next(iter(change))):
+        checkpoints.restore(checkpoint, state, RUN)
+    assert not any(tensor.any() for tensor in state.values())
+
+
+def test_a_damaged_checkpoint_stops_a_run(folder):
+    settings = tiny_run.settings(checkpoint_seconds=0)
+    with pytest.raises(Killed):
+        tiny_run.train(folder, settings, report=kill_after(7))
+    path = next(folder.glob(".checkpoint.*.safetensors"))
+    content = bytearray(path.read_bytes())
+    content[-20] ^= 4
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=path.name):
+        tiny_run.train(folder, settings)
+    path.unlink()
+    tiny_run.train(folder, settings)
+    assert load_file(folder / "trajectory.safetensors")["loss"][1:].isfinite().all()
+
+
+def test_identity_follows_every_setting_that_decides_bits():
+    def identity(**changes):
+        settings = tiny_run.settings(**changes).deciding_bits()
+        return checkpoints.identity(settings=settings, code="c")
+
+    assert identity() == identity(checkpoint_seconds=1, notes="other words")
+    others = [{"learning_rate": 0.02}, {"threads": 2}, {"record": ["W"]}, {"total_steps": 13}]
+    assert len({identity(), *(identity(**change) for change in others)}) == 5

@@ -1,0 +1,175 @@
+"""A run that takes seconds, and the plain loop of SPEC 2 to hold it to."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+from torch import nn
+
+from deadtokens.training import batches, loop, recording
+from deadtokens.training.checkpoints import Workspace
+from deadtokens.training.settings import RunSettings
+
+SCRIPT = Path(__file__).parents[2] / "workflow" / "scripts" / "train_run.py"
+
+SETTINGS = {
+    **{"run": "tiny", "experiment": "Tiny", "series": "Tests", "notes": "", "corpus": "none"},
+    **{"model": "tinylm", "vocab_size": 211, "hidden_dim": 16, "num_layers": 2, "num_heads": 2},
+    **{"examples": "blocks", "seq_len": 12, "target_offset": 1, "batch_size": 4},
+    **{"total_steps": 12, "learning_rate": 0.01, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
+    **{"weight_decay": 0.0, "adamw": "for-loop", "precision": "bfloat16", "autocast": False},
+    **{"head": "plain", "init_std": 0.02, "random_seed": 42, "rows": "dead"},
+    **{"record": ["W", "m", "v", "g", "delta_W_prime"], "motion_threshold": 0.1},
+    **{"threads": 1, "device": "cpu", "checkpoint_seconds": 60},
+}
+# Tokens stop one after the other, so that a last_motion_step gone wrong shows.
+FREEZING = {"learning_rate": 1e-5, "motion_threshold": 2.0}
+LIVE = 150
+
+
+def settings(**changes) -> RunSettings:
+    return RunSettings.from_json(SETTINGS | changes)
+
+
+def make_inputs(folder: Path, vocab_size: int = SETTINGS["vocab_size"]) -> tuple[Path, Path]:
+    """A tokens and a masks file: 5 batches an epoch, live and dead ids mixed."""
+    rng = np.random.default_rng(7)
+    ids = rng.permutation(vocab_size)[:LIVE]
+    tokens = ids[np.minimum(rng.geometric(0.03, 260), LIVE) - 1].astype(np.int32)
+    dead = np.bincount(tokens, minlength=vocab_size) == 0
+    save_file({"tokens": tokens}, folder / "tokens.safetensors")
+    save_file(
+        {"dead_mask": dead, "dead_indices": np.flatnonzero(dead)}, folder / "masks.safetensors"
+    )
+    return folder / "tokens.safetensors", folder / "masks.safetensors"
+
+
+def command_line(folder: Path, output: Path, **changes) -> list[str]:
+    """train_run.py on the inputs in `folder`."""
+    options = {
+        "--settings": json.dumps(SETTINGS | changes),
+        "--tokens": folder / "tokens.safetensors",
+        "--masks": folder / "masks.safetensors",
+        "--code": "of-the-test",
+        "--trajectory": output / "trajectory.safetensors",
+        "--metadata": output / "metadata.json",
+    }
+    return [sys.executable, str(SCRIPT), *(str(part) for pair in options.items() for part in pair)]
+
+
+def run_script(folder: Path, output: Path, **changes) -> subprocess.CompletedProcess:
+    return subprocess.run(command_line(folder, output, **changes), capture_output=True, text=True)
+
+
+def train(folder: Path, run: RunSettings, report=lambda step, loss: None, identity="0" * 64):
+    """Train on the inputs in `folder`, into its trajectory.safetensors."""
+    tokens = batches.load_tokens(folder / "tokens.safetensors", run.vocab_size)
+    masks = recording.load_masks(folder / "masks.safetensors", run.vocab_size)
+    output = folder / "trajectory.safetensors"
+    with Workspace(output, identity, run.checkpoint_seconds) as work:
+        outcome = loop.train(run, tokens, masks, work, report)
+        work.finish()
+    return outcome
+
+
+class PublishedTinyLM(nn.Module):
+    """The model of the Crucible 2 notebook, head included."""
+
+    def __init__(self, vocab_size, hidden_dim, num_layers, num_heads, seq_len):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, hidden_dim)
+        self.pos_embedding = nn.Embedding(seq_len, hidden_dim)
+        encoder_layer = nn.TransformerEncoderLayer(
+            d_model=hidden_dim,
+            nhead=num_heads,
+            dim_feedforward=hidden_dim * 4,
+            dropout=0.0,
+            activation="gelu",
+            batch_first=True,
+            norm_first=True,
+        )
+        self.transformer = nn.TransformerEncoder(encoder_layer, num_layers=num_layers)
+        self.ln_f = nn.LayerNorm(hidden_dim)
+        nn.init.normal_(self.embedding.weight, mean=0.0, std=0.02)
+        nn.init.normal_(self.pos_embedding.weight, mean=0.0, std=0.02)
+
+    def forward(self, input_ids):
+        length = input_ids.shape[1]
+        hidden = self.embedding(input_ids) + self.pos_embedding(torch.arange(length).unsqueeze(0))
+        causal_mask = nn.Transformer.generate_square_subsequent_mask(length)
+        hidden = self.transformer(hidden, mask=causal_mask, is_causal=True)
+        return self.ln_f(hidden) @ self.embedding.weight.T
+
+
+def published_ulp(tensor_bf16):
+    bits = tensor_bf16.view(torch.uint16).to(torch.int32)
+    exponent = (bits >> 7) & 0xFF
+    effective_exp = torch.where(exponent == 0, torch.ones_like(exponent), exponent)
+    return torch.pow(2.0, (effective_exp - 134).float())
+
+
+def plain_loop(run: RunSettings, tokens: np.ndarray, dead_mask: torch.Tensor) -> dict:
+    """Every field of the notebook's trajectory, by torch.nn and torch.optim.AdamW.
+
+    The order of the batches alone is taken from the library: the notebook's shuffle depends on how
+    much randomness was drawn before it.
+    """
+    torch.set_num_threads(run.threads)
+    torch.manual_seed(run.random_seed)
+    model = PublishedTinyLM(
+        run.vocab_size, run.hidden_dim, run.num_layers, run.num_heads, run.seq_len
+    ).to(torch.bfloat16)
+    optimizer = torch.optim.AdamW(
+        model.parameters(),
+        lr=run.learning_rate,
+        betas=(run.beta1, run.beta2),
+        eps=run.epsilon,
+        weight_decay=run.weight_decay,
+    )
+    blocks = tokens[: len(tokens) // run.seq_len * run.seq_len].reshape(-1, run.seq_len)
+    per_epoch = len(blocks) // run.batch_size
+    weight = model.embedding.weight
+    nothing = torch.zeros(int(dead_mask.sum()), run.hidden_dim)
+    last_motion_step = torch.full((len(nothing),), -1, dtype=torch.int32)
+    previous = weight.detach()[dead_mask]
+    record = {"W": [previous], "m": [nothing], "v": [nothing], "g": [], "delta_W_prime": []}
+    losses = [float("nan")]
+    model.train()
+    for step in range(run.total_steps):
+        epoch, position = divmod(step, per_epoch)
+        order = batches.permutation(run.random_seed, epoch, len(blocks))
+        chosen = order[position * run.batch_size : (position + 1) * run.batch_size]
+        input_ids = torch.from_numpy(blocks[chosen].astype(np.int64))
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=run.autocast):
+            logits = model(input_ids)
+            shift_logits = logits[:, : -run.target_offset, :].contiguous()
+            shift_labels = input_ids[:, run.target_offset :].contiguous()
+            loss = nn.CrossEntropyLoss()(
+                shift_logits.view(-1, run.vocab_size), shift_labels.view(-1)
+            )
+        optimizer.zero_grad()
+        loss.backward()
+        record["g"].append(weight.grad[dead_mask].float())
+        optimizer.step()
+        current = weight.detach()[dead_mask]
+        record["W"].append(current)
+        record["m"].append(optimizer.state[weight]["exp_avg"][dead_mask].float())
+        record["v"].append(optimizer.state[weight]["exp_avg_sq"][dead_mask].float())
+        displacement = (current.float() - previous.float()) / published_ulp(previous)
+        record["delta_W_prime"].append(displacement)
+        losses.append(loss.item())
+        moved = torch.norm(displacement, dim=1) >= run.motion_threshold
+        last_motion_step[moved] = step + 1
+        previous = current
+    fields = {name: torch.stack(rows) for name, rows in record.items()}
+    return fields | {
+        "W": fields["W"].view(torch.uint16),
+        "loss": torch.tensor(losses),
+        "last_motion_step": last_motion_step,
+        "dead_mask": dead_mask,
+        "dead_indices": dead_mask.nonzero().flatten(),
+    }

@@ -1,0 +1,1 @@
+"""Models, batches, the optimizer and the one loop that trains every run."""

@@ -1,0 +1,96 @@
+"""The one training loop, for every run; it reads from top to bottom."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from deadtokens.training import machine, models
+from deadtokens.training.adamw import ADAMW
+from deadtokens.training.batches import EXAMPLES, Batches
+from deadtokens.training.checkpoints import Workspace
+from deadtokens.training.head import HEADS
+from deadtokens.training.recording import ROWS, Masks, Recorder
+from deadtokens.training.settings import RunSettings, choice
+
+STATES = ("parameters", "exp_avg", "exp_avg_sq")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished run can say without its trajectory being read."""
+
+    final_loss: float
+    epochs: int  # begun
+    last_motion_step: np.ndarray  # (N,) int32
+
+
+def train(
+    settings: RunSettings,
+    tokens: np.ndarray,
+    masks: Masks,
+    work: Workspace,
+    report: Callable[[int, float], None],
+) -> Outcome:
+    """Train a run from its first step, or from its last checkpoint, to its last step.
+
+    tokens (n,) int32. The trajectory is complete in `work.rows` when this returns; `work.finish`
+    gives it its name. `report(step, loss)` is called where the run begins or goes on (loss NaN) and
+    after every step. UserError on settings that cannot be, a corpus shorter than a batch, a disk
+    too small and a damaged checkpoint.
+    """
+    with machine.pinned(settings.threads):
+        examples = choice("examples", settings.examples, EXAMPLES)
+        batches = Batches(
+            examples(tokens, settings.seq_len, settings.target_offset),
+            settings.batch_size,
+            settings.random_seed,
+        )
+        head = choice("head", settings.head, HEADS)
+        update = choice("adamw", settings.adamw, ADAMW)
+        rows = torch.from_numpy(choice("rows", settings.rows, ROWS)(masks))  # (N,)
+
+        model = models.build(settings)
+        tied = model.tied
+        params = dict(model.named_parameters())
+        exp_avg = {name: torch.zeros_like(param) for name, param in params.items()}
+        exp_avg_sq = {name: torch.zeros_like(param) for name, param in params.items()}
+        tied_name = next(name for name, param in params.items() if param is tied)
+        last_motion_step = torch.full((len(rows),), -1, dtype=torch.int32)
+        state = {"last_motion_step": last_motion_step}  # all that a step changes
+        for kind, tensors in zip(STATES, (params, exp_avg, exp_avg_sq), strict=True):
+            state |= {f"{kind}.{name}": tensor for name, tensor in tensors.items()}
+
+        done = work.restore(state)
+        loss = math.nan
+        report(done, loss)
+        with Recorder(work.rows, settings, masks, rows, last_motion_step, done > 0) as record:
+            record.begin(done, tied, exp_avg[tied_name], exp_avg_sq[tied_name])
+            for step in range(done + 1, settings.total_steps + 1):
+                inputs, targets = batches.at(step)  # (B, L), (B, n)
+                with torch.autocast("cpu", torch.bfloat16, enabled=settings.autocast):
+                    tensor = head(model(inputs), tied, targets)
+                tensor.backward()
+                loss = tensor.item()
+                record.before_update(step, tied.grad)
+                update(
+                    params.values(),
+                    (param.grad for param in params.values()),
+                    exp_avg.values(),
+                    exp_avg_sq.values(),
+                    step=step,
+                    learning_rate=settings.learning_rate,
+                    beta1=settings.beta1,
+                    beta2=settings.beta2,
+                    epsilon=settings.epsilon,
+                    weight_decay=settings.weight_decay,
+                )
+                record.after_update(step, loss, tied, exp_avg[tied_name], exp_avg_sq[tied_name])
+                model.zero_grad(set_to_none=True)
+                report(step, loss)
+                if work.checkpoint_due() and step < settings.total_steps:
+                    record.flush()
+                    work.write_checkpoint(state, step)
+    return Outcome(loss, batches.epochs(settings.total_steps), last_motion_step.numpy())

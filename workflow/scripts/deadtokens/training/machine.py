@@ -1,0 +1,140 @@
+"""What of a machine decides the bits of a run: threads, instruction set, versions.
+
+Sums are taken in another order with another number of threads or another instruction set, and in
+bfloat16 that shows from the first step on (NUMERICS 5).
+"""
+
+import contextlib
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import torch
+
+from deadtokens.errors import UserError
+
+# Each of these makes torch, oneDNN or MKL compute with other instructions.
+INSTRUCTION_VARIABLES = (
+    "ATEN_CPU_CAPABILITY",
+    "ONEDNN_MAX_CPU_ISA",
+    "DNNL_MAX_CPU_ISA",
+    "ONEDNN_CPU_ISA_HINTS",
+    "DNNL_CPU_ISA_HINTS",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "DNNL_DEFAULT_FPMATH_MODE",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+)
+# Schedulers set these; `torch.set_num_threads` overrides them.
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "MKL_DOMAIN_NUM_THREADS", "MKL_DYNAMIC")
+# These it cannot override.
+THREAD_LIMIT, DYNAMIC_THREADS = "OMP_THREAD_LIMIT", "OMP_DYNAMIC"
+# Read once by torch, at its first tensor. The logits are hundreds of megabytes that come and go in
+# each step; in pages of 4 kB a third of a step went into the faults. Huge pages change no bit.
+HUGE_PAGES = "THP_MEM_ALLOC_ENABLE"
+# The flags of /proc/cpuinfo by which oneDNN and MKL choose their kernels.
+CPU_FLAGS = (
+    *("avx2", "fma", "avx_vnni", "avx512f", "avx512bw", "avx512vl", "avx512dq"),
+    *("avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16"),
+)
+
+
+@contextlib.contextmanager
+def pinned(threads: int) -> Iterator[None]:
+    """Compute with so many threads and deterministic kernels, whatever the environment says.
+
+    UserError if the environment forbids it.
+    """
+    _check_environment(threads)
+    os.environ.setdefault(HUGE_PAGES, "1")
+    threads_before = torch.get_num_threads()
+    deterministic_before = torch.are_deterministic_algorithms_enabled()
+    fill_before = torch.utils.deterministic.fill_uninitialized_memory
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    # Filling every fresh tensor with NaN would cost time and serve no reproducibility here.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    try:
+        if torch.get_num_threads() != threads:
+            raise UserError(
+                f"threads: {threads} asked for, but torch gives {torch.get_num_threads()}. "
+                "The bits of a run depend on it; choose a number that this machine can give."
+            )
+        yield
+    finally:
+        torch.set_num_threads(threads_before)
+        torch.use_deterministic_algorithms(deterministic_before)
+        torch.utils.deterministic.fill_uninitialized_memory = fill_before
+
+
+def versions() -> dict[str, str]:
+    """The versions of what computes."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "safetensors": safetensors.__version__,
+    }
+
+
+def deciding_bits() -> dict[str, object]:
+    """Everything here that a checkpoint must share with the run that goes on from it."""
+    return {
+        "torch": torch.__version__,
+        "machine": platform.machine(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "cpu_flags": _cpu_flags(),
+        "environment": _set_variables(INSTRUCTION_VARIABLES),
+    }
+
+
+def described() -> dict[str, object]:
+    """The machine, for a run's provenance."""
+    every_variable = (
+        *INSTRUCTION_VARIABLES,
+        *THREAD_VARIABLES,
+        THREAD_LIMIT,
+        DYNAMIC_THREADS,
+        HUGE_PAGES,
+    )
+    return deciding_bits() | {
+        "system": platform.platform(),
+        "cpu_model": _cpuinfo("model name"),
+        "environment": _set_variables(every_variable),
+    }
+
+
+def _check_environment(threads: int) -> None:
+    limit = os.environ.get(THREAD_LIMIT, "")
+    if limit.isdigit() and int(limit) < threads:
+        raise UserError(
+            f"environment: {THREAD_LIMIT}={limit}, but the run computes with threads: {threads}, "
+            f"and its bits depend on that. Unset {THREAD_LIMIT}."
+        )
+    if os.environ.get(DYNAMIC_THREADS, "").strip().lower() in ("true", "1"):
+        raise UserError(
+            f"environment: {DYNAMIC_THREADS} lets the number of threads follow the machine's load, "
+            f"and the bits of a run depend on it. Unset {DYNAMIC_THREADS}."
+        )
+
+
+def _set_variables(names: tuple[str, ...]) -> dict[str, str]:
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def _cpu_flags() -> list[str]:
+    found = _cpuinfo("flags").split()
+    return [flag for flag in CPU_FLAGS if flag in found]
+
+
+def _cpuinfo(key: str) -> str:
+    """The first value of a key in /proc/cpuinfo; empty where there is no such file or key."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    values = (line.partition(":") for line in lines)
+    return next((value.strip() for name, _, value in values if name.strip() == key), "")
