@@ -1,0 +1,94 @@
+"""Real Snakemake on a copy of the sources, with the small sizes of config/smoke.yaml."""
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = ("Snakefile", "config", "workflow", "profiles")
+SNAKEMAKE = Path(sys.executable).with_name("snakemake")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the sources in a folder of its own."""
+
+    root: Path
+
+    def snakemake(
+        self, *arguments: str, cores: int = 2, changes: str = ""
+    ) -> subprocess.CompletedProcess:
+        """Call Snakemake; `changes` is YAML on top of the smoke sizes."""
+        self.write("config/changes.yaml", changes or "{}")
+        # `--configfile` takes all that follows it, so it stands last.
+        configuration = ["--configfile", "config/smoke.yaml", "config/changes.yaml"]
+        return subprocess.run(
+            [SNAKEMAKE, "--cores", str(cores), *arguments, *configuration],
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def run(self, *arguments: str, cores: int = 2, changes: str = "") -> None:
+        result = self.snakemake(*arguments, cores=cores, changes=changes)
+        assert result.returncode == 0, result.stdout + result.stderr
+
+    def planned(self, *arguments: str, changes: str = "") -> set[str]:
+        """The rules that would run now."""
+        result = self.snakemake("--dry-run", *arguments, changes=changes)
+        output = result.stdout + result.stderr
+        assert result.returncode == 0, output
+        return set(re.findall(r"^(?:local)?rule (\w+):$", output, re.MULTILINE)) - {"all"}
+
+    def failure(self, *arguments: str, changes: str = "") -> str:
+        """What a call prints that must end with exit code 1 and without a traceback."""
+        result = self.snakemake(*arguments, changes=changes)
+        output = result.stdout + result.stderr
+        assert result.returncode == 1, output
+        assert "Traceback (most recent call last)" not in output, output
+        return output
+
+    def write(self, name: str, content: str | bytes) -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+
+def copy_sources(destination: Path) -> Project:
+    destination.mkdir(parents=True)
+    for name in SOURCES:
+        source, target = ROOT / name, destination / name
+        ignored = shutil.ignore_patterns("__pycache__")
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=ignored)
+        else:
+            shutil.copy2(source, target)
+    return Project(destination)
+
+
+@pytest.fixture
+def fresh(tmp_path) -> Project:
+    """The sources alone: nothing has run."""
+    return copy_sources(tmp_path / "fresh")
+
+
+@pytest.fixture(scope="session")
+def _finished(tmp_path_factory) -> Project:
+    project = copy_sources(tmp_path_factory.mktemp("finished") / "project")
+    project.run()
+    return project
+
+
+@pytest.fixture
+def finished(_finished, tmp_path) -> Project:
+    """A project in which the default target has been made; a test may change it as it likes."""
+    shutil.copytree(_finished.root, tmp_path / "finished")
+    return Project(tmp_path / "finished")

@@ -1,0 +1,146 @@
+"""Bad input ends in one message that helps, exit code 1, and nothing under a final name."""
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+OWN_FILES = "corpora: {flannel: {source: files, vocab_size: 300, model_corpus_file: model.txt, "
+OWN_CORPORA = OWN_FILES + "tokenizer_corpus_file: tokenizer.txt}}"
+OWN_TOKENIZER = OWN_FILES + "tokenizer_file: tokenizer.json}}"
+OWN_MASKS = OWN_FILES + "tokenizer_corpus_file: tokenizer.txt, mask_file: masks.safetensors}}"
+
+WORDS = "the cat sat on a mat while seven dogs walked past our old wooden house by night\n"
+OTHERS = "zebra quartz jumped oxygen victory kitchen powder yellow rhythm flower change bottle\n"
+
+
+@pytest.fixture
+def own(fresh):
+    """A project with small texts of the user's own."""
+    fresh.write("model.txt", WORDS * 60)
+    fresh.write("tokenizer.txt", WORDS * 20 + OTHERS * 20 + "ก ข ฃ ค ฅ ฆ ง จ ฉ ช ซ ฌ ญ ฎ ฏ ฐ\n")
+    return fresh
+
+
+def assert_absent(project, *names: str) -> None:
+    assert [name for name in names if list((project.root / "results").rglob(name))] == []
+
+
+def test_own_files_work(own):
+    small = "runs: {crucible2: {total_steps: 3}}\n" + OWN_CORPORA.replace("300", "120")
+    own.run("results/crucible2/phases.png", changes=small)
+
+
+BAD_TEXTS = {
+    "empty": (b"", "is empty"),
+    "blank": (b" \n\n", "whitespace"),
+    "not UTF-8": (b"good \xff bad", "not UTF-8"),
+}
+
+
+@pytest.mark.parametrize("name", ["model.txt", "tokenizer.txt"])
+@pytest.mark.parametrize("kind", BAD_TEXTS)
+def test_bad_text(own, name, kind):
+    content, expected = BAD_TEXTS[kind]
+    own.write(name, content)
+    output = own.failure("results/crucible2/phases.png", changes=OWN_CORPORA)
+    assert expected in output
+    assert name in output
+    assert_absent(own, f"{name.removesuffix('.txt')}_corpus.txt", "trajectory.safetensors")
+
+
+def test_corpus_shorter_than_one_batch(own):
+    own.write("model.txt", WORDS)
+    changes = OWN_CORPORA.replace("300", "120")
+    output = own.failure("results/crucible2/phases.png", changes=changes)
+    assert "batch" in output
+    assert_absent(own, "trajectory.safetensors", "metadata.json")
+
+
+def test_tokenizer_corpus_too_small_for_the_vocabulary(own):
+    changes = OWN_CORPORA.replace("300", "60000")
+    output = own.failure("results/crucible2/phases.png", changes=changes)
+    assert "60000" in output or "60,000" in output
+    assert_absent(own, "tokenizer.json")
+
+
+def test_file_that_is_no_tokenizer(own):
+    own.write("tokenizer.json", '{"this is": "no tokenizer"}')
+    output = own.failure("results/crucible2/phases.png", changes=OWN_TOKENIZER)
+    assert "tokenizer.json" in output
+    assert "error: " in output
+    assert_absent(own, "tokens.safetensors")
+
+
+def test_tokenizer_of_another_vocabulary_size(own, finished):
+    ready = (finished.root / "results/corpora/flannel/tokenizer.json").read_bytes()
+    own.write("tokenizer.json", ready)
+    output = own.failure("results/crucible2/phases.png", changes=OWN_TOKENIZER)
+    assert "800" in output
+    assert "300" in output
+    assert_absent(own, "tokens.safetensors")
+
+
+def test_no_dead_token(own):
+    own.write("tokenizer.txt", WORDS * 60 + "<|endoftext|> " * 3)
+    own.write("model.txt", WORDS * 60 + "<|endoftext|>")
+    changes = OWN_CORPORA.replace("300", "40")
+    output = own.failure("results/corpora/flannel/masks.json", changes=changes)
+    assert "no dead token" in output.lower() or "every token" in output.lower()
+    assert_absent(own, "masks.safetensors", "masks.json")
+
+
+@pytest.fixture
+def masks(own):
+    """Good masks of the own files, to be spoiled."""
+    changes = OWN_CORPORA.replace("300", "120")
+    own.run("results/corpora/flannel/masks.safetensors", changes=changes)
+    tables = load_file(own.root / "results/corpora/flannel/masks.safetensors")
+    (own.root / "results/corpora/flannel/masks.safetensors").unlink()
+    (own.root / "results/corpora/flannel/masks.json").unlink()
+    return tables
+
+
+def with_masks(dead: np.ndarray, tables: dict) -> dict:
+    return tables | {
+        "dead_mask": dead,
+        "live_mask": ~dead,
+        "dead_indices": np.flatnonzero(dead),
+        "live_indices": np.flatnonzero(~dead),
+    }
+
+
+def test_masks_of_another_length(own, masks):
+    save_file(with_masks(masks["dead_mask"][:-1], masks), own.root / "masks.safetensors")
+    changes = OWN_MASKS.replace("300", "120")
+    output = own.failure("results/corpora/flannel/masks.json", changes=changes)
+    assert "119" in output
+    assert "120" in output
+    assert_absent(own, "masks.safetensors", "masks.json")
+
+
+def test_masks_that_call_a_token_dead_which_occurs(own, masks):
+    dead = masks["dead_mask"].copy()
+    dead[np.argmax(masks["token_occurrence_counts"])] = True
+    save_file(with_masks(dead, masks), own.root / "masks.safetensors")
+    changes = OWN_MASKS.replace("300", "120")
+    output = own.failure("results/corpora/flannel/masks.json", changes=changes)
+    assert str(masks["token_occurrence_counts"].max()) in output
+    assert_absent(own, "masks.safetensors", "masks.json")
+
+
+def test_truncated_trajectory(finished):
+    path = finished.root / "results/crucible2/trajectory.safetensors"
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+    (finished.root / "results/crucible2/displacement.safetensors").unlink()
+    output = finished.failure("results/crucible2/displacement.safetensors")
+    assert "trajectory.safetensors: truncated" in output
+    assert not (finished.root / "results/crucible2/displacement.safetensors").exists()
+
+
+def test_trajectory_without_weights(finished):
+    path = finished.root / "results/crucible2/trajectory.safetensors"
+    save_file({"loss": load_file(path)["loss"]}, path)
+    (finished.root / "results/crucible2/displacement.safetensors").unlink()
+    output = finished.failure("results/crucible2/displacement.safetensors")
+    assert "trajectory.safetensors: no W in this file" in output

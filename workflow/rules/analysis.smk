@@ -1,0 +1,108 @@
+"""From a trajectory to tables.
+
+Needs results/{run}/trajectory.safetensors and leaves in results/{run}/ the motion of every token at
+every step (safetensors), the phases as a table by step (CSV), in short (JSON), and as a density of
+all tokens' traces (safetensors).
+"""
+
+
+rule measure_displacement:
+    """Measure how far each token moves at each step, in lattice cells."""
+    input:
+        "results/{run}/trajectory.safetensors",
+    output:
+        "results/{run}/displacement.safetensors",
+    log:
+        "results/{run}/logs/measure_displacement.log",
+    benchmark:
+        "results/{run}/benchmarks/measure_displacement.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        code=code_of("measure_displacement", "analysis"),
+    shell:
+        'python "$scripts"/measure_displacement.py --log {log:q}'
+        " --trajectory {input:q} --displacement {output:q}"
+
+
+rule classify_phases:
+    """Sort every token's motion at every step into phases."""
+    input:
+        "results/{run}/displacement.safetensors",
+    output:
+        table="results/{run}/phases.csv",
+        summary="results/{run}/phases.json",
+        density="results/{run}/phases_density.safetensors",
+    log:
+        "results/{run}/logs/classify_phases.log",
+    benchmark:
+        "results/{run}/benchmarks/classify_phases.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        settings=phase_settings,
+        code=code_of("classify_phases", "analysis"),
+    shell:
+        'python "$scripts"/classify_phases.py --settings {params.settings:q} --log {log:q}'
+        " --displacement {input:q} --table {output.table:q} --summary {output.summary:q}"
+        " --density {output.density:q}"
+
+
+rule summarize_run:
+    """Put the figures of a run by which runs are compared into one small table."""
+    input:
+        trajectory="results/{run}/trajectory.safetensors",
+        metadata="results/{run}/metadata.json",
+        phases="results/{run}/phases.json",
+        table="results/{run}/phases.csv",
+        masks=of_its_corpus("masks.json"),
+    output:
+        "results/{run}/summary.json",
+    log:
+        "results/{run}/logs/summarize_run.log",
+    benchmark:
+        "results/{run}/benchmarks/summarize_run.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        code=code_of("summarize_run", "analysis"),
+    shell:
+        'python "$scripts"/summarize_run.py --log {log:q} --trajectory {input.trajectory:q}'
+        " --metadata {input.metadata:q} --phases {input.phases:q} --table {input.table:q}"
+        " --masks {input.masks:q} --summary {output:q}"
+
+
+rule compare_runs:
+    """Set all runs of the configuration side by side, and beside the published figures."""
+    input:
+        summaries=expand("results/{run}/summary.json", run=RUNS),
+        published=workflow.source_path("../report/published.json"),
+    output:
+        "results/comparison.md",
+    log:
+        "results/logs/compare_runs.log",
+    benchmark:
+        "results/benchmarks/compare_runs.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        code=code_of("compare_runs", "analysis"),
+    shell:
+        'python "$scripts"/compare_runs.py --log {log:q} --published {input.published:q}'
+        " --summaries {input.summaries:q} --table {output:q}"

@@ -1,0 +1,191 @@
+"""From text to dead tokens.
+
+Needs nothing (`source: synthetic`) or the user's own text (`source: files`), and leaves in
+results/corpora/{corpus}/ the tokenizer corpus and the model corpus (text), the tokenizer (JSON),
+the model corpus as token ids and the live and dead masks (safetensors) with a report (JSON).
+"""
+
+
+rule make_corpus:
+    """Write the synthetic text: one part for the tokenizer, one for the models."""
+    output:
+        tokenizer_corpus="results/corpora/{corpus}/tokenizer_corpus.txt",
+        model_corpus="results/corpora/{corpus}/model_corpus.txt",
+    log:
+        "results/corpora/{corpus}/logs/make_corpus.log",
+    benchmark:
+        "results/corpora/{corpus}/benchmarks/make_corpus.tsv"
+    wildcard_constraints:
+        corpus=corpora_where(is_synthetic),
+    conda:
+        "../envs/text.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=corpus_settings(
+            "seed",
+            "tokenizer_english_bytes",
+            "tokenizer_thai_bytes",
+            "model_bytes",
+            "rare_characters",
+        ),
+        code=code_of("make_corpus", "text"),
+    shell:
+        'python "$scripts"/make_corpus.py --settings {params.settings:q} --log {log:q}'
+        " --tokenizer-corpus {output.tokenizer_corpus:q} --model-corpus {output.model_corpus:q}"
+
+
+rule import_model_corpus:
+    """Check the user's model corpus and copy it."""
+    input:
+        given_file("model_corpus_file"),
+    output:
+        "results/corpora/{corpus}/model_corpus.txt",
+    log:
+        "results/corpora/{corpus}/logs/import_model_corpus.log",
+    benchmark:
+        "results/corpora/{corpus}/benchmarks/import_model_corpus.tsv"
+    wildcard_constraints:
+        corpus=corpora_where(is_imported),
+    conda:
+        "../envs/text.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        code=code_of("import_corpus", "text"),
+    shell:
+        'python "$scripts"/import_corpus.py --log {log:q} --text {input:q} --corpus {output:q}'
+
+
+rule import_tokenizer_corpus:
+    """Check the user's tokenizer corpus and copy it."""
+    input:
+        given_file("tokenizer_corpus_file"),
+    output:
+        "results/corpora/{corpus}/tokenizer_corpus.txt",
+    log:
+        "results/corpora/{corpus}/logs/import_tokenizer_corpus.log",
+    benchmark:
+        "results/corpora/{corpus}/benchmarks/import_tokenizer_corpus.tsv"
+    wildcard_constraints:
+        corpus=corpora_where(is_imported),
+    conda:
+        "../envs/text.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        code=code_of("import_corpus", "text"),
+    shell:
+        'python "$scripts"/import_corpus.py --log {log:q} --text {input:q} --corpus {output:q}'
+
+
+rule train_tokenizer:
+    """Train a character-level BPE of exactly vocab_size entries."""
+    input:
+        "results/corpora/{corpus}/tokenizer_corpus.txt",
+    output:
+        "results/corpora/{corpus}/tokenizer.json",
+    log:
+        "results/corpora/{corpus}/logs/train_tokenizer.log",
+    benchmark:
+        "results/corpora/{corpus}/benchmarks/train_tokenizer.tsv"
+    wildcard_constraints:
+        corpus=corpora_where(trains_its_tokenizer),
+    conda:
+        "../envs/text.yaml"
+    threads: 2
+    resources:
+        mem_mb=6000,
+        runtime=30,
+    params:
+        settings=corpus_settings("vocab_size", "min_frequency"),
+        code=code_of("train_tokenizer", "text"),
+    shell:
+        'python "$scripts"/train_tokenizer.py --settings {params.settings:q} --log {log:q}'
+        " --corpus {input:q} --tokenizer {output:q}"
+
+
+rule import_tokenizer:
+    """Check the user's ready tokenizer and copy it."""
+    input:
+        given_file("tokenizer_file"),
+    output:
+        "results/corpora/{corpus}/tokenizer.json",
+    log:
+        "results/corpora/{corpus}/logs/import_tokenizer.log",
+    benchmark:
+        "results/corpora/{corpus}/benchmarks/import_tokenizer.tsv"
+    wildcard_constraints:
+        corpus=corpora_where(has_ready_tokenizer),
+    conda:
+        "../envs/text.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        settings=corpus_settings("vocab_size"),
+        code=code_of("import_tokenizer", "text"),
+    shell:
+        'python "$scripts"/import_tokenizer.py --settings {params.settings:q} --log {log:q}'
+        " --given-tokenizer {input:q} --tokenizer {output:q}"
+
+
+rule encode_corpus:
+    """Turn the model corpus into token ids."""
+    input:
+        tokenizer="results/corpora/{corpus}/tokenizer.json",
+        corpus="results/corpora/{corpus}/model_corpus.txt",
+    output:
+        "results/corpora/{corpus}/tokens.safetensors",
+    log:
+        "results/corpora/{corpus}/logs/encode_corpus.log",
+    benchmark:
+        "results/corpora/{corpus}/benchmarks/encode_corpus.tsv"
+    conda:
+        "../envs/text.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code_of("encode_corpus", "text"),
+    shell:
+        'python "$scripts"/encode_corpus.py --log {log:q} --tokenizer {input.tokenizer:q}'
+        " --corpus {input.corpus:q} --tokens {output:q}"
+
+
+rule find_dead_tokens:
+    """Tell live tokens from dead ones; report dead tokens by script and the corpora's overlap."""
+    input:
+        tokens="results/corpora/{corpus}/tokens.safetensors",
+        tokenizer="results/corpora/{corpus}/tokenizer.json",
+        model_corpus="results/corpora/{corpus}/model_corpus.txt",
+        tokenizer_corpus=tokenizer_corpus,
+        given_masks=given_file("mask_file"),
+    output:
+        masks="results/corpora/{corpus}/masks.safetensors",
+        report="results/corpora/{corpus}/masks.json",
+    log:
+        "results/corpora/{corpus}/logs/find_dead_tokens.log",
+    benchmark:
+        "results/corpora/{corpus}/benchmarks/find_dead_tokens.tsv"
+    conda:
+        "../envs/text.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=code_of("find_dead_tokens", "text"),
+    shell:
+        'python "$scripts"/find_dead_tokens.py --log {log:q} --tokens {input.tokens:q}'
+        " --tokenizer {input.tokenizer:q} --model-corpus {input.model_corpus:q}"
+        " --tokenizer-corpus {input.tokenizer_corpus:q} --given-masks {input.given_masks:q}"
+        " --masks {output.masks:q} --report {output.report:q}"

@@ -1,0 +1,25 @@
+"""Train a character-level BPE tokenizer of exactly vocab_size entries.
+
+python workflow/scripts/train_tokenizer.py --settings '{"vocab_size": 10000,
+    "min_frequency": 2}' --corpus tokenizer_corpus.txt --tokenizer tokenizer.json
+"""
+
+from pathlib import Path
+
+import command
+from deadtokens.text import vocabulary
+
+
+def main(options):
+    tokenizer = vocabulary.train_tokenizer(
+        options.corpus, options.settings["vocab_size"], options.settings["min_frequency"]
+    )
+    with command.finished(options.tokenizer) as (path,):
+        tokenizer.save(str(path))
+
+
+if __name__ == "__main__":
+    arguments = command.parser(__doc__, "vocab_size", "min_frequency")
+    arguments.add_argument("--corpus", type=Path, required=True)
+    arguments.add_argument("--tokenizer", type=Path, required=True)
+    command.run(main, arguments)
