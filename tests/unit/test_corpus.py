@@ -77,9 +77,8 @@ def plain_overlap(model_text: str, tokenizer_text: str) -> tuple[int, int, int, 
     return len(ours), len(shared), sum(map(len, ours)), sum(map(len, shared))
 
 
-LINES = st.lists(
-    st.sampled_from(["x" * 39, "x" * 40, "ก" * 41, " " * 50, "y" * 60, "  " + "y" * 60, "z" * 45])
-)
+SAMPLES = ["x" * 39, "x" * 40, "ก" * 41, " " * 50, "y" * 60, "  " + "y" * 60, "z" * 45]
+LINES = st.lists(st.sampled_from(SAMPLES))
 
 
 @given(LINES, LINES, st.sampled_from(["", "\n"]))
@@ -89,8 +88,9 @@ def test_overlap_equals_brute_force(tmp_path_factory, ours, theirs, end):
     paths = [write(folder / name, text.encode()) for name, text in zip("mt", texts, strict=True)]
     found = corpus.overlap(*paths)
     names = "lines", "shared_lines", "characters", "shared_characters"
-    n_lines, n_shared, n_characters, n_shared_characters = plain_overlap(*texts)
-    assert tuple(found[name] for name in names) == plain_overlap(*texts)
+    expected = plain_overlap(*texts)
+    assert tuple(found[name] for name in names) == expected
+    n_lines, n_shared, n_characters, n_shared_characters = expected
     assert found["share_of_lines"] == n_shared / max(n_lines, 1)
     assert found["share_of_characters"] == n_shared_characters / max(n_characters, 1)
 

@@ -55,23 +55,14 @@ def test_tokenizer_is_the_published_kind(tokenizer, corpora):
 
 
 def test_same_tokenizer_bytes_whatever_the_number_of_threads(corpora, tmp_path):
+    settings = f'{{"vocab_size": {VOCAB_SIZE}, "min_frequency": 2}}'
+    command = [sys.executable, SCRIPTS / "train_tokenizer.py", "--settings", settings]
+    command += ["--corpus", corpora / "tokenizer.txt"]
     made = []
     for n_threads in ("1", "2", "5"):
         path = tmp_path / f"{n_threads}.json"
-        settings = f'{{"vocab_size": {VOCAB_SIZE}, "min_frequency": 2}}'
-        arguments = [
-            "--settings",
-            settings,
-            "--corpus",
-            corpora / "tokenizer.txt",
-            "--tokenizer",
-            path,
-        ]
-        subprocess.run(
-            [sys.executable, SCRIPTS / "train_tokenizer.py", *arguments],
-            check=True,
-            env=os.environ | {"RAYON_NUM_THREADS": n_threads, "TOKENIZERS_PARALLELISM": "true"},
-        )
+        threads = {"RAYON_NUM_THREADS": n_threads, "TOKENIZERS_PARALLELISM": "true"}
+        subprocess.run([*command, "--tokenizer", path], check=True, env=os.environ | threads)
         made.append(path.read_bytes())
     assert made[0] == made[1] == made[2]
 
@@ -79,14 +70,14 @@ def test_same_tokenizer_bytes_whatever_the_number_of_threads(corpora, tmp_path):
 def test_corpus_too_small_for_the_vocabulary(tmp_path):
     corpus = tmp_path / "corpus.txt"
     corpus.write_text("banana banana\n", "utf-8")
-    with pytest.raises(UserError, match="has 7 entries, not vocab_size = 50: no further pair"):
+    with pytest.raises(UserError, match="has 8 entries, not vocab_size = 50: no further pair"):
         vocabulary.train_tokenizer(corpus, 50, 2)
 
 
 def test_more_characters_than_the_vocabulary_holds(tmp_path):
     corpus = tmp_path / "corpus.txt"
     corpus.write_text("abcdefghij", "utf-8")
-    with pytest.raises(UserError, match="has 11 entries, not vocab_size = 8: .* 10 different"):
+    with pytest.raises(UserError, match=r"has 11 entries, not vocab_size = 8: .* 10 different"):
         vocabulary.train_tokenizer(corpus, 8, 2)
 
 
@@ -117,16 +108,18 @@ def with_part(tokenizer, name, part):
     return changed
 
 
+BEGINS_WITH_SPECIAL = processors.TemplateProcessing(
+    f"{END_OF_TEXT} $A", special_tokens=[(END_OF_TEXT, 0)]
+)
+
+
 @pytest.mark.parametrize(
     ("name", "part"),
     [
         ("pre_tokenizer", pre_tokenizers.ByteLevel(add_prefix_space=True)),
         ("pre_tokenizer", None),
         ("normalizer", normalizers.Replace("\n", "a")),
-        (
-            "post_processor",
-            processors.TemplateProcessing(f"{END_OF_TEXT} $A", special_tokens=[(END_OF_TEXT, 0)]),
-        ),
+        ("post_processor", BEGINS_WITH_SPECIAL),
     ],
 )
 def test_a_tokenizer_that_looks_across_lines_gets_the_whole_text(tokenizer, tmp_path, name, part):
@@ -252,3 +245,11 @@ def test_report_sees_a_live_thai_token(tokenizer, counts):
     counts[tokenizer.token_to_id("ก")] = 1
     report = vocabulary.report_dead(tokenizer, counts == 0, counts)
     assert report["every_thai_token_dead"] is False
+
+
+def test_report_without_thai_says_nothing_of_it(tmp_path):
+    (tmp_path / "corpus.txt").write_text("banana bandana\n", "utf-8")
+    tokenizer = vocabulary.train_tokenizer(tmp_path / "corpus.txt", 6, 2)
+    report = vocabulary.report_dead(tokenizer, np.ones(6, bool), np.zeros(6, np.int64))
+    assert report["every_thai_token_dead"] is None
+    assert report["by_script"]["Latin"] == {"entries": 5, "dead": 5}

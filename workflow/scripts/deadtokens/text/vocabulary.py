@@ -86,9 +86,12 @@ def encode(
         and tokenizer.normalizer is None
         and tokenizer.post_processor is None
     )
+    if not splits_at_line_feeds:
+        yield _ids(tokenizer, corpus.read_bytes().decode())
+        return
     with corpus.open(encoding="utf-8", newline="") as file:
         unfinished = ""
-        while text := file.read(piece_characters if splits_at_line_feeds else -1):
+        while text := file.read(piece_characters):
             finished, line_feed, rest = text.rpartition("\n")
             if line_feed:
                 yield _ids(tokenizer, unfinished + finished + line_feed)
@@ -167,7 +170,7 @@ def report_dead(tokenizer: Tokenizer, dead: np.ndarray, counts: np.ndarray) -> d
         "live": int((~dead).sum()),
         "dead": int(dead.sum()),
         "dead_share": float(dead.mean()),
-        "every_thai_token_dead": n_dead["Thai"] == n_entries["Thai"],
+        "every_thai_token_dead": n_dead["Thai"] == n_entries["Thai"] if n_entries["Thai"] else None,
         "by_script": {
             script: {"entries": entries, "dead": n_dead[script]}
             for script, entries in n_entries.most_common()
