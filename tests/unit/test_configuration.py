@@ -1,4 +1,4 @@
-"""Resolving the configuration: defaults, `like:`, and schema, default file and reference in step."""
+"""Resolving the configuration: defaults, `like:`; schema, default file and reference in step."""
 
 import re
 from pathlib import Path

@@ -101,7 +101,7 @@ rule train_tokenizer:
         "../envs/text.yaml"
     threads: 2
     resources:
-        mem_mb=6000,
+        mem_mb=2000,
         runtime=30,
     params:
         settings=corpus_settings("vocab_size", "min_frequency"),

@@ -22,7 +22,7 @@ rule train_run:
         "../envs/training.yaml"
     threads: lambda wildcards: run_named(wildcards.run)["threads"]
     resources:
-        mem_mb=3000,
+        mem_mb=2500,
         runtime=240,
     params:
         settings=training_settings,

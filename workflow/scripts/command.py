@@ -110,7 +110,8 @@ def _json_object(text: str) -> dict:
 def _with_keys(settings: dict, keys: tuple[str, ...]) -> dict:
     missing = [key for key in keys if key not in settings]
     if missing:
-        raise argparse.ArgumentTypeError(f"missing {', '.join(missing)}; expected {', '.join(keys)}")
+        message = f"missing {', '.join(missing)}; expected {', '.join(keys)}"
+        raise argparse.ArgumentTypeError(message)
     return settings
 
 
