@@ -20,7 +20,7 @@ def plain_value(bits: int) -> float:
 
 
 def plain_ulp(bits: int) -> float:
-    """SPEC 4, to the letter."""
+    """docs/physics.md, to the letter."""
     exponent = (bits >> 7) & 0xFF
     return math.ldexp(1.0, max(exponent, 1) - 134)
 

@@ -70,7 +70,7 @@ def same_bits(a, b):
 
 
 def test_in_bfloat16_the_second_moment_is_a_ratchet():
-    """NUMERICS 1, on which the whole story rests: without a gradient v stays, though beta2 < 1."""
+    """docs/numerics.md, 1, which all rests on: without a gradient v stays, though beta2 < 1."""
     v = torch.tensor([1.0, 3e-7, 1.7e-12]).bfloat16()
     before = v.clone()
     m, param, grad = (torch.zeros_like(v) for _ in range(3))

@@ -189,7 +189,7 @@ def test_another_file_in_its_place_is_refused(checkpoint):
 @pytest.mark.parametrize(
     "change",
     [
-        {"exp_avg.W": torch.zeros(7, 5)},  # float32: a cast would go unseen (NUMERICS 4)
+        {"exp_avg.W": torch.zeros(7, 5)},  # float32: a cast would go unseen (docs/numerics.md, 4)
         {"parameters.W": torch.zeros(5, 7, dtype=torch.bfloat16)},
         {"exp_avg_sq.W": torch.zeros(7, 5)},
     ],

@@ -39,7 +39,7 @@ def plain_root(square: Fraction) -> float:
 
 
 def plain_norms(previous: list[int], current: list[int]) -> dict[str, float]:
-    """The definitions of SPEC 4 for one token of finite elements, in exact fractions."""
+    """The definitions of docs/physics.md for one token of finite elements, in exact fractions."""
     before = [Fraction(plain_value(p)) for p in previous]
     change = [Fraction(plain_value(c)) - b for c, b in zip(current, before, strict=True)]
     cells = [abs(d) / Fraction(plain_ulp(p)) for d, p in zip(change, previous, strict=True)]

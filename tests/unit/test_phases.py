@@ -47,7 +47,7 @@ def classify(values, rows_a_chunk=3):
 
 
 def plain_phase(value) -> str | None:
-    """SPEC 4: Fimbulwinter < 0.1 <= Thermal Solid < 10 <= Quantum Regime < 100 <= Classical Gas."""
+    """docs/physics.md: each phase but the coldest begins at its threshold."""
     if math.isnan(value):
         return None
     if value < TENTH:

@@ -1,4 +1,4 @@
-"""A run that takes seconds, and the plain loop of SPEC 2 to hold it to."""
+"""A run that takes seconds, and the published loop, written plainly, to hold it to."""
 
 import json
 import subprocess

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 OPENING = """\
 # Configuration
 
-<!-- Written by `make docs` from workflow/schemas/config.schema.yaml; edit the descriptions there. -->
+<!-- `make docs` writes this from workflow/schemas/config.schema.yaml; edit it there. -->
 
 `config.yaml` is the embedded default. Put your own on top of it, keys that you do not mention stay:
 

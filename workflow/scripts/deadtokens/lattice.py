@@ -1,8 +1,8 @@
 """The lattice of bfloat16 values: ULP, lattice displacement, lattice steps, from bit patterns.
 
-Definitions: SPEC 4. Bit patterns are uint16 arrays of any shape. Every function is elementwise and
-exact for all 65,536 patterns; none warns about overflow, for an infinite displacement is a result,
-which callers count.
+Definitions: docs/physics.md. Bit patterns are uint16 arrays of any shape. Every function is
+elementwise and exact for all 65,536 patterns; none warns about overflow, for an infinite
+displacement is a result, which callers count.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """The phases that dead tokens pass through: fractions, spread, transitions, motion.
 
-Definitions: SPEC 4. Steps are counted from 1: step t leads from W[t-1] to W[t].
+Definitions: docs/physics.md. Steps are counted from 1: step t leads from W[t-1] to W[t].
 """
 
 import re

@@ -1,6 +1,6 @@
 """Tokenizers, token ids, and the masks that tell live tokens from dead ones.
 
-The tokenizer is the published one (SPEC 3): byte-pair encoding of characters, words found by the
+The tokenizer is the published one: byte-pair encoding of characters, words found by the
 pre-tokenizer `Whitespace`, one special token, every character of its corpus in the alphabet.
 """
 
@@ -143,7 +143,7 @@ def given_dead_mask(path: Path, counts: np.ndarray) -> np.ndarray:
 
 
 def masks(dead: np.ndarray, counts: np.ndarray) -> dict[str, np.ndarray]:
-    """The tensors of a mask file (SPEC 3); UserError if no token is dead."""
+    """The tensors of a mask file (docs/formats.md); UserError if no token is dead."""
     if not dead.any():
         raise UserError(
             f"no token is dead: all {len(counts)} entries of the tokenizer occur in the model "

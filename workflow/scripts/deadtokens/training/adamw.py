@@ -2,7 +2,7 @@
 
 Bit-identical to `torch.optim.AdamW(foreach=False, fused=False)` of torch 2.13 (its default on a
 CPU), whose order of operations and roundings it follows (torch/optim/adam.py,
-`_single_tensor_adam`). The fused kernel rounds elsewhere and drifts away from it (NUMERICS 3).
+`_single_tensor_adam`). The fused kernel rounds elsewhere and drifts away (docs/numerics.md, 3).
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ def for_loop(
     """Update parameters and both moments in place; `step` counts from 1.
 
     The moments have the dtype of their parameter. In bfloat16 `v * 0.999 == v`, so there the second
-    moment never decays (NUMERICS 1): that is what the published runs did, and what is studied.
+    moment never decays (docs/numerics.md, 1): so it was in the published runs, so it is studied.
     """
     step_size = learning_rate / (1 - beta1**step)
     bias_correction2_sqrt = (1 - beta2**step) ** 0.5

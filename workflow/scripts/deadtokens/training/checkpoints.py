@@ -69,7 +69,7 @@ def restore(path: Path, state: Mapping[str, torch.Tensor], run: str) -> int:
     """Fill a state in place from a checkpoint and return its step; UserError if the two differ.
 
     Nothing is cast: a state of another dtype is refused, for a cast would change it unseen
-    (NUMERICS 4).
+    (docs/numerics.md, 4).
     """
     saved, step = read(path, run)
     for name in sorted(saved.keys() | state.keys()):

@@ -13,7 +13,7 @@ def plain(hidden: torch.Tensor, tied: torch.Tensor, targets: torch.Tensor) -> to
     hidden (B, L, D) and tied (V, D) in the run's precision; targets (B, n) of int64, where the
     position i < n predicts targets[:, i] and the positions from n on predict nothing. The logits
     of all L positions are made, and cut afterwards: so were they in the notebooks, and where values
-    are rounded is physics (NUMERICS 8).
+    are rounded is physics (docs/numerics.md, 6).
     """
     logits = (hidden @ tied.T)[:, : targets.shape[1], :].contiguous()  # (B, n, V)
     return nn.functional.cross_entropy(logits.view(-1, tied.shape[0]), targets.reshape(-1))

@@ -1,7 +1,7 @@
 """What of a machine decides the bits of a run: threads, instruction set, versions.
 
 Sums are taken in another order with another number of threads or another instruction set, and in
-bfloat16 that shows from the first step on (NUMERICS 5).
+bfloat16 that shows from the first step on (docs/numerics.md, 5).
 """
 
 import contextlib

@@ -23,7 +23,7 @@ COUNTS = (
 
 @dataclass(frozen=True)
 class RunSettings:
-    """One run of SPEC 2 as data; a comment names the table in which a name is looked up."""
+    """One run as data; a comment names the table in which a name is looked up."""
 
     run: str
     experiment: str  # the next three are for the reader of metadata.json
@@ -54,7 +54,7 @@ class RunSettings:
     rows: str  # recording.ROWS
     record: list[str]  # recording.RECORDABLE
     motion_threshold: float  # |ΔW′|₂ from which on a token counts as moving
-    threads: int  # of computation; the bits depend on it (NUMERICS 5)
+    threads: int  # of computation; the bits depend on it (docs/numerics.md, 5)
     device: str
     checkpoint_seconds: float  # most work that a kill can cost
 
