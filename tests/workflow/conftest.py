@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from resource import RLIMIT_FSIZE, setrlimit
 
 import pytest
 
@@ -21,9 +22,12 @@ class Project:
     root: Path
 
     def snakemake(
-        self, *arguments: str, cores: int = 2, changes: str = ""
+        self, *arguments: str, cores: int = 2, changes: str = "", largest_file: int | None = None
     ) -> subprocess.CompletedProcess:
-        """Call Snakemake; `changes` is YAML on top of the smoke sizes."""
+        """Call Snakemake; `changes` is YAML on top of the smoke sizes.
+
+        A file that grows beyond `largest_file` bytes fails as on a full disk.
+        """
         self.write("config/changes.yaml", changes or "{}")
         # `--configfile` takes all that follows it, so it stands last.
         configuration = ["--configfile", "config/smoke.yaml", "config/changes.yaml"]
@@ -34,6 +38,7 @@ class Project:
             text=True,
             timeout=300,
             check=False,
+            preexec_fn=largest_file and (lambda: setrlimit(RLIMIT_FSIZE, (largest_file,) * 2)),
         )
 
     def run(self, *arguments: str, cores: int = 2, changes: str = "") -> None:
@@ -47,9 +52,9 @@ class Project:
         assert result.returncode == 0, output
         return set(re.findall(r"^(?:local)?rule (\w+):$", output, re.MULTILINE)) - {"all"}
 
-    def failure(self, *arguments: str, changes: str = "") -> str:
+    def failure(self, *arguments: str, **circumstances) -> str:
         """What a call prints that must end with exit code 1 and without a traceback."""
-        result = self.snakemake(*arguments, changes=changes)
+        result = self.snakemake(*arguments, **circumstances)
         output = result.stdout + result.stderr
         assert result.returncode == 1, output
         assert "Traceback (most recent call last)" not in output, output
