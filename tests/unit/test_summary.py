@@ -23,6 +23,19 @@ def test_ranges_are_those_of_the_whole_array(size, first_row):
     assert found == pytest.approx([means.min(), means.max()], rel=1e-5, abs=1e-7)
 
 
+def test_unigram_entropy_of_even_counts_is_the_log_of_their_number():
+    counts = np.array([3, 0, 3, 3, 0, 3])
+    assert summary.unigram_entropy(counts) == pytest.approx(np.log(4))
+    assert summary.unigram_entropy(np.array([7, 0])) == 0
+
+
+def test_unigram_entropy_is_the_loss_of_the_frequencies_themselves():
+    tokens = np.array([0, 0, 0, 1, 1, 2])
+    counts = np.bincount(tokens)
+    loss = -np.mean([np.log(counts[token] / len(tokens)) for token in tokens])
+    assert summary.unigram_entropy(counts) == pytest.approx(loss)
+
+
 def test_figures_take_the_hottest_phase_and_the_coldest():
     phase = {"vanished": {"first": None}, "majority": {"first": None}}
     phases = {

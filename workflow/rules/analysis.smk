@@ -63,7 +63,8 @@ rule summarize_run:
         metadata="results/{run}/metadata.json",
         phases="results/{run}/phases.json",
         table="results/{run}/phases.csv",
-        masks=of_its_corpus("masks.json"),
+        corpus=of_its_corpus("masks.json"),
+        masks=of_its_corpus("masks.safetensors"),
     output:
         "results/{run}/summary.json",
     log:
@@ -81,7 +82,7 @@ rule summarize_run:
     shell:
         'python "$scripts"/summarize_run.py --log {log:q} --trajectory {input.trajectory:q}'
         " --metadata {input.metadata:q} --phases {input.phases:q} --table {input.table:q}"
-        " --masks {input.masks:q} --summary {output:q}"
+        " --corpus {input.corpus:q} --masks {input.masks:q} --summary {output:q}"
 
 
 rule compare_runs:

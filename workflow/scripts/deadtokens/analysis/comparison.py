@@ -15,7 +15,8 @@ ROWS = {
     "hottest_phase_vanished": "first step with Classical Gas below 1%",
     "half_still": "first step with half of the tokens still",
     "tokens_moving_at_last_step": "tokens moving at the last step",
-    "final_loss": "loss at the last step",
+    "unigram_entropy": "entropy of the token frequencies, nats",
+    "final_loss": "loss at the last step, nats",
 }
 
 

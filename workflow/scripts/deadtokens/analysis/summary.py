@@ -26,6 +26,12 @@ RANGES = (
 )
 
 
+def unigram_entropy(counts: np.ndarray) -> float:
+    """Entropy of the token frequencies, (V,) counts, in nats: the loss of a context-free model."""
+    shares = counts[counts > 0] / counts.sum()
+    return float(-(shares * np.log(shares)).sum())
+
+
 def figures(metadata: Mapping, corpus: Mapping, phases: Mapping, displacement: np.ndarray) -> dict:
     """The figures that other steps found, side by side.
 
