@@ -17,6 +17,10 @@ help:
 results/%: $(ready) FORCE
 	snakemake --cores $(CORES) $@
 
+# The pictures in docs/ are copies of what the workflow draws.
+docs/figures/%_phases.png: results/%/phases.png
+	cp $< $@
+
 test: $(ready)
 	pytest -m "not slow and not cuda"
 

@@ -79,7 +79,7 @@ def test_transitions_are_marked_and_told(planted, tmp_path):
     assert len(later) == 3
     for step in later:
         assert str(step) in texts(drawing)
-    story = f"Element scale\nMost tokens reach Fimbulwinter at step {marked[0]}"
+    story = f"Element scale\nMost reach Fimbulwinter at step {marked[0]}"
     assert any(text.startswith(story) for text in texts(drawing))
     assert "40 dead tokens" in drawing.get_suptitle()
     for axes in drawing.axes[:6]:
@@ -89,10 +89,10 @@ def test_transitions_are_marked_and_told(planted, tmp_path):
 @pytest.mark.parametrize(
     ("first", "for_good", "told"),
     [
-        (240, 240, "Most tokens reach Fimbulwinter at step 240"),
-        (240, 1244, "Most tokens reach Fimbulwinter at step 240 (for good at 1,244)"),
-        (240, None, "Most tokens reach Fimbulwinter at step 240 (not for good)"),
-        (1, 1, "Most tokens are Fimbulwinter or colder from the first step on"),
+        (240, 240, "Most reach Fimbulwinter at step 240"),
+        (240, 1244, "Most reach Fimbulwinter at step 240 (1,244 for good)"),
+        (240, None, "Most reach Fimbulwinter at step 240 (not for good)"),
+        (1, 1, "Most are Fimbulwinter or colder from step 1 on"),
         (None, None, "Most tokens are in no phase"),
     ],
 )

@@ -219,11 +219,11 @@ def _story(summary: dict, scale: str) -> str:
         first, for_good = phase["majority"]["first"], phase["majority"]["for_good"]
         if first is None:
             continue
-        lasting = "not for good" if for_good is None else f"for good at {for_good:,}"
+        lasting = "not for good" if for_good is None else f"{for_good:,} for good"
         lasting = "" if for_good == first else f" ({lasting})"
         if first == 1:
-            return f"Most tokens are {name} or colder from the first step on{lasting}"
-        return f"Most tokens reach {name} at step {first:,}{lasting}"
+            return f"Most are {name} or colder from step 1 on{lasting}"
+        return f"Most reach {name} at step {first:,}{lasting}"
     return "Most tokens are in no phase"
 
 
