@@ -1,18 +1,17 @@
 import os
-import resource
 import subprocess
 import sys
+import time
 
 import h5py
 import numpy as np
 import pytest
 import torch
-from planted import cooling_weights, peak_bytes
+from planted import peak_bytes
 
 from deadtokens import hdf5, storage
 from deadtokens.errors import UserError
 from deadtokens.storage import Storage
-from deadtokens.trajectory import TrajectoryReader
 
 PLAIN = Storage("hdf5", chunk_rows=3)
 PACKED = Storage("hdf5", chunk_rows=3, compression="deflate")
@@ -132,6 +131,12 @@ def test_thimble_7_is_laid_out_as_published(path):
         assert not file["momentum_W"][1601].any()
 
 
+def test_stretches_end_with_their_chunk():
+    layout = hdf5.RowLayout({"W": ("U16", (8, 2, 2)), "loss": ("F32", (8,))}, 3, {})
+    assert [rows for _, *rows in layout.stretches("W", 2, 8)] == [[2, 3], [3, 6], [6, 8]]
+    assert [rows for _, *rows in layout.stretches("loss", 2, 8)] == [[2, 8]]
+
+
 def test_a_short_run_takes_no_room_for_steps_it_does_not_have(path):
     with storage.create(path, {"W": ("U16", (20, 100, 8))}, Storage("hdf5")):
         pass
@@ -143,7 +148,7 @@ def test_layout_in_memory_is_what_hdf5_writes_to_disk(path, tmp_path, monkeypatc
     with storage.create(path, fields, PLAIN, ATTRIBUTES):
         pass
     real = tmp_path / "real.h5"
-    monkeypatch.setattr(hdf5, "_Skeleton", lambda: real.open("wb+"))
+    monkeypatch.setattr(hdf5, "SparseFile", lambda: real.open("wb+"))
     hdf5.RowLayout(fields, 3, ATTRIBUTES)
     assert real.read_bytes() == path.read_bytes()
 
@@ -152,6 +157,7 @@ def test_layout_in_memory_is_what_hdf5_writes_to_disk(path, tmp_path, monkeypatc
 def test_bytes_depend_on_rows_alone(path, tmp_path, how):
     write_all(path, how)
     other = tmp_path / "other.h5"
+    time.sleep(1.1)  # the unit of the time stamps that HDF5 writes unless told not to
     with storage.create(other, FIELDS, how, ATTRIBUTES):
         pass
     for name, values in reversed(list(arrays())):
@@ -198,24 +204,13 @@ def test_resume_refuses_another_file(path, how):
     assert path.read_bytes() == before
 
 
-def test_compression_pays_where_a_trajectory_cools(path):
-    weights = cooling_weights(200, 60, 64)
-    fields = {"W": ("U16", weights.shape)}
-    with storage.create(path, fields, Storage("hdf5", 64, "deflate")) as file:
-        file.write("W", weights)
-    assert path.stat().st_size < weights.nbytes / 4
-    with h5py.File(path) as file:
-        np.testing.assert_array_equal(file["W"][()], weights)
-        assert file["W"].chunks == (64, 16, 64)
-        assert file["W"].shuffle
-        assert file["W"].compression == "gzip"
-
-
 def test_other_files_of_h5py_are_read(path):
     with h5py.File(path, "w") as file:
         file["big_endian"] = np.arange(6, dtype=">f4").reshape(3, 2)
         file.create_dataset("mask", data=np.array([1, 0], np.int8))
-        file.create_dataset("zipped", data=np.arange(40).reshape(20, 2), chunks=(7, 1), **GZIP)
+        file.create_dataset(
+            "zipped", data=np.arange(40).reshape(20, 2), chunks=(7, 1), compression="gzip"
+        )
         file["text"] = "not a field"
         file.create_group("folder")["inner"] = 1
         file.attrs["list"] = [1, 2]
@@ -227,34 +222,6 @@ def test_other_files_of_h5py_are_read(path):
         np.testing.assert_array_equal(file.read("zipped", 3, 19), np.arange(6, 38).reshape(-1, 2))
         with pytest.raises(UserError, match=r"trajectory\.h5: no g in this file"):
             file.require("mask", "g")
-
-
-GZIP = {"compression": "gzip", "fletcher32": True}
-
-
-def test_safetensors_go_through_the_same_door(path):
-    with storage.create(path, {"loss": ("F32", (2,))}) as file:
-        file.write_row("loss", 1, np.float32(5))
-    with storage.open_reader(path) as file:
-        assert type(file) is TrajectoryReader
-        assert file.read("loss").tolist() == [0, 5]
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"fromat": "hdf5"}, "unknown key fromat; expected format"),
-        ({"format": "zarr"}, "format: 'zarr', expected one of safetensors, hdf5"),
-        ({"format": "hdf5", "compression": "xz"}, "compression: 'xz', expected one of none"),
-        ({"compression": "deflate"}, "needs format: hdf5, not safetensors"),
-        ({"format": "hdf5", "chunk_rows": 0}, "chunk_rows: 0, expected 1 or more"),
-        ({"format": "hdf5", "chunk_rows": "1600"}, "chunk_rows: '1600', expected"),
-        ({"format": ["hdf5"]}, "format"),
-    ],
-)
-def test_storage_that_cannot_be(values, message):
-    with pytest.raises(UserError, match=message):
-        Storage.from_json(values)
 
 
 DAMAGES = {
@@ -275,19 +242,6 @@ def test_reader_refuses_a_damaged_file(path, how, damage):
         storage.open_reader(path)
 
 
-def test_reader_refuses_a_damaged_chunk(path):
-    write_all(path, PACKED)
-    with h5py.File(path) as file:
-        info = file["W"].id.get_chunk_info(0)
-    content = bytearray(path.read_bytes())
-    content[info.byte_offset + info.size // 2] ^= 0xFF
-    path.write_bytes(content)
-    with storage.open_reader(path) as file:
-        file.read("losses")
-        with pytest.raises(UserError, match=r"trajectory\.h5: W is damaged"):
-            file.read("W")
-
-
 def test_reader_tells_of_a_missing_file(path):
     with pytest.raises(UserError, match="no such file"):
         hdf5.Hdf5Reader(path)
@@ -305,22 +259,19 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-@pytest.mark.parametrize(("libver", "flushed"), [("earliest", False), ("latest", True)])
+@pytest.mark.parametrize("flushed", [False, True])
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
 def test_reader_tells_of_a_file_left_open_by_a_killed_writer(path, libver, flushed):
     code = LEFT_OPEN.format(path=str(path), libver=libver, flushed=flushed)
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
-    if not path.read_bytes():
-        path.write_bytes(hdf5.SIGNATURE)
-    with pytest.raises(UserError, match="left open by a program that was killed"):
-        storage.open_reader(path)
-
-
-@pytest.fixture
-def largest_file():
-    """A limit on the size of files, as a quota sets it: real refusals by the operating system."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    if (libver, flushed) == ("earliest", True):
+        with storage.open_reader(path) as file:
+            assert file.read("W").all()  # HDF5 finds nothing missing here, and rightly so
+    else:
+        with pytest.raises(UserError, match="left open by a program that was killed"):
+            hdf5.Hdf5Reader(path)
+        with pytest.raises(UserError, match="Make it again"):
+            storage.open_reader(path)  # nothing may be there to tell the format by
 
 
 @BOTH
@@ -331,30 +282,9 @@ def test_too_small_a_disk_shows_before_the_first_row(path, largest_file, how):
     assert list(path.parent.iterdir()) == []
 
 
-@pytest.mark.parametrize("last", [8, 12], ids=["while it packs", "while it makes the file"])
-def test_a_disk_that_fills_up_costs_no_row(path, largest_file, last):
-    fields = {"W": ("U16", (12, 5000, 10))}
-    rows = np.random.default_rng(0).integers(0, 65536, (12, 5000, 10)).astype(np.uint16)
-    with storage.create(path, fields, PACKED) as file:
-        file.write("W", rows)
-    whole = path.read_bytes()
-
-    def fill_the_disk():
-        with storage.create(path, fields, PACKED) as file:
-            file.write_rows("W", 0, rows[:last])
-            largest_file(path.stat().st_size + 1000)
-            file.write_rows("W", last, rows[last:])
-
-    with pytest.raises(UserError, match=r"needs [\d,]+ bytes and [\d,]+ are free"):
-        fill_the_disk()
-    largest_file(10**9)
-    with storage.create(path, fields, PACKED, resume=True) as file:
-        file.write_rows("W", last - 1, rows[last - 1 :])
-    assert path.read_bytes() == whole
-
-
 WRITE_AND_READ = """
 import sys
+import time
 import numpy as np
 from deadtokens import storage
 rows, path = {rows}, {path!r}

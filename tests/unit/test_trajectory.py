@@ -1,6 +1,5 @@
 import errno
 import os
-import resource
 
 import numpy as np
 import pytest
@@ -219,14 +218,6 @@ def test_chunks_cover_all_rows_in_order(tmp_path_factory, rows, max_bytes, overl
             assert start + len(chunk) > max(next_new, overlap)
             next_new = start + len(chunk)
     assert next_new == rows or rows <= overlap
-
-
-@pytest.fixture
-def largest_file():
-    """A limit on the size of files, as a quota sets it: real refusals by the operating system."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_too_small_a_disk_shows_before_the_first_row(path, largest_file):

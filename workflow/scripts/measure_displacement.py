@@ -9,13 +9,13 @@ from pathlib import Path
 
 import command
 from deadtokens import displacement
-from deadtokens.trajectory import TrajectoryReader
+from deadtokens.storage import open_reader
 
 
 def main(options):
     """One pass over the weights, in chunks of time."""
     with (
-        TrajectoryReader(options.trajectory) as trajectory,
+        open_reader(options.trajectory) as trajectory,
         command.finished(options.displacement) as (path,),
     ):
         steps, _, _ = displacement.movement_shape(trajectory)

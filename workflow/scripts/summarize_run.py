@@ -15,6 +15,7 @@ import numpy as np
 
 import command
 from deadtokens.analysis import summary
+from deadtokens.storage import open_reader
 from deadtokens.trajectory import TrajectoryReader
 
 CHUNK_BYTES = 32_000_000
@@ -29,7 +30,7 @@ def main(options):
     with TrajectoryReader(options.masks) as masks:
         counts = masks.read("token_occurrence_counts")
     figures["unigram_entropy"] = summary.unigram_entropy(counts)
-    with TrajectoryReader(options.trajectory) as trajectory:
+    with open_reader(options.trajectory) as trajectory:
         for field, name, statistic, first_row in summary.RANGES:
             if field in trajectory.fields:
                 figures[name] = statistic(trajectory.chunks(field, CHUNK_BYTES), first_row)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,14 +41,38 @@ class Layout:
 
     def row_start(self, name: str, row: int) -> int:
         """Where row `row` of axis 0 starts."""
-        dtype, shape = self.fields[name]
-        return self.starts[name] + row * field_bytes((dtype, shape[1:]))
+        return self.starts[name] + row * row_bytes(self.fields[name])
+
+    def stretches(self, name: str, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+        """Yield (offset, first row, end row) of each stretch of rows that lie side by side."""
+        yield self.row_start(name, start), start, stop
+
+    @property
+    def frame(self) -> dict[int, bytes]:
+        """Every byte that is no row, by the offset where it lies."""
+        return {0: self.header}
+
+    @property
+    def reserved(self) -> list[tuple[int, int]]:
+        """(offset, bytes) of all that must have room on the disk before the first row."""
+        return [(0, self.size)]
+
+    @property
+    def needed(self) -> int:
+        """How many bytes of the disk the file takes."""
+        return sum(size for _, size in self.reserved)
 
 
 def field_bytes(field: Field) -> int:
     """The size of a field in bytes."""
     dtype, shape = field
     return NUMPY_DTYPE[dtype].itemsize * math.prod(shape)
+
+
+def row_bytes(field: Field) -> int:
+    """The size of a row of axis 0 in bytes; of a scalar, its own."""
+    dtype, shape = field
+    return field_bytes((dtype, shape[1:]))
 
 
 def lay_out(fields: dict[str, Field]) -> Layout:

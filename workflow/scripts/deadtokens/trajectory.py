@@ -53,12 +53,19 @@ class TrajectoryWriter(_File):
     without an exception waits until everything is on the disk.
 
     Raises UserError if the disk is too small, or the file to go on with is not of these fields.
+    With `laid_out`, the file is of another format that holds rows as they are (`hdf5.RowLayout`).
     """
 
-    def __init__(self, path: str | Path, fields: dict[str, Field], resume: bool = False):
+    def __init__(
+        self,
+        path: str | Path,
+        fields: dict[str, Field],
+        resume: bool = False,
+        laid_out: Layout | None = None,
+    ):
         self.path = Path(path)
         self.fields = dict(fields)
-        self._layout = layout.lay_out(self.fields)
+        self._layout = laid_out or layout.lay_out(self.fields)
         self._descriptor = (_open if resume else _create)(self.path, self._layout)
 
     def write_row(self, name: str, t: int, array: "np.ndarray | torch.Tensor") -> None:
@@ -71,16 +78,17 @@ class TrajectoryWriter(_File):
         values = _checked(name, array, dtype, (len(array), *row_shape))
         if not 0 <= start <= start + len(values) <= rows:
             raise IndexError(f"{len(values)} rows from {start} on do not fit {name!r}, of {rows}")
-        self._write_at(self._layout.row_start(name, start), values)
+        self._put(name, start, values)
 
     def write(self, name: str, array: "np.ndarray | torch.Tensor") -> None:
         """Write a whole field."""
         dtype, shape = self.fields[name]
-        self._write_at(self._layout.starts[name], _checked(name, array, dtype, shape))
+        values = _checked(name, array, dtype, shape)
+        self._put(name, 0, values if shape else values[None])
 
     def flush(self) -> None:
         """Wait until all that is written is on the disk."""
-        with _full_disk_told(self.path, self._layout.size):
+        with full_disk_told(self.path, self._layout.needed):
             os.fsync(self._descriptor)
 
     def __exit__(self, exception_type, exception, traceback) -> None:
@@ -90,9 +98,13 @@ class TrajectoryWriter(_File):
         finally:
             self.close()
 
+    def _put(self, name: str, start: int, values: np.ndarray) -> None:
+        for offset, first, end in self._layout.stretches(name, start, start + len(values)):
+            self._write_at(offset, values[first - start : end - start])
+
     def _write_at(self, offset: int, values: np.ndarray) -> None:
         left = memoryview(values.reshape(-1).view(np.uint8))
-        with _full_disk_told(self.path, self._layout.size):
+        with full_disk_told(self.path, self._layout.needed):
             while left:
                 written = os.pwrite(self._descriptor, left, offset)
                 left, offset = left[written:], offset + written
@@ -191,13 +203,15 @@ def _create(path: Path, wanted: Layout) -> int:
     """Create the file in its full size; nothing is left of it if the disk is too small."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
     try:
-        with _full_disk_told(path, wanted.size):
+        with full_disk_told(path, wanted.needed):
             if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(descriptor, 0, wanted.size)
-            elif wanted.size > shutil.disk_usage(path.parent).free:
+                for offset, size in wanted.reserved:
+                    os.posix_fallocate(descriptor, offset, size)
+            elif wanted.needed > shutil.disk_usage(path.parent).free:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.truncate(descriptor, wanted.size)
-            os.pwrite(descriptor, wanted.header, 0)
+            for offset, content in wanted.frame.items():
+                os.pwrite(descriptor, content, offset)
     except BaseException:
         os.close(descriptor)
         path.unlink()
@@ -212,7 +226,8 @@ def _open(path: Path, wanted: Layout) -> int:
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file to go on with. Start anew.") from None
     size = os.fstat(descriptor).st_size
-    if size != wanted.size or os.pread(descriptor, len(wanted.header), 0) != wanted.header:
+    frame = wanted.frame.items()
+    if size != wanted.size or any(os.pread(descriptor, len(c), at) != c for at, c in frame):
         os.close(descriptor)
         raise UserError(
             f"{path}: {size} bytes that are not laid out for what this run records "
@@ -222,7 +237,7 @@ def _open(path: Path, wanted: Layout) -> int:
 
 
 @contextlib.contextmanager
-def _full_disk_told(path: Path, size: int) -> Iterator[None]:
+def full_disk_told(path: Path, size: int) -> Iterator[None]:
     """Turn a full disk into a UserError that says how much is needed and how much is free."""
     try:
         yield

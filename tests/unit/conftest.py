@@ -1,0 +1,11 @@
+import resource
+
+import pytest
+
+
+@pytest.fixture
+def largest_file():
+    """A limit on the size of files, as a quota sets it: real refusals by the operating system."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
