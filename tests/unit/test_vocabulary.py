@@ -14,6 +14,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from deadtokens.errors import UserError
 from deadtokens.text import synthetic, vocabulary
 from deadtokens.text.vocabulary import END_OF_TEXT
+from deadtokens.training.masks import load_masks
 
 SCRIPTS = Path(__file__).parents[2] / "workflow/scripts"
 SETTINGS = {
@@ -55,7 +56,7 @@ def test_tokenizer_is_the_published_kind(tokenizer, corpora):
 
 
 def test_same_tokenizer_bytes_whatever_the_number_of_threads(corpora, tmp_path):
-    settings = f'{{"vocab_size": {VOCAB_SIZE}, "min_frequency": 2}}'
+    settings = f'{{"tokenizer": "characters", "vocab_size": {VOCAB_SIZE}, "min_frequency": 2}}'
     command = [sys.executable, SCRIPTS / "train_tokenizer.py", "--settings", settings]
     command += ["--corpus", corpora / "tokenizer.txt"]
     made = []
@@ -171,6 +172,29 @@ def test_masks_equal_brute_force(tokens):
     assert set(kinds.values()) == {np.dtype(np.int64)}
 
 
+def test_masks_named_as_wordybirds():
+    counts = np.array([3, 0, 1, 0])
+    tensors = vocabulary.masks(counts == 0, counts, "trained_untrained")
+    assert {name: tensor.tolist() for name, tensor in tensors.items()} == {
+        "trained_mask": [True, False, True, False],
+        "untrained_mask": [False, True, False, True],
+        "trained_indices": [0, 2],
+        "untrained_indices": [1, 3],
+    }
+    kinds = {name: tensor.dtype for name, tensor in tensors.items()}
+    assert {kinds.pop("trained_mask"), kinds.pop("untrained_mask")} == {np.dtype(bool)}
+    assert set(kinds.values()) == {np.dtype(np.int64)}
+
+
+@pytest.mark.parametrize("names", vocabulary.MASK_NAMES)
+def test_training_and_given_masks_read_either_naming(tmp_path, names):
+    counts = np.array([3, 0, 1, 0])
+    path = tmp_path / "masks.safetensors"
+    save_file(vocabulary.masks(counts == 0, counts, names), path)
+    assert load_masks(path, 4).dead_indices.tolist() == [1, 3]
+    assert vocabulary.given_dead_mask(path, counts).tolist() == [False, True, False, True]
+
+
 @pytest.mark.parametrize("wrong", [-1, 12])
 def test_token_ids_outside_the_vocabulary(wrong):
     with pytest.raises(UserError, match="12 entries"):
@@ -210,7 +234,7 @@ def test_given_masks_of_another_length(tmp_path):
 
 def test_given_masks_without_a_dead_mask(tmp_path):
     save_file({"mask": np.zeros(4, bool)}, tmp_path / "masks.safetensors")
-    with pytest.raises(UserError, match=r"tensors \['mask'\], but no dead_mask"):
+    with pytest.raises(UserError, match=r"\['mask'\], but no dead_mask or untrained_mask"):
         vocabulary.given_dead_mask(tmp_path / "masks.safetensors", COUNTS)
 
 

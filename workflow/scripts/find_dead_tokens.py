@@ -1,7 +1,7 @@
 """Tell live tokens from dead ones, and report them by script and the overlap of the two corpora.
 
-    python workflow/scripts/find_dead_tokens.py --tokens tokens.safetensors \\
-        --tokenizer tokenizer.json --model-corpus model_corpus.txt \\
+    python workflow/scripts/find_dead_tokens.py --settings '{"mask_names": "live_dead"}' \\
+        --tokens tokens.safetensors --tokenizer tokenizer.json --model-corpus model_corpus.txt \\
         --tokenizer-corpus tokenizer_corpus.txt --masks masks.safetensors --report masks.json
 """
 
@@ -21,7 +21,7 @@ def main(options):
     dead = counts == 0
     if options.given_masks:
         dead = vocabulary.given_dead_mask(options.given_masks, counts)
-    masks = vocabulary.masks(dead, counts)
+    masks = vocabulary.masks(dead, counts, options.settings["mask_names"])
     report = vocabulary.report_dead(tokenizer, dead, counts)
     if options.tokenizer_corpus:
         report["overlap_with_tokenizer_corpus"] = corpus.overlap(
@@ -33,7 +33,7 @@ def main(options):
 
 
 if __name__ == "__main__":
-    arguments = command.parser(__doc__)
+    arguments = command.parser(__doc__, "mask_names")
     arguments.add_argument("--tokens", type=Path, required=True)
     arguments.add_argument("--tokenizer", type=Path, required=True)
     arguments.add_argument("--model-corpus", type=Path, required=True)

@@ -1,7 +1,8 @@
-"""Train a character-level BPE tokenizer of exactly vocab_size entries.
+"""Train a BPE tokenizer, of characters or of bytes, of exactly vocab_size entries.
 
-python workflow/scripts/train_tokenizer.py --settings '{"vocab_size": 10000,
-    "min_frequency": 2}' --corpus tokenizer_corpus.txt --tokenizer tokenizer.json
+    python workflow/scripts/train_tokenizer.py --settings '{"tokenizer": "characters",
+        "vocab_size": 10000, "min_frequency": 2}' \\
+        --corpus tokenizer_corpus.txt --tokenizer tokenizer.json
 """
 
 from pathlib import Path
@@ -11,15 +12,16 @@ from deadtokens.text import vocabulary
 
 
 def main(options):
+    settings = options.settings
     tokenizer = vocabulary.train_tokenizer(
-        options.corpus, options.settings["vocab_size"], options.settings["min_frequency"]
+        options.corpus, settings["vocab_size"], settings["min_frequency"], settings["tokenizer"]
     )
     with command.finished(options.tokenizer) as (path,):
         tokenizer.save(str(path))
 
 
 if __name__ == "__main__":
-    arguments = command.parser(__doc__, "vocab_size", "min_frequency")
+    arguments = command.parser(__doc__, "tokenizer", "vocab_size", "min_frequency")
     arguments.add_argument("--corpus", type=Path, required=True)
     arguments.add_argument("--tokenizer", type=Path, required=True)
     command.run(main, arguments)

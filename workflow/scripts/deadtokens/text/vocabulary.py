@@ -1,9 +1,11 @@
 """Tokenizers, token ids, and the masks that tell live tokens from dead ones.
 
-The tokenizer is the published one: byte-pair encoding of characters, words found by the
-pre-tokenizer `Whitespace`, one special token, every character of its corpus in the alphabet.
+Two kinds of byte-pair encoding are trained. Flannel's, `characters`: words found by the
+pre-tokenizer `Whitespace`, every character of its corpus in the alphabet. Wordybird's, `bytes`:
+GPT-2's own kind (`byte_level`). Both have one special token.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,30 +13,32 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
 from deadtokens.errors import UserError
+from deadtokens.text import byte_level
+from deadtokens.text.byte_level import END_OF_TEXT
 from deadtokens.text.characters import script_of_token
 
-END_OF_TEXT = "<|endoftext|>"
 PIECE_CHARACTERS = 1 << 18
 EXAMPLES_IN_MESSAGE = 5
 
+# What the two families of experiments call tokens that occur and tokens that never do.
+MASK_NAMES = {"live_dead": ("live", "dead"), "trained_untrained": ("trained", "untrained")}
 
-def train_tokenizer(corpus: Path, vocab_size: int, min_frequency: int) -> Tokenizer:
-    """Learn a tokenizer of exactly `vocab_size` entries from a UTF-8 file.
+# Up to the last place where a word or mark ends before a space or a line feed. What is no
+# whitespace to Python is none to the tokenizers either, which know a few separators less.
+_UP_TO_LAST_END = re.compile(r".*\S(?=[ \n])", re.DOTALL)
+
+
+def train_tokenizer(
+    corpus: Path, vocab_size: int, min_frequency: int, kind: str = "characters"
+) -> Tokenizer:
+    """Learn a tokenizer of exactly `vocab_size` entries from a UTF-8 file; its kind: `TRAINERS`.
 
     Raises UserError if the corpus has more characters, or too few pairs worth merging.
     """
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size,
-        min_frequency=min_frequency,
-        special_tokens=[END_OF_TEXT],
-        show_progress=False,
-    )
-    tokenizer.train([str(corpus)], trainer)
+    tokenizer = TRAINERS[kind](corpus, vocab_size, min_frequency)
     size = tokenizer.get_vocab_size()
     if size < vocab_size:
         raise UserError(
@@ -51,6 +55,23 @@ def train_tokenizer(corpus: Path, vocab_size: int, min_frequency: int) -> Tokeni
     return tokenizer
 
 
+def train_characters(corpus: Path, vocab_size: int, min_frequency: int) -> Tokenizer:
+    """Learn Flannel's kind of tokenizer, without a check of its size."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        min_frequency=min_frequency,
+        special_tokens=[END_OF_TEXT],
+        show_progress=False,
+    )
+    tokenizer.train([str(corpus)], trainer)
+    return tokenizer
+
+
+TRAINERS = {"characters": train_characters, "bytes": byte_level.train}
+
+
 def load_tokenizer(path: Path, vocab_size: int | None = None) -> Tokenizer:
     """Read a tokenizer JSON; UserError if it is none, or has another size than `vocab_size`."""
     try:
@@ -64,13 +85,19 @@ def load_tokenizer(path: Path, vocab_size: int | None = None) -> Tokenizer:
         ) from None
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    if vocab_size is not None:
+        check_size(tokenizer, path, vocab_size)
+    return tokenizer
+
+
+def check_size(tokenizer: Tokenizer, path: Path, vocab_size: int) -> None:
+    """UserError if the tokenizer, from this file, has not `vocab_size` entries."""
     size = tokenizer.get_vocab_size()
-    if vocab_size is not None and size != vocab_size:
+    if size != vocab_size:
         raise UserError(
             f"the tokenizer {path} has {size} entries, but vocab_size is {vocab_size}: "
             f"set vocab_size to {size}, or give another tokenizer"
         )
-    return tokenizer
 
 
 def encode(
@@ -78,26 +105,19 @@ def encode(
 ) -> Iterator[np.ndarray]:
     """Token ids of a UTF-8 file in pieces, (n,) int32; joined, those of the whole text at once.
 
-    A piece ends after a line feed. The pre-tokenizer `Whitespace` drops those and looks at no text
-    across them; with any other, or with a normalizer or post-processor, the text is one piece.
+    A piece ends where whitespace begins, if the tokenizer can be cut there; else the text is one.
     """
-    splits_at_line_feeds = (
-        isinstance(tokenizer.pre_tokenizer, pre_tokenizers.Whitespace)
-        and tokenizer.normalizer is None
-        and tokenizer.post_processor is None
-    )
-    if not splits_at_line_feeds:
+    if not _can_be_cut(tokenizer):
         yield _ids(tokenizer, corpus.read_bytes().decode())
         return
     with corpus.open(encoding="utf-8", newline="") as file:
         unfinished = ""
         while text := file.read(piece_characters):
-            finished, line_feed, rest = text.rpartition("\n")
-            if line_feed:
-                yield _ids(tokenizer, unfinished + finished + line_feed)
-                unfinished = rest
-            else:
-                unfinished += rest
+            searched = max(len(unfinished) - 1, 0)
+            unfinished += text
+            if found := _UP_TO_LAST_END.match(unfinished, searched):
+                yield _ids(tokenizer, unfinished[: found.end()])
+                unfinished = unfinished[found.end() :]
         yield _ids(tokenizer, unfinished)
 
 
@@ -112,7 +132,7 @@ def count_tokens(tokens: np.ndarray, vocab_size: int) -> np.ndarray:
 
 
 def given_dead_mask(path: Path, counts: np.ndarray) -> np.ndarray:
-    """The `dead_mask` of a user's mask file, (vocab_size,) bool; it may name fewer than are dead.
+    """The dead tokens of a user's mask file, (vocab_size,) bool; it may name fewer than are dead.
 
     Raises UserError if there is none, it has another length, or claims dead a token that occurs.
     """
@@ -120,15 +140,17 @@ def given_dead_mask(path: Path, counts: np.ndarray) -> np.ndarray:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path} is no mask file: {error}; expected safetensors") from None
-    if "dead_mask" not in tensors:
+    names = [f"{dead}_mask" for _, dead in MASK_NAMES.values()]
+    name = next((name for name in names if name in tensors), None)
+    if name is None:
         raise UserError(
-            f"the mask file {path} has the tensors {sorted(tensors)}, but no dead_mask: "
+            f"the mask file {path} has the tensors {sorted(tensors)}, but no {' or '.join(names)}: "
             "one bool per entry of the tokenizer"
         )
-    dead = tensors["dead_mask"]
+    dead = tensors[name]
     if dead.shape != counts.shape:
         raise UserError(
-            f"dead_mask in {path} has the shape {dead.shape}, but the tokenizer has "
+            f"{name} in {path} has the shape {dead.shape}, but the tokenizer has "
             f"{len(counts)} entries: give the masks that belong to this tokenizer"
         )
     dead = dead != 0
@@ -136,33 +158,40 @@ def given_dead_mask(path: Path, counts: np.ndarray) -> np.ndarray:
     if len(wrong):
         first = ", ".join(f"{i} ({counts[i]} times)" for i in wrong[:EXAMPLES_IN_MESSAGE])
         raise UserError(
-            f"dead_mask in {path} claims dead {len(wrong)} tokens that occur in the model corpus, "
+            f"{name} in {path} claims dead {len(wrong)} tokens that occur in the model corpus, "
             f"first of all {first}: give masks made from this corpus, or none at all"
         )
     return dead
 
 
-def masks(dead: np.ndarray, counts: np.ndarray) -> dict[str, np.ndarray]:
-    """The tensors of a mask file (docs/formats.md); UserError if no token is dead."""
+def masks(dead: np.ndarray, counts: np.ndarray, names: str = "live_dead") -> dict[str, np.ndarray]:
+    """The tensors of a mask file, named as one of `MASK_NAMES`; UserError if no token is dead."""
     if not dead.any():
         raise UserError(
             f"no token is dead: all {len(counts)} entries of the tokenizer occur in the model "
             "corpus; train the tokenizer on text that the model corpus has not, or shorten the "
             "model corpus"
         )
-    return {
-        "live_mask": ~dead,
-        "dead_mask": dead,
-        "live_indices": np.flatnonzero(~dead),
-        "dead_indices": np.flatnonzero(dead),
-        "token_occurrence_counts": counts,
+    live_name, dead_name = MASK_NAMES[names]
+    tensors = {
+        f"{live_name}_mask": ~dead,
+        f"{dead_name}_mask": dead,
+        f"{live_name}_indices": np.flatnonzero(~dead),
+        f"{dead_name}_indices": np.flatnonzero(dead),
     }
+    # Wordybird's file has none.
+    return tensors | ({"token_occurrence_counts": counts} if names == "live_dead" else {})
 
 
 def report_dead(tokenizer: Tokenizer, dead: np.ndarray, counts: np.ndarray) -> dict:
-    """Numbers of live and dead entries, in all and by script; a table for people."""
+    """Numbers of live and dead entries, in all and by script; a table for people.
+
+    The script `partial` is that of bytes which are no whole characters.
+    """
     special = {added.content for added in tokenizer.get_added_tokens_decoder().values()}
-    scripts = [script_of_token(tokenizer.id_to_token(i) or "", special) for i in range(len(dead))]
+    text_of = byte_level.text_of if byte_level.is_byte_level(tokenizer) else str
+    texts = (text_of(tokenizer.id_to_token(i) or "") for i in range(len(dead)))
+    scripts = ["partial" if text is None else script_of_token(text, special) for text in texts]
     n_entries, n_dead = Counter(scripts), Counter(np.array(scripts)[dead].tolist())
     return {
         "tokens": int(counts.sum()),
@@ -176,6 +205,31 @@ def report_dead(tokenizer: Tokenizer, dead: np.ndarray, counts: np.ndarray) -> d
             for script, entries in n_entries.most_common()
         },
     }
+
+
+def _can_be_cut(tokenizer: Tokenizer) -> bool:
+    """Whether text may be cut where whitespace begins without a change of its token ids.
+
+    `Whitespace` drops it. GPT-2's pattern never joins it to what stands before and looks ahead
+    within it alone. Only added tokens, a normalizer or a post-processor could look across the cut.
+    """
+    words = tokenizer.pre_tokenizer
+    finds_words = isinstance(words, pre_tokenizers.Whitespace) or (
+        isinstance(words, pre_tokenizers.ByteLevel)
+        and words.use_regex
+        and not words.add_prefix_space
+    )
+    # The post-processor of this name moves offsets, which nobody reads here.
+    changes_no_ids = tokenizer.post_processor is None or isinstance(
+        tokenizer.post_processor, processors.ByteLevel
+    )
+    has_plain_tokens_alone = not any(
+        token.lstrip or token.rstrip or token.single_word or re.search(r"\s", token.content)
+        for token in tokenizer.get_added_tokens_decoder().values()
+    )
+    return (
+        finds_words and changes_no_ids and has_plain_tokens_alone and tokenizer.normalizer is None
+    )
 
 
 def _ids(tokenizer: Tokenizer, text: str) -> np.ndarray:
