@@ -1,6 +1,7 @@
-"""Blocks, and the order of batches as a pure function of seed, epoch and position."""
+"""Blocks, windows, and the order of batches as a pure function of seed, epoch and position."""
 
 import hashlib
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from deadtokens.errors import UserError
-from deadtokens.training.batches import Batches, Blocks, load_tokens, permutation
+from deadtokens.training.batches import Batches, Blocks, Windows, load_tokens, permutation
 
 
 def distinct_tokens(count):
@@ -79,6 +80,40 @@ def test_targets_are_the_tokens_at_the_offset(offset):
     inputs, targets = Blocks(distinct_tokens(30), 6, offset).take(np.array([3, 0]))
     assert targets.tolist() == [[*range(18 + offset, 24)], [*range(offset, 6)]]
     assert inputs.dtype == targets.dtype == torch.int64
+
+
+@given(tokens=st.integers(0, 60), seq_len=st.integers(2, 9), offset=st.integers(1, 3))
+def test_every_offset_is_a_window_as_in_the_notebook(tokens, seq_len, offset):
+    corpus = distinct_tokens(tokens)
+    windows = Windows(corpus, seq_len, offset)
+    assert len(windows) == max(0, tokens - seq_len)
+    for idx in range(len(windows)):
+        chunk = corpus[idx : idx + seq_len + 1]
+        inputs, targets = windows.take(np.array([idx]))
+        assert inputs.tolist() == [chunk[:-1].tolist()]
+        assert targets.tolist() == [chunk[offset:].tolist()]
+    if len(windows):
+        assert inputs.dtype == targets.dtype == torch.int64
+        assert inputs.is_contiguous()
+        assert targets.is_contiguous()
+
+
+def test_an_epoch_of_windows_visits_every_offset_once():
+    batches = Batches(Windows(distinct_tokens(50), 6, 2), 4, 42)
+    assert batches.per_epoch == 11
+    starts = [*torch.cat([batches.at(step)[0][:, 0] for step in range(1, 12)]).tolist()]
+    assert sorted(starts) == [*range(44)]
+    assert starts != sorted(starts)
+
+
+def test_windows_take_memory_for_their_order_alone():
+    """A window of the published length is 1 kB; an epoch of them would be half a gigabyte."""
+    tracemalloc.start()
+    windows = Windows(np.zeros(475_160, np.int32), 128, 2)
+    Batches(windows, 32, 42).at(100_000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40 * len(windows)
 
 
 def test_epochs_begun():

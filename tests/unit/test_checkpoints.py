@@ -1,10 +1,12 @@
 """Killed at any moment and started again, a run ends with the bytes of one never killed."""
 
+import multiprocessing
 import random
 import signal
 import subprocess
 import time
 
+import hugging_face
 import pytest
 import tiny_run
 import torch
@@ -32,6 +34,13 @@ def folder(tmp_path):
     return tmp_path
 
 
+def restored(path, state, run):
+    """Fill the state from the checkpoint; its step."""
+    saved, about = checkpoints.read(path, run)
+    checkpoints.fill(state, saved, path)
+    return about["step"]
+
+
 @pytest.fixture
 def checkpoint(tmp_path):
     path = tmp_path / "checkpoint.safetensors"
@@ -51,25 +60,74 @@ def kill_after(step_to_die):
     return report
 
 
-def test_sigkill_at_random_moments_leaves_the_same_bytes(folder):
+FAMILIES = {
+    "crucible2": tiny_run.FREEZING,
+    "crucible3": tiny_run.CRUCIBLE_3,
+    "thimble7": hugging_face.THIMBLE_7 | {"storage": "hdf5"},
+    "thimble7-small": hugging_face.THIMBLE_7
+    | {"storage": "hdf5", "compression": "deflate", "chunk_rows": 16},
+    "wordybird1": hugging_face.WORDYBIRD_1 | {"save_checkpoint_at": [60, 150]},
+}
+
+
+@pytest.fixture(scope="module")
+def processes():
+    """Real processes that need no seconds to import torch and transformers."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", "transformers.models.gpt2.modeling_gpt2"])
+    return context
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_five_sigkills_at_random_moments_leave_the_same_bytes(tmp_path, processes, family):
+    settings = FAMILIES[family] | {"total_steps": 150, "checkpoint_seconds": 0}
+    settings = tiny_run.settings(**settings)
+    folders = [tmp_path / name for name in ("never-killed", "killed")]
+    kept = [
+        {s: f / f"checkpoint_{s}.safetensors" for s in settings.save_checkpoint_at} for f in folders
+    ]
+    for folder in folders:
+        folder.mkdir()
+        tiny_run.make_inputs(folder)
+    tiny_run.train(folders[0], settings, kept=kept[0])
+
+    rng, moments = random.Random(family), []
+    for _ in range(5):
+        before = [*map(changed_at, folders[1].glob(".checkpoint.*.safetensors"))]
+        process = processes.Process(
+            target=tiny_run.train, args=(folders[1], settings), kwargs={"kept": kept[1]}
+        )
+        process.start()
+        deadline = time.monotonic() + 60
+        while [*map(changed_at, folders[1].glob(".checkpoint.*.safetensors"))] == before:
+            assert process.is_alive()
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0, 0.1))
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+    tiny_run.train(folders[1], settings, lambda step, loss: moments.append(step), kept=kept[1])
+    assert moments[0] > 0
+    names = sorted(path.name for path in folders[0].iterdir())
+    assert sorted(path.name for path in folders[1].iterdir()) == names
+    for name in names:
+        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
+
+
+def test_the_script_killed_and_started_again_leaves_the_same_bytes(folder):
     long = tiny_run.FREEZING | {"total_steps": 120, "checkpoint_seconds": 0}
     tiny_run.train(folder, tiny_run.settings(**long))
     output, expected = folder / "out", (folder / "trajectory.safetensors").read_bytes()
     output.mkdir()
-    rng, deaths = random.Random(1), 0
-    for _ in range(4):
-        before = [*map(changed_at, output.glob(".checkpoint.*.safetensors"))]
-        process = subprocess.Popen(
-            tiny_run.command_line(folder, output, **long), stderr=subprocess.DEVNULL
-        )
-        while process.poll() is None:
-            if [*map(changed_at, output.glob(".checkpoint.*.safetensors"))] != before:
-                time.sleep(rng.uniform(0, 0.15))
-                process.send_signal(signal.SIGKILL)
-                process.wait()
-                deaths += process.returncode == -signal.SIGKILL
-            time.sleep(0.005)
-    assert deaths >= 3
+    process = subprocess.Popen(
+        tiny_run.command_line(folder, output, **long), stderr=subprocess.DEVNULL
+    )
+    while not [*output.glob(".checkpoint.*.safetensors")]:
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
     last = tiny_run.run_script(folder, output, **long)
     assert last.returncode == 0, last.stderr
     assert "going on after step" in last.stderr
@@ -136,7 +194,7 @@ def test_two_processes_cannot_work_on_one_run(tmp_path):
 
 def test_a_state_comes_back_in_its_own_dtype_and_to_the_bit(checkpoint):
     state = blank()
-    assert checkpoints.restore(checkpoint, state, RUN) == 12
+    assert restored(checkpoint, state, RUN) == 12
     for name, tensor in STATE.items():
         assert state[name].dtype == tensor.dtype
         assert torch.equal(state[name], tensor)
@@ -150,9 +208,9 @@ def test_equal_states_have_equal_bytes(checkpoint):
 
 def test_an_interrupted_write_leaves_the_checkpoint_before_it(checkpoint):
     checkpoint.with_name(checkpoint.name + ".new").write_bytes(b"half a check")
-    assert checkpoints.restore(checkpoint, blank(), RUN) == 12
+    assert restored(checkpoint, blank(), RUN) == 12
     checkpoints.write(checkpoint, STATE, 13, RUN)
-    assert checkpoints.restore(checkpoint, blank(), RUN) == 13
+    assert restored(checkpoint, blank(), RUN) == 13
 
 
 def test_every_flipped_bit_is_noticed(checkpoint):
@@ -163,7 +221,7 @@ def test_every_flipped_bit_is_noticed(checkpoint):
         checkpoint.write_bytes(flipped)
         state = blank()
         with pytest.raises(UserError, match=r"checkpoint\.safetensors.*Delete it to begin anew"):
-            checkpoints.restore(checkpoint, state, RUN)
+            restored(checkpoint, state, RUN)
         assert not any(tensor.any() for tensor in state.values())
 
 
@@ -172,18 +230,18 @@ def test_every_truncation_is_noticed(checkpoint):
     for length in range(len(content)):
         checkpoint.write_bytes(content[:length])
         with pytest.raises(UserError, match="Delete it to begin anew"):
-            checkpoints.restore(checkpoint, blank(), RUN)
+            restored(checkpoint, blank(), RUN)
 
 
 def test_a_checkpoint_of_another_run_is_refused(checkpoint):
     with pytest.raises(UserError, match=r"belongs to the run 000.*not to 111"):
-        checkpoints.restore(checkpoint, blank(), "1" * 64)
+        restored(checkpoint, blank(), "1" * 64)
 
 
 def test_another_file_in_its_place_is_refused(checkpoint):
     save_file(STATE, checkpoint)
     with pytest.raises(UserError, match="does not match its SHA-256"):
-        checkpoints.restore(checkpoint, blank(), RUN)
+        restored(checkpoint, blank(), RUN)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +256,7 @@ def test_another_file_in_its_place_is_refused(checkpoint):
 def test_a_state_of_another_kind_is_refused_and_nothing_restored(checkpoint, change):
     state = blank() | change
     with pytest.raises(UserError, match=next(iter(change))):
-        checkpoints.restore(checkpoint, state, RUN)
+        restored(checkpoint, state, RUN)
     assert not any(tensor.any() for tensor in state.values())
 
 
@@ -225,3 +283,39 @@ def test_identity_follows_every_setting_that_decides_bits():
     assert identity() == identity(checkpoint_seconds=1, notes="other words")
     others = [{"learning_rate": 0.02}, {"threads": 2}, {"record": ["W"]}, {"total_steps": 13}]
     assert len({identity(), *(identity(**change) for change in others)}) == 5
+
+
+def test_the_steps_to_keep_need_a_place_each(tmp_path):
+    paths = [tmp_path / "a", tmp_path / "b"]
+    assert checkpoints.named([3, 8], paths) == {3: paths[0], 8: paths[1]}
+    with pytest.raises(UserError, match=r"save_checkpoint_at: \[3\], but 2 paths"):
+        checkpoints.named([3], paths)
+
+
+@pytest.mark.parametrize("deaths", [[4], [5], [7], [11, 12]], ids=str)
+def test_kept_checkpoints_are_the_same_however_often_a_run_died(folder, deaths):
+    settings = tiny_run.settings(checkpoint_seconds=0, save_checkpoint_at=[5, 12])
+    kept = {5: folder / "five.safetensors", 12: folder / "twelve.safetensors"}
+    tiny_run.train(folder, settings, kept=kept)
+    expected = [path.read_bytes() for path in kept.values()]
+    for path in kept.values():
+        path.unlink()
+    for step in deaths:
+        with pytest.raises(Killed):
+            tiny_run.train(folder, settings, report=kill_after(step), kept=kept)
+        assert not any(path.exists() for path in kept.values())
+    tiny_run.train(folder, settings, kept=kept)
+    assert [path.read_bytes() for path in kept.values()] == expected
+    assert [path.name for path in folder.glob(".*")] == []
+
+
+def test_a_kept_checkpoint_that_is_gone_is_made_again(folder):
+    settings = tiny_run.settings(checkpoint_seconds=0, save_checkpoint_at=[5])
+    kept = {5: folder / "five.safetensors"}
+    with pytest.raises(Killed):
+        tiny_run.train(folder, settings, report=kill_after(9), kept=kept)
+    next(folder.glob(".five.*.partial")).unlink()
+    begun_at = []
+    tiny_run.train(folder, settings, lambda step, loss: begun_at.append(step), kept=kept)
+    assert begun_at[0] == 0
+    assert kept[5].exists()

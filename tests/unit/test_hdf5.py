@@ -103,7 +103,7 @@ def test_rows_in_any_order_and_tensors(path, how):
 
 
 def test_thimble_7_is_laid_out_as_published(path):
-    """SPEC 2: 32.8 GB, of which the last chunk's unused rows are a hole."""
+    """32.8 GB, of which the last chunk's unused rows are a hole."""
     names = ("W", "grad_W", "momentum_W", "variance_W")
     fields = dict.fromkeys(names, ("U16", (6001, 10_000, 64)))
     fields |= {"losses": ("F32", (6001,))}

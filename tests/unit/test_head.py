@@ -1,9 +1,11 @@
-"""The plain head against the lines of the notebook, bit for bit, loss and gradients."""
+"""Every head against the lines that it stands for, bit for bit: loss, gradients, sample."""
 
 import pytest
 import torch
 from torch import nn
+from transformers.loss.loss_utils import ForCausalLMLoss
 
+from deadtokens.training import head as heads
 from deadtokens.training.head import plain
 
 
@@ -18,9 +20,9 @@ def test_loss_and_gradients_are_those_of_the_notebook(dtype, offset):
     for head in (plain, published):
         h, W = hidden.clone().requires_grad_(), tied.clone().requires_grad_()
         targets = ids[:, offset:]
-        loss = head(h, W, targets)
+        loss, sample = head(h, W, targets)
         loss.backward()
-        results.append((loss.detach(), h.grad, W.grad))
+        results.append((loss.detach(), h.grad, W.grad, sample.detach()))
     for ours, theirs in zip(*results, strict=True):
         assert ours.dtype == theirs.dtype == dtype
         assert torch.equal(ours, theirs)
@@ -32,4 +34,53 @@ def published(hidden, W, targets):
     logits = hidden @ W.T
     shift_logits = logits[:, : targets.shape[1], :].contiguous()
     shift_labels = targets.contiguous()
-    return nn.CrossEntropyLoss()(shift_logits.view(-1, W.shape[0]), shift_labels.view(-1))
+    loss = nn.CrossEntropyLoss()(shift_logits.view(-1, W.shape[0]), shift_labels.view(-1))
+    return loss, logits[0, -1]
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 4 * 5003 * 7, 2**24])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("autocast", [False, True])
+@pytest.mark.parametrize(
+    ("dtype", "offset"), [(torch.bfloat16, 2), (torch.bfloat16, 3), (torch.float32, 2)]
+)
+def test_hf_is_the_loss_of_transformers_to_the_bit(
+    monkeypatch, dtype, offset, autocast, threads, chunk_bytes
+):
+    """However few rows are taken at a time, and though the last positions are ignored there."""
+    monkeypatch.setattr(heads, "CHUNK_BYTES", chunk_bytes)
+    torch.manual_seed(0)
+    V = 5003
+    ids = torch.randint(2000, (3, 18))  # the others are dead
+    hidden, tied = torch.randn(3, 17, 16).to(dtype), (torch.randn(V, 16) * 0.3).to(dtype)
+
+    def published(h, W, targets):
+        logits = nn.functional.linear(h, W)
+        labels = nn.functional.pad(targets, (1, 16 - targets.shape[1]), value=-100)
+        return ForCausalLMLoss(logits, labels, V), logits[0, -1].clone()
+
+    results, before = [], torch.get_num_threads()
+    torch.set_num_threads(threads)
+    for head in (heads.hf, published):
+        h, W = hidden.clone().requires_grad_(), tied.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            loss, sample = head(h, W, ids[:, offset:])
+        loss.backward()
+        results.append((loss.detach(), h.grad, W.grad, sample.detach()))
+    torch.set_num_threads(before)
+    for ours, theirs in zip(*results, strict=True):
+        assert ours.dtype == theirs.dtype
+        assert torch.equal(ours, theirs)
+    assert results[0][0].dtype == torch.float32
+    assert results[0][2][2000:].count_nonzero() > 0
+    assert results[0][1][:, 18 - offset :].count_nonzero() == 0
+
+
+def test_hf_scales_its_gradient_with_the_loss():
+    hidden, tied = torch.randn(2, 3, 8), torch.randn(11, 8)
+    grads = []
+    for factor in (1, 3):
+        W = tied.clone().requires_grad_()
+        (heads.hf(hidden, W, torch.tensor([[1], [2]]))[0] * factor).backward()
+        grads.append(W.grad)
+    torch.testing.assert_close(grads[1], grads[0] * 3)

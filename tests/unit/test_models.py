@@ -1,5 +1,6 @@
-"""TinyLM against the notebook's class; settings that no model can have."""
+"""Models against those of the notebooks; settings that no model can have."""
 
+import hugging_face
 import pytest
 import tiny_run
 import torch
@@ -30,25 +31,43 @@ def test_initial_weights_and_logits_are_those_of_the_notebook(changes):
         assert tensor.dtype == torch.bfloat16, name
         assert torch.equal(tensor, expected[name]), name
     ids = torch.randint(settings.vocab_size, (3, settings.seq_len))
-    assert torch.equal(ours(ids) @ ours.tied.T, theirs(ids))
+    assert torch.equal(ours(ids) @ ours.tied.T, theirs(ids)[0])
 
 
-def test_building_leaves_no_trace_in_the_random_state():
+@pytest.mark.parametrize("changes", [{}, {"random_seed": 7, "hidden_dim": 32, "num_layers": 3}])
+def test_initial_weights_of_gpt2_are_those_of_the_notebook(changes):
+    settings = tiny_run.settings(**hugging_face.GPT2 | changes)
+    ours = models.build(settings)
+    expected = hugging_face.published_model(settings)
+    names = [name for name, _ in expected.named_parameters()]
+    assert [name for name, _ in ours.named_parameters()] == names  # clipping sums in this order
+    for name, parameter in expected.named_parameters():
+        tensor = ours.get_parameter(name)
+        assert tensor.dtype == torch.bfloat16, name
+        assert torch.equal(tensor, parameter), name
+    ids = torch.randint(settings.vocab_size, (3, settings.seq_len))
+    assert torch.equal(ours(ids) @ ours.tied.T, expected(ids).logits)
+
+
+@pytest.mark.parametrize("model", models.MODELS)
+def test_building_leaves_no_trace_in_the_random_state(model):
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    first = models.build(tiny_run.settings())
+    first = models.build(tiny_run.settings(model=model))
     assert torch.equal(torch.get_rng_state(), before)
     torch.rand(100)
-    assert torch.equal(models.build(tiny_run.settings()).tied, first.tied)
+    assert torch.equal(models.build(tiny_run.settings(model=model)).tied, first.tied)
 
 
-def test_init_std_scales_the_embeddings():
-    wide = models.build(tiny_run.settings(init_std=0.5)).tied.float()
+@pytest.mark.parametrize("model", models.MODELS)
+def test_init_std_scales_the_embeddings(model):
+    wide = models.build(tiny_run.settings(model=model, init_std=0.5)).tied.float()
     assert wide.std().item() == pytest.approx(0.5, rel=0.1)
 
 
-def test_hidden_states_do_not_see_the_future():
-    model = models.build(tiny_run.settings())
+@pytest.mark.parametrize("model", models.MODELS)
+def test_hidden_states_do_not_see_the_future(model):
+    model = models.build(tiny_run.settings(model=model))
     ids = torch.randint(211, (2, 12))
     changed = ids.clone()
     changed[:, 7:] = (changed[:, 7:] + 1) % 211
@@ -62,11 +81,15 @@ def test_hidden_states_do_not_see_the_future():
         ({"hidden_dim": 15}, "hidden_dim: 15 cannot be shared among num_heads: 2"),
         ({"target_offset": 12}, "target_offset: 12, expected less than seq_len: 12"),
         ({"total_steps": 0}, "total_steps: 0, expected 1 or more"),
-        ({"device": "cuda"}, "device: 'cuda' is not supported"),
         ({"learning_rate": "fast"}, "learning_rate: 'fast' is str, expected float"),
         ({"batch_size": True}, "batch_size: True is bool, expected int"),
         ({"batch_size": 4.0}, "batch_size: 4.0 is float, expected int"),
         ({"record": "W"}, "record: 'W' is str, expected list of str"),
+        ({"record": ["W", 1]}, "record: .*expected list of str"),
+        ({"clip_norm": "1"}, "clip_norm: '1' is str, expected float or null"),
+        ({"clip_norm": 0}, "clip_norm: 0, expected more than 0, or null for none"),
+        ({"schedule_steps": 0}, "schedule_steps: 0, expected 1 or more"),
+        ({"schedule_steps": 2.5}, "schedule_steps: 2.5 is float, expected int or null"),
         ({"learning_rat": 1.0}, "unknown key 'learning_rat' .is 'learning_rate' meant"),
     ],
 )

@@ -10,8 +10,10 @@ import torch
 from safetensors.numpy import save_file
 from torch import nn
 
-from deadtokens.training import batches, loop, recording
+from deadtokens.storage import SUFFIX
+from deadtokens.training import batches, loop
 from deadtokens.training.checkpoints import Workspace
+from deadtokens.training.masks import load_masks
 from deadtokens.training.settings import RunSettings
 
 SCRIPT = Path(__file__).parents[2] / "workflow" / "scripts" / "train_run.py"
@@ -28,6 +30,15 @@ SETTINGS = {
 }
 # Tokens stop one after the other, so that a last_motion_step gone wrong shows.
 FREEZING = {"learning_rate": 1e-5, "motion_threshold": 2.0}
+# What the other Crucible notebooks record.
+CRUCIBLE_1 = {"record": ["W", "delta_W_prime", "centroid"]}
+CRUCIBLE_3 = {"rows": "all", "record": ["W", "h_mean"], "last_motion": False, "statistics": []}
+# What the GPT-2 runs record.
+THIMBLE = {
+    **{"naming": "thimble", "rows": "all", "record": ["W", "g", "m", "v"]},
+    **{"last_motion": False, "statistics": []},
+}
+WORDYBIRD = THIMBLE | {"naming": "wordybird", "record": ["W", "g", "m", "v", "logits"]}
 LIVE = 150
 
 
@@ -61,23 +72,34 @@ def command_line(folder: Path, output: Path, **changes) -> list[str]:
     return [sys.executable, str(SCRIPT), *(str(part) for pair in options.items() for part in pair)]
 
 
+def completed(words: list[str]) -> subprocess.CompletedProcess:
+    return subprocess.run(words, capture_output=True, text=True)
+
+
 def run_script(folder: Path, output: Path, **changes) -> subprocess.CompletedProcess:
-    return subprocess.run(command_line(folder, output, **changes), capture_output=True, text=True)
+    return completed(command_line(folder, output, **changes))
 
 
-def train(folder: Path, run: RunSettings, report=lambda step, loss: None, identity="0" * 64):
-    """Train on the inputs in `folder`, into its trajectory.safetensors."""
+def train(
+    folder: Path,
+    run: RunSettings,
+    report=lambda step, loss: None,
+    identity="0" * 64,
+    kept=None,
+    begin_from=None,
+):
+    """Train on the inputs in `folder`, into its trajectory.safetensors or .h5."""
     tokens = batches.load_tokens(folder / "tokens.safetensors", run.vocab_size)
-    masks = recording.load_masks(folder / "masks.safetensors", run.vocab_size)
-    output = folder / "trajectory.safetensors"
-    with Workspace(output, identity, run.checkpoint_seconds) as work:
-        outcome = loop.train(run, tokens, masks, work, report)
+    masks = load_masks(folder / "masks.safetensors", run.vocab_size)
+    output = folder / f"trajectory{SUFFIX[run.storage]}"
+    with Workspace(output, identity, run.checkpoint_seconds, kept) as work:
+        outcome = loop.train(run, tokens, masks, work, report, begin_from)
         work.finish()
     return outcome
 
 
 class PublishedTinyLM(nn.Module):
-    """The model of the Crucible 2 notebook, head included."""
+    """The model of the Crucible notebooks, head included; gives logits and hidden states."""
 
     def __init__(self, vocab_size, hidden_dim, num_layers, num_heads, seq_len):
         super().__init__()
@@ -102,7 +124,8 @@ class PublishedTinyLM(nn.Module):
         hidden = self.embedding(input_ids) + self.pos_embedding(torch.arange(length).unsqueeze(0))
         causal_mask = nn.Transformer.generate_square_subsequent_mask(length)
         hidden = self.transformer(hidden, mask=causal_mask, is_causal=True)
-        return self.ln_f(hidden) @ self.embedding.weight.T
+        hidden = self.ln_f(hidden)
+        return hidden @ self.embedding.weight.T, hidden
 
 
 def published_ulp(tensor_bf16):
@@ -113,7 +136,7 @@ def published_ulp(tensor_bf16):
 
 
 def plain_loop(run: RunSettings, tokens: np.ndarray, dead_mask: torch.Tensor) -> dict:
-    """Every field of the notebook's trajectory, by torch.nn and torch.optim.AdamW.
+    """Every field of the three Crucible notebooks, by torch.nn and torch.optim.AdamW.
 
     The order of the batches alone is taken from the library: the notebook's shuffle depends on how
     much randomness was drawn before it.
@@ -133,10 +156,12 @@ def plain_loop(run: RunSettings, tokens: np.ndarray, dead_mask: torch.Tensor) ->
     blocks = tokens[: len(tokens) // run.seq_len * run.seq_len].reshape(-1, run.seq_len)
     per_epoch = len(blocks) // run.batch_size
     weight = model.embedding.weight
-    nothing = torch.zeros(int(dead_mask.sum()), run.hidden_dim)
+    rows = dead_mask if run.rows == "dead" else torch.ones_like(dead_mask)
+    nothing = torch.zeros(int(rows.sum()), run.hidden_dim)
     last_motion_step = torch.full((len(nothing),), -1, dtype=torch.int32)
-    previous = weight.detach()[dead_mask]
+    previous = weight.detach()[rows]
     record = {"W": [previous], "m": [nothing], "v": [nothing], "g": [], "delta_W_prime": []}
+    record |= {"centroid": [previous.float().mean(dim=0)], "h_mean": []}
     losses = [float("nan")]
     model.train()
     for step in range(run.total_steps):
@@ -145,7 +170,7 @@ def plain_loop(run: RunSettings, tokens: np.ndarray, dead_mask: torch.Tensor) ->
         chosen = order[position * run.batch_size : (position + 1) * run.batch_size]
         input_ids = torch.from_numpy(blocks[chosen].astype(np.int64))
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=run.autocast):
-            logits = model(input_ids)
+            logits, h = model(input_ids)
             shift_logits = logits[:, : -run.target_offset, :].contiguous()
             shift_labels = input_ids[:, run.target_offset :].contiguous()
             loss = nn.CrossEntropyLoss()(
@@ -153,23 +178,26 @@ def plain_loop(run: RunSettings, tokens: np.ndarray, dead_mask: torch.Tensor) ->
             )
         optimizer.zero_grad()
         loss.backward()
-        record["g"].append(weight.grad[dead_mask].float())
+        record["g"].append(weight.grad[rows].float())
         optimizer.step()
-        current = weight.detach()[dead_mask]
+        current = weight.detach()[rows]
         record["W"].append(current)
-        record["m"].append(optimizer.state[weight]["exp_avg"][dead_mask].float())
-        record["v"].append(optimizer.state[weight]["exp_avg_sq"][dead_mask].float())
+        record["centroid"].append(current.float().mean(dim=0))
+        record["h_mean"].append(h.mean(dim=(0, 1)).cpu().float().detach())
+        record["m"].append(optimizer.state[weight]["exp_avg"][rows].float())
+        record["v"].append(optimizer.state[weight]["exp_avg_sq"][rows].float())
         displacement = (current.float() - previous.float()) / published_ulp(previous)
         record["delta_W_prime"].append(displacement)
         losses.append(loss.item())
         moved = torch.norm(displacement, dim=1) >= run.motion_threshold
         last_motion_step[moved] = step + 1
         previous = current
-    fields = {name: torch.stack(rows) for name, rows in record.items()}
+    fields = {name: torch.stack(record[name]) for name in run.record}
+    if run.last_motion:
+        fields["last_motion_step"] = last_motion_step
     return fields | {
         "W": fields["W"].view(torch.uint16),
         "loss": torch.tensor(losses),
-        "last_motion_step": last_motion_step,
         "dead_mask": dead_mask,
         "dead_indices": dead_mask.nonzero().flatten(),
     }

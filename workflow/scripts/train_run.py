@@ -5,6 +5,7 @@
         --trajectory results/crucible2/trajectory.safetensors \\
         --metadata results/crucible2/metadata.json
 
+A run with parts of another one restored gets that run's checkpoint by --from-checkpoint.
 Until it is complete, the trajectory lies beside its final place as .trajectory.DIGEST.partial with
 .checkpoint.DIGEST.safetensors; the digest covers settings, code, inputs, torch and instruction set.
 """
@@ -12,21 +13,25 @@ Until it is complete, the trajectory lies beside its final place as .trajectory.
 from pathlib import Path
 
 import command
-from deadtokens.training import batches, checkpoints, loop, machine, metadata, recording
+from deadtokens.training import batches, checkpoints, loop, machine, metadata, origin
+from deadtokens.training.masks import load_masks
 from deadtokens.training.settings import RunSettings
 
 
 def main(options):
     settings = RunSettings.from_json(options.settings)
+    metadata.check(settings)
+    origin.check(settings, options.from_checkpoint)
+    kept = checkpoints.named(settings.save_checkpoint_at, options.checkpoint)
     tokens = batches.load_tokens(options.tokens, settings.vocab_size)
-    masks = recording.load_masks(options.masks, settings.vocab_size)
-    inputs = {name: checkpoints.file_digest(getattr(options, name)) for name in ("tokens", "masks")}
-    identity = checkpoints.identity(
-        settings=settings.deciding_bits(),
-        code=options.code,
-        inputs=inputs,
-        machine=machine.deciding_bits(),
+    masks = load_masks(options.masks, settings.vocab_size)
+    inputs = checkpoints.file_digests(
+        tokens=options.tokens, masks=options.masks, from_checkpoint=options.from_checkpoint
     )
+    bits = machine.deciding_bits(machine.device(settings.device))
+    deciding = {"settings": settings.deciding_bits(), "machine": bits}
+    identity = checkpoints.identity(code=options.code, inputs=inputs, **deciding)
+    work = checkpoints.Workspace(options.trajectory, identity, settings.checkpoint_seconds, kept)
     show = None
 
     def report(step, loss):
@@ -34,22 +39,20 @@ def main(options):
         show = show or command.Progress(settings.total_steps, "step", done=step)
         show(step, f"loss {loss:.4f}")
 
-    with (
-        checkpoints.Workspace(options.trajectory, identity, settings.checkpoint_seconds) as work,
-        command.finished(options.metadata) as (metadata_file,),
-    ):
-        outcome = loop.train(settings, tokens, masks, work, report)
-        fields = recording.layout(settings, masks, len(outcome.last_motion_step))
-        description = metadata.describe(settings, masks, outcome, fields, options.code, inputs)
+    with work, command.finished(options.metadata) as (metadata_file,):
+        outcome = loop.train(settings, tokens, masks, work, report, options.from_checkpoint)
+        description = metadata.describe(settings, masks, outcome, options.code, inputs)
         command.write_json(metadata_file, description)
         work.finish()
 
 
 if __name__ == "__main__":
-    arguments = command.parser(__doc__, *RunSettings.names())
+    arguments = command.parser(__doc__, *RunSettings.required())
     arguments.add_argument("--tokens", type=Path, required=True, help="ids of the model corpus")
     arguments.add_argument("--masks", type=Path, required=True, help="which tokens are dead")
     arguments.add_argument("--code", required=True, help="digest of the code that is running")
+    arguments.add_argument("--from-checkpoint", type=Path, nargs="?", help="what resume_run left")
     arguments.add_argument("--trajectory", type=Path, required=True)
+    arguments.add_argument("--checkpoint", type=Path, nargs="*", default=[], help="those to keep")
     arguments.add_argument("--metadata", type=Path, required=True)
     command.run(main, arguments)

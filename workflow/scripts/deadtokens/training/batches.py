@@ -43,7 +43,25 @@ class Blocks:
         return inputs, inputs[:, self._offset :].contiguous()
 
 
-EXAMPLES = {"blocks": Blocks}
+class Windows:
+    """Every run of `seq_len` + 1 consecutive tokens, one beginning at each token (stride 1)."""
+
+    def __init__(self, tokens: np.ndarray, seq_len: int, target_offset: int):
+        self._tokens = tokens
+        self._places = np.arange(seq_len + 1)
+        self._offset = target_offset
+
+    def __len__(self) -> int:
+        return max(0, len(self._tokens) - len(self._places) + 1)
+
+    def take(self, indices: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Inputs (B, L) and targets (B, L + 1 - target_offset), int64."""
+        places = indices[:, None] + self._places  # (B, L + 1)
+        windows = torch.from_numpy(self._tokens[places].astype(np.int64))
+        return windows[:, :-1].contiguous(), windows[:, self._offset :].contiguous()
+
+
+EXAMPLES = {"blocks": Blocks, "windows": Windows}
 
 
 def permutation(seed: int, epoch: int, count: int) -> np.ndarray:
@@ -62,7 +80,7 @@ class Batches:
     Any step can be asked for at any time. UserError if there is not one full batch.
     """
 
-    def __init__(self, examples: Blocks, batch_size: int, seed: int):
+    def __init__(self, examples: Blocks | Windows, batch_size: int, seed: int):
         if len(examples) < batch_size:
             raise UserError(
                 f"corpus: {len(examples)} examples, but a batch takes {batch_size}. "

@@ -11,9 +11,9 @@ import json
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -23,21 +23,42 @@ from deadtokens.errors import UserError
 
 log = logging.getLogger("fimbulwinter")
 
+BEGIN_ANEW = "Delete it to begin anew."
+
 
 def identity(**deciding: object) -> str:
     """A digest of everything that decides a run's bits; values are JSON."""
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
 
-def file_digest(path: Path) -> str:
-    """The SHA-256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def file_digests(**paths: Path | None) -> dict[str, str]:
+    """The SHA-256 of each file's content, under its name; what is None has none."""
+    digests = {}
+    for name, path in paths.items():
+        if path is not None:
+            with path.open("rb") as file:
+                digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
 
 
-def write(path: Path, state: Mapping[str, torch.Tensor], step: int, run: str) -> None:
-    """Write a state so that at any moment the file under `path` is complete: the old or the new."""
-    about = {"run": run, "step": step}
+def named(steps: Sequence[int], paths: Sequence[Path]) -> dict[int, Path]:
+    """Where the checkpoint of each of these steps goes; UserError unless each has a place."""
+    if len(steps) != len(paths):
+        raise UserError(
+            f"save_checkpoint_at: {list(steps)}, but {len(paths)} paths for checkpoints were "
+            "given. Give one for each step."
+        )
+    return dict(zip(steps, paths, strict=True))
+
+
+def write(
+    path: Path, state: Mapping[str, torch.Tensor], step: int, run: str, **more: object
+) -> None:
+    """Write a state so that at any moment the file under `path` is complete: the old or the new.
+
+    `more` is JSON that is kept beside run and step.
+    """
+    about = {"run": run, "step": step, **more}
     about["sha256"] = _digest(state, about)
     # One entry, for safetensors writes several in any order, and equal states get equal bytes.
     content = save(dict(state), {"checkpoint": json.dumps(about)})
@@ -50,56 +71,72 @@ def write(path: Path, state: Mapping[str, torch.Tensor], step: int, run: str) ->
     _sync_folder(path.parent)
 
 
-def read(path: Path, run: str) -> tuple[dict[str, torch.Tensor], int]:
-    """A state and its step; UserError if the file is damaged or belongs to another run."""
+def read(
+    path: Path, run: str, remedy: str = BEGIN_ANEW
+) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """A state, and its run, step and what else was kept.
+
+    UserError if the file is damaged or belongs to another run; it ends with the remedy.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {}).get("checkpoint", "{}"))
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError) as error:
-        raise _damaged(path, f"no readable checkpoint ({error})") from error
+        raise _unusable(path, f"no readable checkpoint ({error})", remedy) from error
     if about.pop("sha256", None) != _digest(state, about):
-        raise _damaged(path, "the content does not match its SHA-256")
+        raise _unusable(path, "the content does not match its SHA-256", remedy)
     if about["run"] != run:
-        raise _damaged(path, f"it belongs to the run {about['run']}, not to {run}")
-    return state, about["step"]
+        raise _unusable(path, f"it belongs to the run {about['run']}, not to {run}", remedy)
+    return state, about
 
 
-def restore(path: Path, state: Mapping[str, torch.Tensor], run: str) -> int:
-    """Fill a state in place from a checkpoint and return its step; UserError if the two differ.
+def fill(
+    state: Mapping[str, torch.Tensor],
+    saved: Mapping[str, torch.Tensor],
+    path: Path,
+    remedy: str = BEGIN_ANEW,
+) -> None:
+    """Fill a state in place from a saved one of the same kinds; UserError if the two differ.
 
     Nothing is cast: a state of another dtype is refused, for a cast would change it unseen
     (docs/numerics.md, 4).
     """
-    saved, step = read(path, run)
     for name in sorted(saved.keys() | state.keys()):
         there, here = (_kind(tensors.get(name)) for tensors in (saved, state))
         if there != here:
-            raise _damaged(path, f"{name} is {there} there and {here} in the run")
+            raise _unusable(path, f"{name} is {there} there and {here} in the run", remedy)
     with torch.no_grad():
         for name, tensor in state.items():
             tensor.copy_(saved[name])
-    return step
 
 
 class Workspace:
     """The working files of an unfinished run, beside its output; a context manager.
 
-    One process at a time: UserError if another one is at work on the same run.
+    `kept` are the checkpoints that are outputs of their own, by step; they get their final names
+    with the trajectory. One process at a time: UserError if another one is at work on the same run.
     """
 
-    def __init__(self, output: Path, run: str, checkpoint_seconds: float):
+    def __init__(
+        self,
+        output: Path,
+        run: str,
+        checkpoint_seconds: float,
+        kept: Mapping[int, Path] | None = None,
+    ):
         self.output = output
         self.run = run
-        stem = f".{output.stem}.{run[:12]}"
-        self.rows = output.with_name(f"{stem}.partial")
+        self.kept = dict(kept or {})
+        self.rows = self._partial(output)
         self.checkpoint = output.with_name(f".checkpoint.{run[:12]}.safetensors")
-        self._lock_file = output.with_name(f"{stem}.lock")
+        self._lock_file = self.rows.with_suffix(".lock")
         self._interval = checkpoint_seconds
         self._written = time.monotonic()
 
     def __enter__(self) -> Self:
-        self.output.parent.mkdir(parents=True, exist_ok=True)
+        for path in (self.output, *self.kept.values()):
+            path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(self._lock_file)
         for other in self._of_other_settings():
             log.warning("%s is left of other settings, code or machine; it is not used", other)
@@ -113,14 +150,17 @@ class Workspace:
         """Fill the state from the last checkpoint; the number of steps done, 0 to begin anew."""
         if not self.checkpoint.exists():
             return 0
-        if not self.rows.exists():
-            # So it looks after a kill between the two renames of `finish` and what follows.
-            log.warning("%s: its rows are gone; the run begins anew", self.checkpoint)
-            self.checkpoint.unlink()
-            return 0
-        step = restore(self.checkpoint, state, self.run)
-        log.info("going on after step %d from %s", step, self.checkpoint)
-        return step
+        saved, about = read(self.checkpoint, self.run)
+        needed = [self._partial(path) for s, path in self.kept.items() if s <= about["step"]]
+        for path in (self.rows, *needed):
+            if not path.exists():
+                # So it looks after a kill between the renames of `finish` and what follows.
+                log.warning("%s: %s is gone; the run begins anew", self.checkpoint, path.name)
+                self.checkpoint.unlink()
+                return 0
+        fill(state, saved, self.checkpoint)
+        log.info("going on after step %d from %s", about["step"], self.checkpoint)
+        return about["step"]
 
     def checkpoint_due(self) -> bool:
         """Whether so much time has passed that a checkpoint is worth its while."""
@@ -131,10 +171,17 @@ class Workspace:
         write(self.checkpoint, state, step, self.run)
         self._written = time.monotonic()
 
+    def keep(
+        self, state: Mapping[str, torch.Tensor], step: int, run: str, behind: Mapping[str, int]
+    ) -> None:
+        """Write the checkpoint of this step that is an output, under the name of the run."""
+        write(self._partial(self.kept[step]), state, step, run, behind=dict(behind))
+
     def finish(self) -> None:
-        """Give the complete trajectory its final name, and remove all working files."""
-        os.replace(self.rows, self.output)
-        _sync_folder(self.output.parent)
+        """Give the complete outputs their final names, and remove all working files."""
+        for path in (self.output, *self.kept.values()):
+            os.replace(self._partial(path), path)
+            _sync_folder(path.parent)
         self.checkpoint.unlink(missing_ok=True)
         self.checkpoint.with_name(self.checkpoint.name + ".new").unlink(missing_ok=True)
         for other in self._of_other_settings():
@@ -142,10 +189,14 @@ class Workspace:
 
     def _of_other_settings(self) -> list[Path]:
         """Working files of the same output that this run cannot use."""
-        folder, stem = self.output.parent, self.output.stem
-        patterns = (f".{stem}.*.partial", f".{stem}.*.lock", ".checkpoint.*.safetensors*")
-        found = (path for pattern in patterns for path in folder.glob(pattern))
+        patterns = [f".{self.output.stem}.*.lock", ".checkpoint.*.safetensors*"]
+        patterns += [f".{path.stem}.*.partial*" for path in (self.output, *self.kept.values())]
+        found = (path for pattern in patterns for path in self.output.parent.glob(pattern))
         return sorted(path for path in found if f".{self.run[:12]}." not in path.name)
+
+    def _partial(self, path: Path) -> Path:
+        """Where an output lies until all are complete."""
+        return path.with_name(f".{path.stem}.{self.run[:12]}.partial")
 
 
 def _locked(path: Path) -> IO:
@@ -167,7 +218,7 @@ def _locked(path: Path) -> IO:
 def _digest(state: Mapping[str, torch.Tensor], about: Mapping[str, object]) -> str:
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name in sorted(state):
-        tensor = state[name].detach().contiguous()
+        tensor = state[name].detach().cpu().contiguous()
         digest.update(f"{name} {_kind(tensor)}".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
@@ -177,8 +228,8 @@ def _kind(tensor: torch.Tensor | None) -> str:
     return "absent" if tensor is None else f"{tensor.dtype} {tuple(tensor.shape)}"
 
 
-def _damaged(path: Path, what: str) -> UserError:
-    return UserError(f"{path}: cannot go on from this checkpoint: {what}. Delete it to begin anew.")
+def _unusable(path: Path, what: str, remedy: str) -> UserError:
+    return UserError(f"{path}: cannot go on from this checkpoint: {what}. {remedy}")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,16 +3,20 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
-from deadtokens.training import machine, models
+from deadtokens.training import machine, models, origin
 from deadtokens.training.adamw import ADAMW
 from deadtokens.training.batches import EXAMPLES, Batches
 from deadtokens.training.checkpoints import Workspace
 from deadtokens.training.head import HEADS
-from deadtokens.training.recording import ROWS, Masks, Recorder
+from deadtokens.training.masks import Masks
+from deadtokens.training.recording import Recorder, recorded_rows
+from deadtokens.training.schedules import SCHEDULES
 from deadtokens.training.settings import RunSettings, choice
 
 STATES = ("parameters", "exp_avg", "exp_avg_sq")
@@ -24,7 +28,7 @@ class Outcome:
 
     final_loss: float
     epochs: int  # begun
-    last_motion_step: np.ndarray  # (N,) int32
+    last_motion_step: np.ndarray  # (N,) int32; -1 throughout if the run does not follow it
 
 
 def train(
@@ -33,8 +37,11 @@ def train(
     masks: Masks,
     work: Workspace,
     report: Callable[[int, float], None],
+    begin_from: Path | None = None,
 ) -> Outcome:
     """Train a run from its first step, or from its last checkpoint, to its last step.
+
+    `begin_from` is the checkpoint of another run, if the settings restore parts of one.
 
     tokens (n,) int32. The trajectory is complete in `work.rows` when this returns; `work.finish`
     gives it its name. `report(step, loss)` is called where the run begins or goes on (loss NaN) and
@@ -50,38 +57,46 @@ def train(
         )
         head = choice("head", settings.head, HEADS)
         update = choice("adamw", settings.adamw, ADAMW)
-        rows = torch.from_numpy(choice("rows", settings.rows, ROWS)(masks))  # (N,)
+        schedule = choice("schedule", settings.schedule, SCHEDULES)
+        schedule_steps = settings.schedule_steps or settings.total_steps
 
-        model = models.build(settings)
+        device = machine.device(settings.device)
+        model = models.build(settings).to(device)  # drawn alike for every device
         tied = model.tied
         params = dict(model.named_parameters())
         exp_avg = {name: torch.zeros_like(param) for name, param in params.items()}
         exp_avg_sq = {name: torch.zeros_like(param) for name, param in params.items()}
         tied_name = next(name for name, param in params.items() if param is tied)
-        last_motion_step = torch.full((len(rows),), -1, dtype=torch.int32)
+        last_motion_step = torch.full((len(recorded_rows(settings, masks)),), -1, dtype=torch.int32)
         state = {"last_motion_step": last_motion_step}  # all that a step changes
         for kind, tensors in zip(STATES, (params, exp_avg, exp_avg_sq), strict=True):
             state |= {f"{kind}.{name}": tensor for name, tensor in tensors.items()}
 
+        behind = origin.restore(settings, begin_from, state)
         done = work.restore(state)
         loss = math.nan
         report(done, loss)
-        with Recorder(work.rows, settings, masks, rows, last_motion_step, done > 0) as record:
+        with Recorder(work.rows, settings, masks, last_motion_step, done > 0) as record:
             record.begin(done, tied, exp_avg[tied_name], exp_avg_sq[tied_name])
             for step in range(done + 1, settings.total_steps + 1):
-                inputs, targets = batches.at(step)  # (B, L), (B, n)
-                with torch.autocast("cpu", torch.bfloat16, enabled=settings.autocast):
-                    tensor = head(model(inputs), tied, targets)
+                batch = batches.at(behind.data + step)
+                inputs, targets = (ids.to(device) for ids in batch)  # (B, L), (B, n)
+                with torch.autocast(device.type, torch.bfloat16, enabled=settings.autocast):
+                    hidden = model(inputs)  # (B, L, D)
+                    tensor, logits = head(hidden, tied, targets)  # (), (V,)
                 tensor.backward()
                 loss = tensor.item()
-                record.before_update(step, tied.grad)
+                record.before_update(step, tied.grad, hidden, logits)
+                if settings.clip_norm is not None:
+                    nn.utils.clip_grad_norm_(params.values(), settings.clip_norm)
+                factor = schedule(behind.schedule + step - 1, schedule_steps)
                 update(
                     params.values(),
                     (param.grad for param in params.values()),
                     exp_avg.values(),
                     exp_avg_sq.values(),
-                    step=step,
-                    learning_rate=settings.learning_rate,
+                    step=behind.moments + step,
+                    learning_rate=settings.learning_rate * factor,
                     beta1=settings.beta1,
                     beta2=settings.beta2,
                     epsilon=settings.epsilon,
@@ -90,7 +105,10 @@ def train(
                 record.after_update(step, loss, tied, exp_avg[tied_name], exp_avg_sq[tied_name])
                 model.zero_grad(set_to_none=True)
                 report(step, loss)
+                if step in settings.save_checkpoint_at:
+                    work.keep(state, step, settings.run, behind.after(step))
                 if work.checkpoint_due() and step < settings.total_steps:
                     record.flush()
                     work.write_checkpoint(state, step)
-    return Outcome(loss, batches.epochs(settings.total_steps), last_motion_step.numpy())
+    epochs = batches.epochs(behind.data + settings.total_steps)
+    return Outcome(loss, epochs, last_motion_step.numpy())

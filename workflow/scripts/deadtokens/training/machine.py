@@ -8,6 +8,7 @@ import contextlib
 import os
 import platform
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,34 @@ CPU_FLAGS = (
 )
 
 
+DEVICES = {
+    "cpu": lambda: True,
+    "cuda": torch.cuda.is_available,
+    "mps": torch.backends.mps.is_available,
+}
+FASTEST_FIRST = ("cuda", "mps", "cpu")
+# Without it cuBLAS refuses to be deterministic; read when a process first uses it.
+CUBLAS_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
+
+
+def device(name: str) -> torch.device:
+    """The device of this name, or of those there are the fastest for `auto`.
+
+    UserError for an unknown name, or if there is none of this kind here.
+    """
+    if name != "auto" and name not in DEVICES:
+        raise UserError(
+            f"device: unknown name {name!r}; expected one of auto, {', '.join(DEVICES)}."
+        )
+    there = [kind for kind in FASTEST_FIRST if DEVICES[kind]()]
+    if name != "auto" and name not in there:
+        raise UserError(
+            f"device: {name} asked for, but here is only {', '.join(there)}. "
+            "Choose one of these, or auto."
+        )
+    return torch.device(there[0] if name == "auto" else name)
+
+
 @contextlib.contextmanager
 def pinned(threads: int) -> Iterator[None]:
     """Compute with so many threads and deterministic kernels, whatever the environment says.
@@ -50,6 +79,7 @@ def pinned(threads: int) -> Iterator[None]:
     """
     _check_environment(threads)
     os.environ.setdefault(HUGE_PAGES, "1")
+    os.environ.setdefault(CUBLAS_WORKSPACE, ":4096:8")
     threads_before = torch.get_num_threads()
     deterministic_before = torch.are_deterministic_algorithms_enabled()
     fill_before = torch.utils.deterministic.fill_uninitialized_memory
@@ -77,13 +107,16 @@ def versions() -> dict[str, str]:
         "torch": torch.__version__,
         "numpy": np.__version__,
         "safetensors": safetensors.__version__,
+        "transformers": version("transformers"),
     }
 
 
-def deciding_bits() -> dict[str, object]:
+def deciding_bits(on: torch.device) -> dict[str, object]:
     """Everything here that a checkpoint must share with the run that goes on from it."""
     return {
+        "device": torch.cuda.get_device_name(on) if on.type == "cuda" else on.type,
         "torch": torch.__version__,
+        "transformers": version("transformers"),
         "machine": platform.machine(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "cpu_flags": _cpu_flags(),
@@ -91,7 +124,7 @@ def deciding_bits() -> dict[str, object]:
     }
 
 
-def described() -> dict[str, object]:
+def described(on: torch.device) -> dict[str, object]:
     """The machine, for a run's provenance."""
     every_variable = (
         *INSTRUCTION_VARIABLES,
@@ -100,7 +133,7 @@ def described() -> dict[str, object]:
         DYNAMIC_THREADS,
         HUGE_PAGES,
     )
-    return deciding_bits() | {
+    return deciding_bits(on) | {
         "system": platform.platform(),
         "cpu_model": _cpuinfo("model name"),
         "environment": _set_variables(every_variable),

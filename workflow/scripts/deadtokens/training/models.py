@@ -52,7 +52,48 @@ class TinyLM(nn.Module):
         return self.ln_f(self.transformer(hidden, mask=mask, is_causal=True))
 
 
-MODELS = {"tinylm": TinyLM}
+class GPT2(nn.Module):
+    """The published model of the Thimble and Wordybird runs: GPT-2's blocks by Hugging Face."""
+
+    def __init__(self, settings: RunSettings):
+        super().__init__()
+        # It takes seconds to import, and the Crucible runs do without it.
+        from transformers import GPT2Config, GPT2LMHeadModel
+
+        config = GPT2Config(
+            vocab_size=settings.vocab_size,
+            n_positions=settings.seq_len,
+            n_embd=settings.hidden_dim,
+            n_layer=settings.num_layers,
+            n_head=settings.num_heads,
+            resid_pdrop=0.0,
+            embd_pdrop=0.0,
+            attn_pdrop=0.0,
+            tie_word_embeddings=True,
+            bos_token_id=None,  # they matter to generation alone, and are none of ours
+            eos_token_id=None,
+            attn_implementation="sdpa",  # what it chooses by itself, unless the environment differs
+        )
+        # With its head, whose initial weights are drawn too, so that the others are the published.
+        self.transformer = GPT2LMHeadModel(config).transformer
+        # Wordybird's notebook seeds again before it draws the embeddings. Of Thimble's one knows
+        # only that they were drawn again.
+        torch.manual_seed(settings.random_seed)
+        drawn = torch.randn(settings.vocab_size, settings.hidden_dim) * settings.init_std
+        with torch.no_grad():
+            self.tied.copy_(drawn)
+
+    @property
+    def tied(self) -> nn.Parameter:
+        """The matrix W that embeds tokens and that the head multiplies with: (V, D)."""
+        return self.transformer.wte.weight
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        """Hidden states (B, L, D) of token ids (B, L)."""
+        return self.transformer(ids, use_cache=False).last_hidden_state
+
+
+MODELS = {"tinylm": TinyLM, "gpt2": GPT2}
 
 
 def build(settings: RunSettings) -> nn.Module:

@@ -1,74 +1,64 @@
-"""What a run records: which fields, from which rows of the tied matrix, at which step."""
+"""What a run records: which quantities, from which rows of the tied matrix, at which step."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 
-from deadtokens import lattice
-from deadtokens.errors import UserError
+from deadtokens import lattice, storage
+from deadtokens.layout import NUMPY_DTYPE, Field
+from deadtokens.training.masks import Masks
+from deadtokens.training.naming import NAMINGS, Naming
 from deadtokens.training.settings import RunSettings, choice
-from deadtokens.trajectory import Field, TrajectoryReader, TrajectoryWriter
 
-# Fields of one row per recorded token: dtype, and the step that row 0 of the field belongs to.
-# A state exists from step 0 on, a gradient or a displacement from step 1 on.
+# A quantity at one step: its shape for N recorded rows, a width of D and a vocabulary of V.
 RECORDABLE = {
-    "W": ("U16", 0),  # bit patterns of bfloat16
-    "m": ("F32", 0),
-    "v": ("F32", 0),
-    "g": ("F32", 1),
-    "delta_W_prime": ("F32", 1),
+    "W": lambda N, D, V: (N, D),
+    "m": lambda N, D, V: (N, D),
+    "v": lambda N, D, V: (N, D),
+    "g": lambda N, D, V: (N, D),
+    "delta_W_prime": lambda N, D, V: (N, D),
+    "centroid": lambda N, D, V: (D,),  # mean of the recorded rows of W
+    "h_mean": lambda N, D, V: (D,),  # mean of all hidden states of the batch
+    "logits": lambda N, D, V: (V,),  # of the last position of the batch's first example
 }
+ROWS = {
+    "dead": lambda masks: masks.dead_indices,
+    "all": lambda masks: np.arange(len(masks.dead_mask)),
+}
+DTYPE_NAMES = {dtype: name for name, dtype in NUMPY_DTYPE.items() if name != "BF16"}
 
 
-@dataclass(frozen=True)
-class Masks:
-    """Which tokens never occur in the model corpus."""
-
-    dead_mask: np.ndarray  # (V,) bool
-    dead_indices: np.ndarray  # (n_dead,) int64, ascending
+def recorded_rows(settings: RunSettings, masks: Masks) -> np.ndarray:
+    """The recorded rows of the tied matrix, (N,) int64, ascending."""
+    return choice("rows", settings.rows, ROWS)(masks)
 
 
-ROWS = {"dead": lambda masks: masks.dead_indices}
-
-
-def load_masks(path: Path, vocab_size: int) -> Masks:
-    """Masks of a vocabulary; UserError if they are of another one or contradict themselves."""
-    with TrajectoryReader(path) as file:
-        file.require("dead_mask", "dead_indices")
-        masks = Masks(file.read("dead_mask"), file.read("dead_indices"))
-    if masks.dead_mask.shape != (vocab_size,) or masks.dead_mask.dtype != bool:
-        raise UserError(
-            f"{path}: dead_mask is {masks.dead_mask.dtype} of shape {masks.dead_mask.shape}, but "
-            f"the run's vocab_size is {vocab_size}. Make the masks with the tokenizer of this run."
-        )
-    if not np.array_equal(masks.dead_indices, np.flatnonzero(masks.dead_mask)):
-        raise UserError(
-            f"{path}: dead_indices ({len(masks.dead_indices)}) are not the ascending places where "
-            f"dead_mask is true ({masks.dead_mask.sum()}). Make the masks again."
-        )
-    if not masks.dead_indices.size:
-        raise UserError(
-            f"{path}: no dead token, so there is nothing to record. Use a tokenizer that was "
-            "trained on more text than the model corpus."
-        )
-    return masks
-
-
-def layout(settings: RunSettings, masks: Masks, rows: int) -> dict[str, Field]:
-    """The fields of a run's trajectory, for `rows` recorded tokens."""
-    steps = settings.total_steps
+def layout(settings: RunSettings, masks: Masks) -> dict[str, Field]:
+    """The fields of a run's trajectory."""
+    naming = _naming(settings)
+    rows, steps = len(recorded_rows(settings, masks)), settings.total_steps
     fields = {}
-    for name in settings.record:
-        dtype, first = choice("record", name, RECORDABLE)
-        fields[name] = (dtype, (steps + 1 - first, rows, settings.hidden_dim))
-    fields["loss"] = ("F32", (steps + 1,))
-    fields["last_motion_step"] = ("I32", (rows,))  # -1: never moved
-    fields["dead_mask"] = ("BOOL", masks.dead_mask.shape)
-    fields["dead_indices"] = ("I64", masks.dead_indices.shape)
+    for quantity in settings.record:
+        shape = choice("record", quantity, RECORDABLE)
+        stored = naming.stored[quantity]
+        fields[stored.name] = (
+            stored.dtype,
+            (steps + 1 - stored.first, *shape(rows, settings.hidden_dim, settings.vocab_size)),
+        )
+    loss = naming.stored["loss"]
+    fields[loss.name] = (loss.dtype, (steps + 1 - loss.first,))
+    if settings.last_motion:
+        fields["last_motion_step"] = ("I32", (rows,))  # -1: never moved
+    for name, array in naming.fixed(settings, masks).items():
+        fields[name] = (DTYPE_NAMES[array.dtype], array.shape)
     return fields
+
+
+def attributes(settings: RunSettings, masks: Masks) -> dict[str, Any]:
+    """What a file says of its run beside its fields, in a format that has attributes."""
+    return _naming(settings).attributes(settings, masks)
 
 
 def moved(displacement: np.ndarray, threshold: float) -> np.ndarray:
@@ -84,9 +74,9 @@ def moved(displacement: np.ndarray, threshold: float) -> np.ndarray:
 class Recorder:
     """Writes a run's trajectory row by row into a file laid out beforehand; a context manager.
 
-    `rows` (N,) int64 are the recorded rows of the tied matrix. `last_motion_step` (N,) int32 is
-    kept up to date in place; the caller saves and restores it with its checkpoints. With `resume`
-    the file is there already and keeps its rows.
+    `last_motion_step` (N,) int32 is kept up to date in place if the run follows it; the caller
+    saves and restores it with its checkpoints. With `resume` the file is there already and keeps
+    its rows.
     """
 
     def __init__(
@@ -94,30 +84,44 @@ class Recorder:
         path: Path,
         settings: RunSettings,
         masks: Masks,
-        rows: torch.Tensor,
         last_motion_step: torch.Tensor,
         resume: bool,
     ):
         self.last_motion_step = last_motion_step
-        self._rows = rows
-        self._recorded = set(settings.record)
+        self._naming = _naming(settings)
+        self._rows = torch.from_numpy(recorded_rows(settings, masks))
+        self._recorded = {*settings.record, "loss"}
+        self._follows_motion = settings.last_motion
         self._threshold = settings.motion_threshold
         self._previous = None  # (N, D) uint16: the recorded rows of W after the last step
-        self._file = TrajectoryWriter(path, layout(settings, masks, len(rows)), resume=resume)
-        self._file.write("dead_mask", masks.dead_mask)
-        self._file.write("dead_indices", masks.dead_indices)
-        self._file.write_row("loss", 0, np.float32(np.nan))
+        self._file = storage.create(
+            path, layout(settings, masks), _storage(settings), attributes(settings, masks), resume
+        )
+        for name, array in self._naming.fixed(settings, masks).items():
+            self._file.write(name, array)
+        self._write("loss", 0, torch.tensor(torch.nan))
 
     def begin(
         self, step: int, tied: torch.Tensor, exp_avg: torch.Tensor, exp_avg_sq: torch.Tensor
     ) -> None:
         """The state from which the run begins (step 0) or goes on; all are (V, D) bfloat16."""
+        self._rows = self._rows.to(tied.device)
         self._previous = self._write_state(step, tied, exp_avg, exp_avg_sq)
 
-    def before_update(self, step: int, grad: torch.Tensor) -> None:
-        """The raw gradient (V, D) of a step, counted from 1."""
+    def before_update(
+        self, step: int, grad: torch.Tensor, hidden: torch.Tensor, logits: torch.Tensor
+    ) -> None:
+        """What a step, counted from 1, computed before anything was clipped or updated.
+
+        grad (V, D), hidden states (B, L, D), logits (V,) of one position.
+        """
         if "g" in self._recorded:
-            self._write("g", step, self._take(grad).float())
+            self._write("g", step, self._take(grad))
+        if "h_mean" in self._recorded:
+            # The notebook averages in the precision of the run and widens afterwards.
+            self._write("h_mean", step, hidden.detach().mean(dim=(0, 1)))
+        if "logits" in self._recorded:
+            self._write("logits", step, logits)
 
     def after_update(
         self,
@@ -128,12 +132,14 @@ class Recorder:
         exp_avg_sq: torch.Tensor,
     ) -> None:
         """Loss and state after the update of a step, and how far the rows went."""
-        self._file.write_row("loss", step, np.float32(loss))
+        self._write("loss", step, torch.tensor(loss))
         current = self._write_state(step, tied, exp_avg, exp_avg_sq)
-        displacement = lattice.displacement(self._previous, current)
-        if "delta_W_prime" in self._recorded:
-            self._write("delta_W_prime", step, displacement)
-        self.last_motion_step[moved(displacement, self._threshold)] = step
+        if self._follows_motion or "delta_W_prime" in self._recorded:
+            displacement = lattice.displacement(self._previous, current)
+            if "delta_W_prime" in self._recorded:
+                self._write("delta_W_prime", step, torch.from_numpy(displacement))
+            if self._follows_motion:
+                self.last_motion_step[moved(displacement, self._threshold)] = step
         self._previous = current
 
     def flush(self) -> None:
@@ -144,24 +150,36 @@ class Recorder:
         return self
 
     def __exit__(self, exception_type, exception, traceback) -> None:
-        if exception_type is None:
+        if exception_type is None and self._follows_motion:
             self._file.write("last_motion_step", self.last_motion_step)
         self._file.__exit__(exception_type, exception, traceback)
 
     def _write_state(
         self, step: int, tied: torch.Tensor, exp_avg: torch.Tensor, exp_avg_sq: torch.Tensor
     ) -> np.ndarray:
-        bits = self._take(tied).view(torch.uint16).numpy()
+        rows = self._take(tied)
+        for name, matrix in (("m", exp_avg), ("v", exp_avg_sq)):
+            if name in self._recorded:
+                self._write(name, step, self._take(matrix))
         if "W" in self._recorded:
-            self._write("W", step, bits)
-        if "m" in self._recorded:
-            self._write("m", step, self._take(exp_avg).float())
-        if "v" in self._recorded:
-            self._write("v", step, self._take(exp_avg_sq).float())
-        return bits
+            self._write("W", step, rows)
+        if "centroid" in self._recorded:
+            self._write("centroid", step, rows.float().mean(dim=0))
+        return rows.view(torch.uint16).numpy()
 
     def _take(self, matrix: torch.Tensor) -> torch.Tensor:
-        return matrix.detach().index_select(0, self._rows)
+        return matrix.detach().index_select(0, self._rows).cpu()
 
-    def _write(self, name: str, step: int, values: np.ndarray | torch.Tensor) -> None:
-        self._file.write_row(name, step - RECORDABLE[name][1], values)
+    def _write(self, quantity: str, step: int, value: torch.Tensor) -> None:
+        stored = self._naming.stored[quantity]
+        value = value.float() if stored.dtype == "F32" else value.bfloat16()
+        self._file.write_row(stored.name, step - stored.first, value.cpu())
+
+
+def _naming(settings: RunSettings) -> Naming:
+    return choice("naming", settings.naming, NAMINGS)
+
+
+def _storage(settings: RunSettings) -> storage.Storage:
+    keys = {"format": settings.storage, "chunk_rows": settings.chunk_rows}
+    return storage.Storage.from_json(keys | {"compression": settings.compression})

@@ -6,8 +6,9 @@ stops a run that was started by hand.
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from types import NoneType, UnionType
+from typing import Any, Self, get_args, get_origin
 
 from deadtokens.errors import UserError
 
@@ -17,7 +18,8 @@ WITHOUT_EFFECT_ON_BITS = ("experiment", "series", "notes", "checkpoint_seconds")
 
 COUNTS = (
     *("vocab_size", "hidden_dim", "num_layers", "num_heads", "seq_len", "target_offset"),
-    *("batch_size", "total_steps", "threads"),
+    *("batch_size", "total_steps", "threads", "schedule_steps"),
+    "chunk_rows",
 )
 
 
@@ -55,24 +57,41 @@ class RunSettings:
     record: list[str]  # recording.RECORDABLE
     motion_threshold: float  # |ΔW′|₂ from which on a token counts as moving
     threads: int  # of computation; the bits depend on it (docs/numerics.md, 5)
-    device: str
+    device: str  # machine.DEVICES, or auto
     checkpoint_seconds: float  # most work that a kill can cost
+    # What only some runs need has a default here.
+    schedule: str = "constant"  # schedules.SCHEDULES
+    schedule_steps: int | None = None  # steps that the schedule is made for; none: total_steps
+    clip_norm: float | None = None  # longest gradient, of all parameters together; none: any
+    resume_run: str | None = None  # the run whose checkpoint this one begins from
+    resume_step: int | None = None  # the step of that checkpoint
+    restore: list[str] = field(default_factory=list)  # origin.PARTS taken from it
+    save_checkpoint_at: list[int] = field(default_factory=list)  # steps, as outputs of their own
+    naming: str = "crucible"  # naming.NAMINGS
+    storage: str = "safetensors"  # storage.SUFFIX
+    chunk_rows: int = 1600  # steps in a chunk, with storage hdf5
+    compression: str = "none"  # storage.COMPRESSIONS
+    last_motion: bool = True  # whether last_motion_step is followed and recorded
+    statistics: list[str] = field(  # metadata.STATISTICS
+        default_factory=lambda: ["global_last_motion", "tokens_still_moving"]
+    )
 
     @classmethod
-    def names(cls) -> tuple[str, ...]:
-        """The keys of a run."""
-        return tuple(field.name for field in fields(cls))
+    def required(cls) -> tuple[str, ...]:
+        """The keys that every run must give."""
+        without = (MISSING, MISSING)
+        return tuple(f.name for f in fields(cls) if (f.default, f.default_factory) == without)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Settings from a JSON object; UserError on a missing, unknown or mistyped key."""
-        types = {field.name: field.type for field in fields(cls)}
+        types = {f.name: f.type for f in fields(cls)}
         for key in values:
             if key not in types:
                 raise UserError(f"settings: unknown key {key!r}{_nearest(key, types)}.")
-        missing = [key for key in types if key not in values]
+        missing = [key for key in cls.required() if key not in values]
         if missing:
-            raise UserError(f"settings: missing {', '.join(missing)}. Give every key of a run.")
+            raise UserError(f"settings: missing {', '.join(missing)}. Give these keys too.")
         for key, value in values.items():
             _check_type(key, value, types[key])
         settings = cls(**values)
@@ -85,8 +104,11 @@ class RunSettings:
 
     def _check_consistency(self) -> None:
         for key in COUNTS:
-            if getattr(self, key) < 1:
-                raise UserError(f"{key}: {getattr(self, key)}, expected 1 or more.")
+            value = getattr(self, key)
+            if value is not None and value < 1:
+                raise UserError(f"{key}: {value}, expected 1 or more.")
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise UserError(f"clip_norm: {self.clip_norm}, expected more than 0, or null for none.")
         if self.hidden_dim % self.num_heads:
             raise UserError(
                 f"hidden_dim: {self.hidden_dim} cannot be shared among num_heads: "
@@ -96,8 +118,17 @@ class RunSettings:
             raise UserError(
                 f"target_offset: {self.target_offset}, expected less than seq_len: {self.seq_len}."
             )
-        if self.device != "cpu":
-            raise UserError(f"device: {self.device!r} is not supported; expected 'cpu'.")
+        if len({self.resume_run is None, self.resume_step is None, not self.restore}) > 1:
+            raise UserError(
+                f"resume_run: {self.resume_run!r}, resume_step: {self.resume_step!r}, restore: "
+                f"{self.restore}: give all three, or none (null, null, []) to begin anew."
+            )
+        steps = self.save_checkpoint_at
+        if steps != sorted({s for s in steps if 1 <= s <= self.total_steps}):
+            raise UserError(
+                f"save_checkpoint_at: {steps}, expected ascending steps from 1 to total_steps: "
+                f"{self.total_steps}."
+            )
 
 
 def choice(key: str, name: str, table: Mapping[str, Any]) -> Any:
@@ -116,12 +147,24 @@ def _nearest(name: str, names: Mapping[str, Any]) -> str:
 
 
 def _check_type(key: str, value: Any, expected: Any) -> None:
-    if expected == list[str]:
-        fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
-    elif expected is float:
-        fits = isinstance(value, int | float) and not isinstance(value, bool)
-    else:
-        fits = type(value) is expected
-    if not fits:
-        name = getattr(expected, "__name__", expected) if expected != list[str] else "list of str"
-        raise UserError(f"settings: {key}: {value!r} is {type(value).__name__}, expected {name}.")
+    if not _fits(value, expected):
+        found = type(value).__name__
+        raise UserError(f"settings: {key}: {value!r} is {found}, expected {_described(expected)}.")
+
+
+def _fits(value: Any, expected: Any) -> bool:
+    if get_origin(expected) is list:
+        return isinstance(value, list) and all(_fits(v, get_args(expected)[0]) for v in value)
+    if get_origin(expected) is UnionType:
+        return any(_fits(value, kind) for kind in get_args(expected))
+    if expected is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) is expected
+
+
+def _described(expected: Any) -> str:
+    if get_origin(expected) is list:
+        return f"list of {_described(get_args(expected)[0])}"
+    if get_origin(expected) is UnionType:
+        return " or ".join(map(_described, get_args(expected)))
+    return "null" if expected is NoneType else expected.__name__

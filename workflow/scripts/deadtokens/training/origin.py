@@ -1,0 +1,79 @@
+"""Where a run begins: at its initial weights, or with parts of another run's checkpoint.
+
+Each part is restored or begins anew on its own, so that what a resume from an incomplete checkpoint
+does to a run can be told apart (Wordybird 3 had its weights alone).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import torch
+
+from deadtokens.errors import UserError
+from deadtokens.training import checkpoints
+from deadtokens.training.settings import RunSettings, choice
+
+# What each part consists of: tensors of the state, by the beginning of their names.
+PARTS = {
+    "parameters": ("parameters.",),
+    "moments": ("exp_avg.", "exp_avg_sq."),  # and Adam's count of steps
+    "schedule": (),  # its position alone
+    "data": (),  # its position alone
+}
+
+
+@dataclass(frozen=True)
+class Behind:
+    """How many steps each part has behind it; none what began anew."""
+
+    moments: int = 0
+    schedule: int = 0
+    data: int = 0
+
+    def after(self, steps: int) -> dict[str, int]:
+        """The same so many steps later, for a checkpoint."""
+        return {field.name: getattr(self, field.name) + steps for field in fields(self)}
+
+
+def check(settings: RunSettings, checkpoint: Path | None) -> None:
+    """UserError unless what the run restores and the checkpoint that is given fit together."""
+    for part in settings.restore:
+        choice("restore", part, PARTS)
+    if (settings.resume_run is None) != (checkpoint is None):
+        given = "none was given" if checkpoint is None else f"{checkpoint} was given"
+        raise UserError(
+            f"resume_run: {settings.resume_run or 'null'}, but as checkpoint to begin from {given}."
+            " Give both or neither."
+        )
+    if checkpoint is not None and not checkpoint.exists():
+        raise UserError(
+            f"{checkpoint}: there is no such checkpoint. The run {settings.resume_run} leaves one "
+            f"after step {settings.resume_step} if save_checkpoint_at names that step."
+        )
+
+
+def restore(
+    settings: RunSettings, checkpoint: Path | None, state: Mapping[str, torch.Tensor]
+) -> Behind:
+    """Fill the restored parts of a state in place; what else there is stays as it is.
+
+    UserError if the checkpoint is damaged, or of another run, step or model.
+    """
+    check(settings, checkpoint)
+    if checkpoint is None:
+        return Behind()
+    remedy = f"Make it again, by the run {settings.resume_run}."
+    saved, about = checkpoints.read(checkpoint, settings.resume_run, remedy)
+    if about["step"] != settings.resume_step:
+        raise UserError(
+            f"{checkpoint}: is of step {about['step']}, but resume_step is {settings.resume_step}."
+        )
+    wanted = tuple(prefix for part in settings.restore for prefix in PARTS[part])
+    checkpoints.fill(
+        {name: tensor for name, tensor in state.items() if name.startswith(wanted)},
+        {name: tensor for name, tensor in saved.items() if name.startswith(wanted)},
+        checkpoint,
+        "Both runs need the same model.",
+    )
+    return Behind(**{k: steps for k, steps in about["behind"].items() if k in settings.restore})
