@@ -33,8 +33,8 @@ MISTAKES = {
         ["runs.crucible2.phases", "'publish'", "Did you mean published?"],
     ),
     "unknown run": (
-        "runs: {hotter: {like: crucible3}}",
-        ["runs.hotter.like", "'crucible3'", "Did you mean crucible2?"],
+        "runs: {hotter: {like: crucible22}}",
+        ["runs.hotter.like", "'crucible22'", "Did you mean crucible2?"],
     ),
     "circle": (
         "runs: {a: {like: b}, b: {like: a}}",
@@ -48,6 +48,35 @@ MISTAKES = {
     "missing file": (
         "corpora: {flannel: {source: files, model_corpus_file: no.txt, tokenizer_file: no.json}}",
         ["corpora.flannel.model_corpus_file", "'no.txt'", "no such file"],
+    ),
+    "vocabulary without merges": (
+        "corpora: {flannel: {source: files, model_corpus_file: no.txt, vocab_file: no.json}}",
+        ["corpora.flannel.vocab_file", "corpora.flannel.merges_file is missing"],
+    ),
+    "merges without vocabulary": (
+        "corpora: {flannel: {source: files, model_corpus_file: no.txt, merges_file: no.txt}}",
+        ["corpora.flannel.merges_file", "corpora.flannel.vocab_file is missing"],
+    ),
+    "two ready tokenizers": (
+        "corpora: {flannel: {source: files, model_corpus_file: a, tokenizer_file: no.json, "
+        "vocab_file: v.json, merges_file: m.txt}}",
+        ["corpora.flannel has two ready tokenizers", "'no.json'", "'v.json'"],
+    ),
+    "no tokenizer": (
+        "corpora: {flannel: {source: files, model_corpus_file: a}}",
+        ["corpora.flannel has neither", "vocab_file and merges_file"],
+    ),
+    "too few entries for all bytes": (
+        "corpora: {flannel: {tokenizer: bytes, vocab_size: 256}}",
+        ["corpora.flannel.vocab_size is 256", "257"],
+    ),
+    "unknown kind of tokenizer": (
+        "corpora: {flannel: {tokenizer: byte}}",
+        ["corpora.flannel.tokenizer", "'byte'", "Did you mean bytes?"],
+    ),
+    "unknown names of masks": (
+        "corpora: {flannel: {mask_names: untrained}}",
+        ["corpora.flannel.mask_names", "Allowed: live_dead, trained_untrained."],
     ),
     "file beside synthetic": (
         "corpora: {flannel: {model_corpus_file: text.txt}}",

@@ -12,7 +12,15 @@ from pathlib import Path
 import jsonschema
 import yaml
 
-FILE_KEYS = ("model_corpus_file", "tokenizer_corpus_file", "tokenizer_file", "mask_file")
+FILE_KEYS = (
+    "model_corpus_file",
+    "tokenizer_corpus_file",
+    "tokenizer_file",
+    "vocab_file",
+    "merges_file",
+    "mask_file",
+)
+SMALLEST_VOCABULARY_OF_BYTES = 257  # every byte, and <|endoftext|>
 
 
 class ConfigurationError(Exception):
@@ -32,14 +40,22 @@ def resolve(configuration: Mapping, schema: Mapping) -> dict:
         "corpora": _completed(configuration["corpora"], entries["corpus"]),
         "phase_schemes": _completed(configuration["phase_schemes"], entries["phase_scheme"]),
         "runs": _completed(_inherited(configuration["runs"]), entries["run"]),
+        "comparison": configuration.get(
+            "comparison", schema["properties"]["comparison"]["default"]
+        ),
         "figures": _defaults(entries["figures"]) | configuration.get("figures", {}),
     }
     for name, corpus in resolved["corpora"].items():
         _check_corpus(f"corpora.{name}", corpus)
     for name, scheme in resolved["phase_schemes"].items():
         _check_phase_scheme(f"phase_schemes.{name}", scheme)
-    for name, run in resolved["runs"].items():
-        _check_run(f"runs.{name}", run, resolved)
+    for name in resolved["comparison"]:
+        _check_known("comparison", name, "runs", resolved)
+    # A run before those that are like it, so that a mistake is told where it was made.
+    for name in sorted(
+        resolved["runs"], key=lambda name: len(_lineage(name, configuration["runs"]))
+    ):
+        _check_run(f"runs.{name}", resolved["runs"][name], resolved)
     return resolved
 
 
@@ -48,6 +64,18 @@ def nearest(wrong: object, known: Iterable[str]) -> str:
     known = sorted(map(str, known))
     near = difflib.get_close_matches(str(wrong), known, n=1)
     return (f"Did you mean {near[0]}? " if near else "") + f"Allowed: {', '.join(known)}."
+
+
+def check_files(key: str, corpus: Mapping) -> None:
+    """Raises `ConfigurationError` if files of a corpus are not there; `key` is the corpus's own."""
+    missing = [
+        f"{key}.{name} is {corpus[name]!r}, and there is no such file."
+        for name in FILE_KEYS
+        if corpus[name] is not None and not Path(corpus[name]).is_file()
+    ]
+    if missing:
+        place = f"Paths are taken from the working directory, {Path.cwd()}."
+        raise ConfigurationError("\n".join([*missing, place]))
 
 
 def _check_against_schema(configuration: Mapping, schema: Mapping) -> None:
@@ -139,6 +167,7 @@ def _lineage(name: str, runs: Mapping) -> list[str]:
 
 
 def _check_corpus(key: str, corpus: Mapping) -> None:
+    """All but whether files are there: only those of the corpora that are asked for must be."""
     given = [name for name in FILE_KEYS if corpus[name] is not None]
     if corpus["source"] == "synthetic":
         if given:
@@ -146,20 +175,39 @@ def _check_corpus(key: str, corpus: Mapping) -> None:
                 f"{key}.{given[0]} is {corpus[given[0]]!r}, but {key}.source is 'synthetic', which "
                 f"reads no file. Set {key}.source to 'files' or remove the key."
             )
+        _check_vocab_size(key, corpus)
         return
     if "model_corpus_file" not in given:
         raise ConfigurationError(f"{key}.model_corpus_file is missing; `source: files` needs it.")
-    if "tokenizer_file" not in given and "tokenizer_corpus_file" not in given:
+    for name, other in (("vocab_file", "merges_file"), ("merges_file", "vocab_file")):
+        if name in given and other not in given:
+            raise ConfigurationError(
+                f"{key}.{name} is {corpus[name]!r}, but {key}.{other} is missing. GPT-2's "
+                "tokenizer consists of both, vocab.json and merges.txt."
+            )
+    if "tokenizer_file" in given and "vocab_file" in given:
+        raise ConfigurationError(
+            f"{key} has two ready tokenizers: tokenizer_file, {corpus['tokenizer_file']!r}, and "
+            f"vocab_file with merges_file, {corpus['vocab_file']!r}. Remove one of them."
+        )
+    if not {"tokenizer_file", "vocab_file", "tokenizer_corpus_file"} & set(given):
         raise ConfigurationError(
             f"{key} has neither tokenizer_corpus_file (text to train a tokenizer on) nor "
-            "tokenizer_file (a ready tokenizer JSON); `source: files` needs one of them."
+            "tokenizer_file (a ready tokenizer JSON) nor vocab_file and merges_file (a ready "
+            "tokenizer of GPT-2's kind); `source: files` needs one of them."
         )
-    for name in given:
-        if not Path(corpus[name]).is_file():
-            raise ConfigurationError(
-                f"{key}.{name} is {corpus[name]!r}, and there is no such file. Paths are taken "
-                f"from the working directory, {Path.cwd()}."
-            )
+    if not {"tokenizer_file", "vocab_file"} & set(given):
+        _check_vocab_size(key, corpus)
+
+
+def _check_vocab_size(key: str, corpus: Mapping) -> None:
+    """Of a tokenizer that is to be trained."""
+    size = corpus["vocab_size"]
+    if corpus["tokenizer"] == "bytes" and size < SMALLEST_VOCABULARY_OF_BYTES:
+        raise ConfigurationError(
+            f"{key}.vocab_size is {size}; allowed with `tokenizer: bytes`: at least "
+            f"{SMALLEST_VOCABULARY_OF_BYTES}, one entry for every byte and <|endoftext|>."
+        )
 
 
 def _check_phase_scheme(key: str, scheme: Mapping) -> None:
@@ -178,13 +226,16 @@ def _check_phase_scheme(key: str, scheme: Mapping) -> None:
         )
 
 
+def _check_known(key: str, name: str, table: str, configuration: Mapping) -> None:
+    if name not in configuration[table]:
+        raise ConfigurationError(
+            f"{key} is {name!r}, no entry of {table}. {nearest(name, configuration[table])}"
+        )
+
+
 def _check_run(key: str, run: Mapping, configuration: Mapping) -> None:
     for name, table in (("corpus", "corpora"), ("phases", "phase_schemes")):
-        if run[name] not in configuration[table]:
-            raise ConfigurationError(
-                f"{key}.{name} is {run[name]!r}, no entry of {table}. "
-                + nearest(run[name], configuration[table])
-            )
+        _check_known(f"{key}.{name}", run[name], table, configuration)
     if run["hidden_dim"] % run["num_heads"]:
         raise ConfigurationError(
             f"{key}.num_heads is {run['num_heads']}, which does not divide hidden_dim, "
@@ -195,8 +246,44 @@ def _check_run(key: str, run: Mapping, configuration: Mapping) -> None:
             f"{key}.target_offset is {run['target_offset']}; allowed: less than seq_len, "
             f"{run['seq_len']}."
         )
-    if "W" not in run["record"]:
+    if run["compression"] != "none" and run["storage"] != "hdf5":
         raise ConfigurationError(
-            f"{key}.record is {run['record']}; allowed: a list with 'W', from which displacement "
-            "is measured."
+            f"{key}.compression is {run['compression']!r}; allowed with `storage: "
+            f"{run['storage']}`: none. Set {key}.storage to hdf5."
         )
+    steps = run["save_checkpoint_at"]
+    if steps != sorted(steps):
+        raise ConfigurationError(f"{key}.save_checkpoint_at is {steps}; allowed: ascending steps.")
+    too_late = [step for step in steps if step > run["total_steps"]]
+    if too_late:
+        raise ConfigurationError(
+            f"{key}.save_checkpoint_at has {too_late[0]}; allowed: at most total_steps, "
+            f"{run['total_steps']}."
+        )
+    _check_resume(key, run, configuration["runs"])
+
+
+def _check_resume(key: str, run: Mapping, runs: Mapping) -> None:
+    """A run begins from a checkpoint that another run keeps, or from none."""
+    source, step = run["resume_run"], run["resume_step"]
+    if len({source is None, step is None, not run["restore"]}) > 1:
+        raise ConfigurationError(
+            f"{key} has resume_run: {source}, resume_step: {step}, restore: {run['restore']}; "
+            "allowed: all three, or none of them."
+        )
+    if source is None:
+        return
+    _check_known(f"{key}.resume_run", source, "runs", {"runs": runs})
+    if step not in runs[source]["save_checkpoint_at"]:
+        raise ConfigurationError(
+            f"{key}.resume_step is {step}, but {source} keeps no checkpoint of that step. Allowed: "
+            f"one of runs.{source}.save_checkpoint_at, {runs[source]['save_checkpoint_at']}."
+        )
+    chain = [key.removeprefix("runs.")]
+    while source is not None:
+        if source in chain:
+            raise ConfigurationError(
+                f"{key}.resume_run closes a circle: {' -> '.join([*chain, source])}."
+            )
+        chain.append(source)
+        source = runs[source]["resume_run"] if source in runs else None

@@ -40,7 +40,10 @@ SECTIONS = (
 
 def reference(schema: Mapping) -> str:
     """The whole page as Markdown."""
-    return "\n".join([OPENING, *(_section(schema, *section) for section in SECTIONS)])
+    sections = [_section(schema, *section) for section in SECTIONS]
+    comparison = schema["properties"]["comparison"]
+    top = f"## `comparison`\n\n{comparison['description']} Default: {_default(comparison)}.\n"
+    return "\n".join([OPENING, *sections, top])
 
 
 def _section(schema: Mapping, title: str, definition: str) -> str:

@@ -9,7 +9,7 @@ all tokens' traces (safetensors).
 rule measure_displacement:
     """Measure how far each token moves at each step, in lattice cells."""
     input:
-        "results/{run}/trajectory.safetensors",
+        dead_rows,
     output:
         "results/{run}/displacement.safetensors",
     log:
@@ -59,7 +59,7 @@ rule classify_phases:
 rule summarize_run:
     """Put the figures of a run by which runs are compared into one small table."""
     input:
-        trajectory="results/{run}/trajectory.safetensors",
+        trajectory=dead_rows,
         metadata="results/{run}/metadata.json",
         phases="results/{run}/phases.json",
         table="results/{run}/phases.csv",
@@ -88,7 +88,7 @@ rule summarize_run:
 rule compare_runs:
     """Set all runs of the configuration side by side, and beside the published figures."""
     input:
-        summaries=expand("results/{run}/summary.json", run=RUNS),
+        summaries=expand("results/{run}/summary.json", run=CONFIG["comparison"]),
         published=workflow.source_path("../report/published.json"),
     output:
         "results/comparison.md",

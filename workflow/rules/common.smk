@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 import sys
+from collections import defaultdict, namedtuple
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -74,12 +75,16 @@ def is_imported(corpus):
     return corpus["source"] == "files"
 
 
-def has_ready_tokenizer(corpus):
+def has_tokenizer_file(corpus):
     return corpus["tokenizer_file"] is not None
 
 
+def has_vocab_file(corpus):
+    return corpus["vocab_file"] is not None
+
+
 def trains_its_tokenizer(corpus):
-    return not has_ready_tokenizer(corpus)
+    return not has_tokenizer_file(corpus) and not has_vocab_file(corpus)
 
 
 def corpora_where(condition):
@@ -92,7 +97,16 @@ def corpora_where(condition):
 
 def given_file(key):
     """The user's file under this key of the corpus, nothing if there is none."""
-    return lambda wildcards: corpus_named(wildcards.corpus)[key] or []
+
+    def file(wildcards):
+        corpus = corpus_named(wildcards.corpus)
+        try:
+            configuration.check_files(f"corpora.{wildcards.corpus}", corpus)
+        except configuration.ConfigurationError as error:
+            raise WorkflowError(f"Wrong configuration.\n{error}") from None
+        return corpus[key] or []
+
+    return file
 
 
 def tokenizer_corpus(wildcards):
@@ -105,6 +119,52 @@ def tokenizer_corpus(wildcards):
 def of_its_corpus(name):
     """A file of the corpus that the run is trained on."""
     return lambda wildcards: f"results/corpora/{run_named(wildcards.run)['corpus']}/{name}"
+
+
+def checkpoint_to_begin_from(wildcards):
+    """What another run left for this one, nothing if this one begins anew."""
+    run = run_named(wildcards.run)
+    if run["resume_run"] is None:
+        return []
+    return f"results/{run['resume_run']}/checkpoint_{run['resume_step']}.safetensors"
+
+
+def dead_rows(wildcards):
+    """The trajectory of a run whose dead rows can be analysed."""
+    run = run_named(wildcards.run)
+    if run["rows"] != "dead" or run["naming"] != "crucible" or "W" not in run["record"]:
+        raise WorkflowError(
+            f"{wildcards.run} has rows: {run['rows']}, naming: {run['naming']}, record: "
+            f"{run['record']}. Phases are told of runs with rows: dead, naming: crucible and W "
+            "among record."
+        )
+    return trajectory_path(wildcards.run, run)
+
+
+# What training leaves.
+
+SUFFIX = {"safetensors": "safetensors", "hdf5": "h5"}
+TrainingFiles = namedtuple("TrainingFiles", "name runs trajectory checkpoints")
+
+
+def trajectory_path(name, run):
+    return f"results/{name}/trajectory.{SUFFIX[run['storage']]}"
+
+
+def training_files():
+    """The runs that leave the same files, and which files: what one training rule is for."""
+    kinds = defaultdict(list)
+    for name, run in RUNS.items():
+        kinds[run["storage"], tuple(run["save_checkpoint_at"])].append(name)
+    for (storage, steps), names in kinds.items():
+        yield TrainingFiles(
+            name="_".join(
+                ["train_run", *(["hdf5"] if storage == "hdf5" else []), *map(str, steps)]
+            ),
+            runs="|".join(names),
+            trajectory=trajectory_path("{run}", {"storage": storage}),
+            checkpoints=[f"results/{{run}}/checkpoint_{step}.safetensors" for step in steps],
+        )
 
 
 # `settings` of the rules.

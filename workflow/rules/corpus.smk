@@ -86,7 +86,7 @@ rule import_tokenizer_corpus:
 
 
 rule train_tokenizer:
-    """Train a character-level BPE of exactly vocab_size entries."""
+    """Train a BPE of exactly vocab_size entries, of characters or of bytes."""
     input:
         "results/corpora/{corpus}/tokenizer_corpus.txt",
     output:
@@ -104,7 +104,7 @@ rule train_tokenizer:
         mem_mb=2000,
         runtime=30,
     params:
-        settings=corpus_settings("vocab_size", "min_frequency"),
+        settings=corpus_settings("tokenizer", "vocab_size", "min_frequency"),
         code=code_of("train_tokenizer", "text"),
     shell:
         'python "$scripts"/train_tokenizer.py --settings {params.settings:q} --log {log:q}'
@@ -122,7 +122,7 @@ rule import_tokenizer:
     benchmark:
         "results/corpora/{corpus}/benchmarks/import_tokenizer.tsv"
     wildcard_constraints:
-        corpus=corpora_where(has_ready_tokenizer),
+        corpus=corpora_where(has_tokenizer_file),
     conda:
         "../envs/text.yaml"
     threads: 1
@@ -135,6 +135,33 @@ rule import_tokenizer:
     shell:
         'python "$scripts"/import_tokenizer.py --settings {params.settings:q} --log {log:q}'
         " --given-tokenizer {input:q} --tokenizer {output:q}"
+
+
+rule import_vocabulary:
+    """Check the two files of the user's GPT-2 tokenizer and make one JSON of them."""
+    input:
+        vocab=given_file("vocab_file"),
+        merges=given_file("merges_file"),
+    output:
+        "results/corpora/{corpus}/tokenizer.json",
+    log:
+        "results/corpora/{corpus}/logs/import_vocabulary.log",
+    benchmark:
+        "results/corpora/{corpus}/benchmarks/import_vocabulary.tsv"
+    wildcard_constraints:
+        corpus=corpora_where(has_vocab_file),
+    conda:
+        "../envs/text.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        settings=corpus_settings("vocab_size"),
+        code=code_of("import_vocabulary", "text"),
+    shell:
+        'python "$scripts"/import_vocabulary.py --settings {params.settings:q} --log {log:q}'
+        " --vocab {input.vocab:q} --merges {input.merges:q} --tokenizer {output:q}"
 
 
 rule encode_corpus:
@@ -183,9 +210,11 @@ rule find_dead_tokens:
         mem_mb=2000,
         runtime=10,
     params:
+        settings=corpus_settings("mask_names"),
         code=code_of("find_dead_tokens", "text"),
     shell:
-        'python "$scripts"/find_dead_tokens.py --log {log:q} --tokens {input.tokens:q}'
-        " --tokenizer {input.tokenizer:q} --model-corpus {input.model_corpus:q}"
-        " --tokenizer-corpus {input.tokenizer_corpus:q} --given-masks {input.given_masks:q}"
+        'python "$scripts"/find_dead_tokens.py --settings {params.settings:q} --log {log:q}'
+        " --tokens {input.tokens:q} --tokenizer {input.tokenizer:q}"
+        " --model-corpus {input.model_corpus:q} --tokenizer-corpus {input.tokenizer_corpus:q}"
+        " --given-masks {input.given_masks:q}"
         " --masks {output.masks:q} --report {output.report:q}"

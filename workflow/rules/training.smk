@@ -1,33 +1,44 @@
 """From token ids and masks to a trajectory: one loop for every run.
 
-Needs the tokens and masks of the run's corpus and leaves in results/{run}/ the trajectory
-(safetensors, a row per step) and its metadata (JSON). What is in the making lies beside them under
-hidden names, and a killed run goes on from there.
+Needs the tokens and masks of the run's corpus, and the checkpoint of another run if it begins from
+one. Leaves in results/{run}/ the trajectory (safetensors or HDF5, a row per step), its metadata
+(JSON) and the checkpoints that the run keeps. What is in the making lies beside them under hidden
+names, and a killed run goes on from there.
+
+Runs that leave the same files share a rule; they differ in nothing else.
 """
 
+for files in training_files():
 
-rule train_run:
-    """Train one run and record every step."""
-    input:
-        tokens=of_its_corpus("tokens.safetensors"),
-        masks=of_its_corpus("masks.safetensors"),
-    output:
-        trajectory="results/{run}/trajectory.safetensors",
-        metadata="results/{run}/metadata.json",
-    log:
-        "results/{run}/logs/train_run.log",
-    benchmark:
-        "results/{run}/benchmarks/train_run.tsv"
-    conda:
-        "../envs/training.yaml"
-    threads: lambda wildcards: run_named(wildcards.run)["threads"]
-    resources:
-        mem_mb=2500,
-        runtime=240,
-    params:
-        settings=training_settings,
-        code=code_of("train_run", "training"),
-    shell:
-        'python "$scripts"/train_run.py --settings {params.settings:q} --log {log:q}'
-        " --code {params.code} --tokens {input.tokens:q} --masks {input.masks:q}"
-        " --trajectory {output.trajectory:q} --metadata {output.metadata:q}"
+    rule:
+        name:
+            files.name
+        input:
+            tokens=of_its_corpus("tokens.safetensors"),
+            masks=of_its_corpus("masks.safetensors"),
+            checkpoint=checkpoint_to_begin_from,
+        output:
+            trajectory=files.trajectory,
+            metadata="results/{run}/metadata.json",
+            checkpoints=files.checkpoints,
+        log:
+            "results/{run}/logs/train_run.log",
+        benchmark:
+            "results/{run}/benchmarks/train_run.tsv"
+        wildcard_constraints:
+            run=files.runs,
+        conda:
+            "../envs/training.yaml"
+        threads: lambda wildcards: run_named(wildcards.run)["threads"]
+        resources:
+            mem_mb=2500,
+            runtime=240,
+        params:
+            settings=training_settings,
+            code=code_of("train_run", "training"),
+        shell:
+            'python "$scripts"/train_run.py --settings {params.settings:q} --log {log:q}'
+            " --code {params.code} --tokens {input.tokens:q} --masks {input.masks:q}"
+            " --from-checkpoint {input.checkpoint:q}"
+            " --trajectory {output.trajectory:q} --metadata {output.metadata:q}"
+            " --checkpoint {output.checkpoints:q}"
