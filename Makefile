@@ -6,11 +6,12 @@ MAKEFLAGS += --no-builtin-rules
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 ready := .venv/installed
 
-.PHONY: help docs test test-slow lint format lock clean-venv FORCE
+.PHONY: help docs bench test test-slow lint format lock clean-venv FORCE
 
 help:
 	@echo "make results/RUN/FILE   compute one file, for instance results/crucible2/phases.png"
 	@echo "make test               the test suite      make test-slow   the checks that take minutes"
+	@echo "make bench              memory and recording cost of the published runs"
 	@echo "make lint               format and lint checks; make format mends what it can"
 	@echo "make lock               rewrite the second half of requirements.txt from the first"
 
@@ -26,6 +27,9 @@ test: $(ready)
 
 test-slow: $(ready)
 	pytest -m slow
+
+bench: $(ready)
+	PYTHONPATH=workflow:workflow/scripts python benchmarks/steady.py
 
 lint: $(ready)
 	ruff format --check .
