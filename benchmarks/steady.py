@@ -85,7 +85,7 @@ def train(name: str, steps: int) -> dict:
 
     loop.Recorder = TimedRecorder
     settings = RunSettings.from_json(published(name) | {"total_steps": steps})
-    with tempfile.TemporaryDirectory(dir=ROOT) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         tokens, masks = write_inputs(Path(folder), settings.vocab_size)
         work = Workspace(Path(folder, "trajectory"), "0" * 64, settings.checkpoint_seconds, {})
         inputs = load_tokens(tokens, settings.vocab_size), load_masks(masks, settings.vocab_size)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deadtokens.trajectory import TrajectoryWriter
+from deadtokens.files.trajectory import TrajectoryWriter
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 

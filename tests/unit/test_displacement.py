@@ -19,7 +19,7 @@ from planted import (
 
 from deadtokens import displacement, lattice
 from deadtokens.errors import UserError
-from deadtokens.trajectory import TrajectoryReader, write_file
+from deadtokens.files.trajectory import TrajectoryReader, write_file
 
 NAMES = {"l1", "l2", "linf", "lattice_steps", "dw_l2", "vector_ulp", "nonfinite"}
 WHOLE_NUMBERS = ("lattice_steps", "nonfinite")
@@ -217,7 +217,7 @@ def test_script_tells_of_bad_input_and_leaves_nothing(tmp_path, spoil, message):
 MEASURE = """
 import numpy as np
 from deadtokens import displacement
-from deadtokens.trajectory import TrajectoryReader, TrajectoryWriter
+from deadtokens.files.trajectory import TrajectoryReader, TrajectoryWriter
 displacement.CHUNK_BYTES = 1_000_000
 steps, folder = {steps}, {folder!r}
 with TrajectoryWriter(folder + "/t", {{"W": ("U16", (steps + 1, 500, 64))}}) as file:

@@ -9,9 +9,9 @@ import pytest
 import torch
 from planted import peak_bytes
 
-from deadtokens import hdf5, storage
 from deadtokens.errors import UserError
-from deadtokens.storage import Storage
+from deadtokens.files import hdf5, storage
+from deadtokens.files.storage import Storage
 
 PLAIN = Storage("hdf5", chunk_rows=3)
 PACKED = Storage("hdf5", chunk_rows=3, compression="deflate")
@@ -286,7 +286,7 @@ WRITE_AND_READ = """
 import sys
 import time
 import numpy as np
-from deadtokens import storage
+from deadtokens.files import storage
 rows, path = {rows}, {path!r}
 how = storage.Storage("hdf5", {chunk_rows}, {compression!r})
 with storage.create(path, {{"W": ("U16", (rows, 1000, 32))}}, how) as file:

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from planted import cooling_weights
 
-from deadtokens import storage
-from deadtokens.storage import Storage
+from deadtokens.files import storage
+from deadtokens.files.storage import Storage
 
 ROWS = 100
 FIELDS = {

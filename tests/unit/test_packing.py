@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from planted import cooling_weights
 
-from deadtokens import hdf5, storage
 from deadtokens.errors import UserError
-from deadtokens.storage import Storage
+from deadtokens.files import hdf5, storage
+from deadtokens.files.storage import Storage
 
 PACKED = Storage("hdf5", chunk_rows=3, compression="deflate")
 FIELDS = {"W": ("U16", (12, 40, 64))}

@@ -15,7 +15,7 @@ from planted import cooling_weights, peak_bytes, run_script, write_weights
 from deadtokens import displacement
 from deadtokens.analysis import density, phases
 from deadtokens.errors import UserError
-from deadtokens.trajectory import TrajectoryReader, write_file
+from deadtokens.files.trajectory import TrajectoryReader, write_file
 
 NAMES = ("Fimbulwinter", "Thermal Solid", "Quantum Regime", "Classical Gas")
 SCHEME = phases.Scheme(NAMES, (0.1, 10, 100), vanishing_fraction=0.01)
@@ -315,7 +315,7 @@ def test_script_tells_of_bad_input_and_leaves_nothing(tmp_path, measured):
 CLASSIFY = """
 import numpy as np
 from deadtokens.analysis import density, phases
-from deadtokens.trajectory import TrajectoryReader, TrajectoryWriter
+from deadtokens.files.trajectory import TrajectoryReader, TrajectoryWriter
 steps, path = {steps}, {path!r}
 with TrajectoryWriter(path, {{"l2": ("F32", (steps, 4000))}}) as file:
     for t in range(steps):

@@ -13,7 +13,7 @@ from deadtokens import displacement
 from deadtokens.analysis import density, phases
 from deadtokens.figures import phases as phases_figure
 from deadtokens.figures import style
-from deadtokens.trajectory import write_file
+from deadtokens.files.trajectory import write_file
 
 SCHEME = phases.Scheme(
     ("Fimbulwinter", "Thermal Solid", "Quantum Regime", "Classical Gas"), (0.1, 10, 100), 0.01

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from deadtokens import storage
 from deadtokens.errors import UserError
-from deadtokens.storage import Storage
-from deadtokens.trajectory import TrajectoryReader
+from deadtokens.files import storage
+from deadtokens.files.storage import Storage
+from deadtokens.files.trajectory import TrajectoryReader
 
 
 def test_safetensors_go_through_the_same_door(tmp_path):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from planted import peak_bytes
 
 from deadtokens.errors import UserError
-from deadtokens.trajectory import TrajectoryReader, TrajectoryWriter, write_file
+from deadtokens.files.trajectory import TrajectoryReader, TrajectoryWriter, write_file
 
 FIELDS = {
     "dead_mask": ("BOOL", (5,)),
@@ -265,7 +265,7 @@ def test_other_trouble_stays_what_it_is(path):
 
 WRITE_AND_READ = """
 import numpy as np
-from deadtokens.trajectory import TrajectoryReader, TrajectoryWriter
+from deadtokens.files.trajectory import TrajectoryReader, TrajectoryWriter
 steps, path = {steps}, {path!r}
 with TrajectoryWriter(path, {{"W": ("U16", (steps + 1, 1000, 32))}}) as file:
     for t in range(steps + 1):

@@ -10,7 +10,7 @@ import torch
 from safetensors.numpy import save_file
 from torch import nn
 
-from deadtokens.storage import SUFFIX
+from deadtokens.files.storage import SUFFIX
 from deadtokens.training import batches, loop
 from deadtokens.training.checkpoints import Workspace
 from deadtokens.training.masks import load_masks

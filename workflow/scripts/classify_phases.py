@@ -14,7 +14,7 @@ from pathlib import Path
 
 import command
 from deadtokens.analysis import density, phases
-from deadtokens.trajectory import TrajectoryReader, write_file
+from deadtokens.files.trajectory import TrajectoryReader, write_file
 
 SETTINGS = ("phases", "thresholds", "vanishing_fraction", "motion_threshold", "density_bins")
 CHUNK_BYTES = 8_000_000

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import command
 from deadtokens import displacement
-from deadtokens.storage import open_reader
+from deadtokens.files.storage import open_reader
 
 
 def main(options):

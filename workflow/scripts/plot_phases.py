@@ -15,7 +15,7 @@ import numpy as np
 import command
 from deadtokens.errors import UserError
 from deadtokens.figures import phases, style
-from deadtokens.trajectory import TrajectoryReader
+from deadtokens.files.trajectory import TrajectoryReader
 
 
 def main(options):

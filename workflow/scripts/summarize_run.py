@@ -15,8 +15,8 @@ import numpy as np
 
 import command
 from deadtokens.analysis import summary
-from deadtokens.storage import open_reader
-from deadtokens.trajectory import TrajectoryReader
+from deadtokens.files.storage import open_reader
+from deadtokens.files.trajectory import TrajectoryReader
 
 CHUNK_BYTES = 32_000_000
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from deadtokens import lattice
 from deadtokens.errors import UserError
-from deadtokens.trajectory import Field, TrajectoryReader, TrajectoryWriter
+from deadtokens.files.trajectory import Field, TrajectoryReader, TrajectoryWriter
 
 WEIGHTS = "W"
 CHUNK_BYTES = 32_000_000  # weights held at a time; larger chunks read no faster

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from deadtokens.errors import UserError
-from deadtokens.trajectory import TrajectoryReader
+from deadtokens.files.trajectory import TrajectoryReader
 
 
 def load_tokens(path: Path, vocab_size: int) -> np.ndarray:

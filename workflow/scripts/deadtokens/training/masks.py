@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from deadtokens.errors import UserError
-from deadtokens.trajectory import TrajectoryReader
+from deadtokens.files.trajectory import TrajectoryReader
 
 # Flannel speaks of dead tokens, Wordybird of untrained ones.
 KEYS = (("dead_mask", "dead_indices"), ("untrained_mask", "untrained_indices"))

@@ -6,8 +6,9 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from deadtokens import lattice, storage
-from deadtokens.layout import NUMPY_DTYPE, Field
+from deadtokens import lattice
+from deadtokens.files import storage
+from deadtokens.files.layout import NUMPY_DTYPE, Field
 from deadtokens.training.masks import Masks
 from deadtokens.training.naming import NAMINGS, Naming
 from deadtokens.training.settings import RunSettings, choice

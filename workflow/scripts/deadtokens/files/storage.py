@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from deadtokens import hdf5
 from deadtokens.errors import UserError
-from deadtokens.layout import Field
-from deadtokens.packing import PackingWriter
-from deadtokens.trajectory import TrajectoryReader, TrajectoryWriter
+from deadtokens.files import hdf5
+from deadtokens.files.layout import Field
+from deadtokens.files.packing import PackingWriter
+from deadtokens.files.trajectory import TrajectoryReader, TrajectoryWriter
 
 SUFFIX = {"safetensors": ".safetensors", "hdf5": ".h5"}
 COMPRESSIONS = ("none", "deflate")

@@ -23,12 +23,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from deadtokens import hdf5
 from deadtokens.errors import UserError
-from deadtokens.fileobjects import Output
-from deadtokens.layout import NUMPY_DTYPE, Field, row_bytes
-from deadtokens.pack import Pack
-from deadtokens.trajectory import TrajectoryReader, TrajectoryWriter, full_disk_told
+from deadtokens.files import hdf5
+from deadtokens.files.fileobjects import Output
+from deadtokens.files.layout import NUMPY_DTYPE, Field, row_bytes
+from deadtokens.files.pack import Pack
+from deadtokens.files.trajectory import TrajectoryReader, TrajectoryWriter, full_disk_told
 
 # Elements of a row within a chunk: the row before must lie within deflate's reach of 32 kB.
 ROW_ELEMENTS = 1024

@@ -14,9 +14,9 @@ import h5py
 import numpy as np
 
 from deadtokens.errors import UserError
-from deadtokens.fileobjects import SparseFile
-from deadtokens.layout import NUMPY_DTYPE, Field, row_bytes
-from deadtokens.trajectory import TrajectoryReader
+from deadtokens.files.fileobjects import SparseFile
+from deadtokens.files.layout import NUMPY_DTYPE, Field, row_bytes
+from deadtokens.files.trajectory import TrajectoryReader
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SLOTS_PER_CHUNK = 10  # of the chunk cache's hash table: what HDF5 recommends, at least

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from deadtokens import layout
 from deadtokens.errors import UserError
-from deadtokens.layout import LENGTH_BYTES, NUMPY_DTYPE, Field, Layout
+from deadtokens.files import layout
+from deadtokens.files.layout import LENGTH_BYTES, NUMPY_DTYPE, Field, Layout
 
 if TYPE_CHECKING:
     import torch
