@@ -6,11 +6,11 @@ MAKEFLAGS += --no-builtin-rules
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 ready := .venv/installed
 
-.PHONY: help docs bench test test-slow lint format lock clean-venv FORCE
+.PHONY: help docs bench test test-cuda lint format lock clean-venv FORCE
 
 help:
 	@echo "make results/RUN/FILE   compute one file, for instance results/crucible2/phases.png"
-	@echo "make test               the test suite      make test-slow   the checks that take minutes"
+	@echo "make test               the test suite      make test-cuda   what needs a CUDA device"
 	@echo "make bench              memory and recording cost of the published runs"
 	@echo "make lint               format and lint checks; make format mends what it can"
 	@echo "make lock               rewrite the second half of requirements.txt from the first"
@@ -23,10 +23,10 @@ docs/figures/%_phases.png: results/%/phases.png
 	cp $< $@
 
 test: $(ready)
-	pytest -m "not slow and not cuda"
+	pytest -m "not cuda"
 
-test-slow: $(ready)
-	pytest -m slow
+test-cuda: $(ready)
+	pytest -m cuda
 
 bench: $(ready)
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/steady.py
