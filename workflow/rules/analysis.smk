@@ -2,7 +2,8 @@
 
 Needs results/{run}/trajectory.safetensors and leaves in results/{run}/ the motion of every token at
 every step (safetensors), the phases as a table by step (CSV), in short (JSON), and as a density of
-all tokens' traces (safetensors).
+all tokens' traces (safetensors); the runs of stillness, when each token freezes (CSV and JSON), and
+the phase of every token at every step (safetensors).
 """
 
 
@@ -56,6 +57,86 @@ rule classify_phases:
         " --density {output.density:q}"
 
 
+rule compute_stillness:
+    """Find the runs of steps in which no dead token moves."""
+    input:
+        "results/{run}/displacement.safetensors",
+    output:
+        table="results/{run}/stillness.csv",
+        summary="results/{run}/stillness.json",
+    log:
+        "results/{run}/logs/compute_stillness.log",
+    benchmark:
+        "results/{run}/benchmarks/compute_stillness.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=motion_settings,
+        code=code_of("compute_stillness", "analysis"),
+    shell:
+        'python "$scripts"/compute_stillness.py --settings {params.settings:q} --log {log:q}'
+        " --displacement {input:q} --table {output.table:q} --summary {output.summary:q}"
+
+
+rule compute_freezing:
+    """Find when each dead token moves for the last time, and who stops early."""
+    input:
+        displacement="results/{run}/displacement.safetensors",
+        trajectory=dead_rows,
+        tokenizer=of_its_corpus("tokenizer.json"),
+    output:
+        table="results/{run}/freezing.csv",
+        survival="results/{run}/freezing_survival.csv",
+        summary="results/{run}/freezing.json",
+    log:
+        "results/{run}/logs/compute_freezing.log",
+    benchmark:
+        "results/{run}/benchmarks/compute_freezing.tsv"
+    conda:
+        "../envs/tokens.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=motion_settings,
+        code=code_of("compute_freezing", "tokens"),
+    shell:
+        'python "$scripts"/compute_freezing.py --settings {params.settings:q} --log {log:q}'
+        " --displacement {input.displacement:q} --trajectory {input.trajectory:q}"
+        " --tokenizer {input.tokenizer:q} --table {output.table:q}"
+        " --survival {output.survival:q} --summary {output.summary:q}"
+
+
+rule compute_lifecycle:
+    """Put the phase of every token at every step into one table, sorted by when tokens freeze."""
+    input:
+        "results/{run}/displacement.safetensors",
+    output:
+        table="results/{run}/lifecycle.safetensors",
+        summary="results/{run}/lifecycle.json",
+    log:
+        "results/{run}/logs/compute_lifecycle.log",
+    benchmark:
+        "results/{run}/benchmarks/compute_lifecycle.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        settings=lifecycle_settings,
+        code=code_of("compute_lifecycle", "analysis"),
+    shell:
+        'python "$scripts"/compute_lifecycle.py --settings {params.settings:q} --log {log:q}'
+        " --displacement {input:q} --table {output.table:q} --summary {output.summary:q}"
+
+
 rule summarize_run:
     """Put the figures of a run by which runs are compared into one small table."""
     input:
@@ -89,7 +170,7 @@ rule compare_runs:
     """Set all runs of the configuration side by side, and beside the published figures."""
     input:
         summaries=expand("results/{run}/summary.json", run=CONFIG["comparison"]),
-        published=workflow.source_path("../report/published.json"),
+        published=f"{workflow.basedir}/workflow/report/published.json",
     output:
         "results/comparison.md",
     log:
@@ -103,6 +184,7 @@ rule compare_runs:
         mem_mb=500,
         runtime=5,
     params:
+        settings=canonical(CONFIG["comparison"]),
         code=code_of("compare_runs", "analysis"),
     shell:
         'python "$scripts"/compare_runs.py --log {log:q} --published {input.published:q}'

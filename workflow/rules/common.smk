@@ -135,7 +135,7 @@ def dead_rows(wildcards):
     if run["rows"] != "dead" or run["naming"] != "crucible" or "W" not in run["record"]:
         raise WorkflowError(
             f"{wildcards.run} has rows: {run['rows']}, naming: {run['naming']}, record: "
-            f"{run['record']}. Phases are told of runs with rows: dead, naming: crucible and W "
+            f"{run['record']}. This analysis is of runs with rows: dead, naming: crucible and W "
             "among record."
         )
     return trajectory_path(wildcards.run, run)
@@ -151,6 +151,15 @@ def trajectory_path(name, run):
     return f"results/{name}/trajectory.{SUFFIX[run['storage']]}"
 
 
+PLAIN = ("safetensors", ())
+
+
+def _all_but(kinds, names):
+    """A wildcard constraint for all runs of no other kind: unknown ones are told by their rule."""
+    others = "|".join(name for kind in kinds.values() for name in kind if kind is not names)
+    return f"(?!(?:corpora|{others})/)[^/]+"
+
+
 def training_files():
     """The runs that leave the same files, and which files: what one training rule is for."""
     kinds = defaultdict(list)
@@ -161,7 +170,7 @@ def training_files():
             name="_".join(
                 ["train_run", *(["hdf5"] if storage == "hdf5" else []), *map(str, steps)]
             ),
-            runs="|".join(names),
+            runs=_all_but(kinds, names) if (storage, steps) == PLAIN else "|".join(names),
             trajectory=trajectory_path("{run}", {"storage": storage}),
             checkpoints=[f"results/{{run}}/checkpoint_{step}.safetensors" for step in steps],
         )
@@ -174,10 +183,13 @@ def corpus_settings(*keys):
     return lambda wildcards: canonical({key: corpus_named(wildcards.corpus)[key] for key in keys})
 
 
+WITHOUT_EFFECT_ON_TRAINING = ("phases", "checkpoint_seconds")
+
+
 def training_settings(wildcards):
     """All of a run but for what only analyses read, and the vocabulary of its corpus."""
     run = run_named(wildcards.run)
-    trained = {key: value for key, value in run.items() if key != "phases"}
+    trained = {key: value for key, value in run.items() if key not in WITHOUT_EFFECT_ON_TRAINING}
     vocab_size = corpus_named(run["corpus"])["vocab_size"]
     return canonical(trained | {"run": wildcards.run, "vocab_size": vocab_size})
 
@@ -190,6 +202,19 @@ def phase_settings(wildcards):
         {key: scheme[key] for key in ("phases", "thresholds", "vanishing_fraction")}
         | {"density_bins": {key: scheme[f"density_{key}"] for key in bins}}
         | {"motion_threshold": run["motion_threshold"]}
+    )
+
+
+def motion_settings(wildcards):
+    return canonical({"motion_threshold": run_named(wildcards.run)["motion_threshold"]})
+
+
+def lifecycle_settings(wildcards):
+    run = run_named(wildcards.run)
+    scheme = CONFIG["phase_schemes"][run["phases"]]
+    return canonical(
+        {key: scheme[key] for key in ("phases", "thresholds")}
+        | {"time_bins": scheme["density_time"], "motion_threshold": run["motion_threshold"]}
     )
 
 

@@ -33,6 +33,8 @@ for files in training_files():
         resources:
             mem_mb=2500,
             runtime=240,
+            # Not a parameter, for it changes no byte of the outputs.
+            checkpoint_seconds=lambda wildcards: run_named(wildcards.run)["checkpoint_seconds"],
         params:
             settings=training_settings,
             code=code_of("train_run", "training"),
@@ -40,5 +42,6 @@ for files in training_files():
             'python "$scripts"/train_run.py --settings {params.settings:q} --log {log:q}'
             " --code {params.code} --tokens {input.tokens:q} --masks {input.masks:q}"
             " --from-checkpoint {input.checkpoint:q}"
+            " --checkpoint-seconds {resources.checkpoint_seconds}"
             " --trajectory {output.trajectory:q} --metadata {output.metadata:q}"
             " --checkpoint {output.checkpoints:q}"

@@ -1,0 +1,68 @@
+"""Stillness, freezing and lifecycle of a run, in real Snakemake at smoke size."""
+
+import csv
+import json
+
+import numpy as np
+from safetensors.numpy import load_file
+
+FIGURES = tuple(f"results/crucible2/{name}.png" for name in ("stillness", "freezing", "lifecycle"))
+ARTIFACTS = (
+    *FIGURES,
+    "results/crucible2/stillness.csv",
+    "results/crucible2/stillness.json",
+    "results/crucible2/freezing.csv",
+    "results/crucible2/freezing_survival.csv",
+    "results/crucible2/freezing.json",
+    "results/crucible2/lifecycle.safetensors",
+    "results/crucible2/lifecycle.json",
+)
+
+
+def test_the_three_tables_agree_with_what_training_recorded(finished):
+    finished.run(*FIGURES)
+    assert [name for name in ARTIFACTS if not (finished.root / name).is_file()] == []
+    results = finished.root / "results/crucible2"
+    recorded = load_file(results / "trajectory.safetensors")
+    with open(results / "freezing.csv", newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    assert [int(row["token_id"]) for row in rows] == recorded["dead_indices"].tolist()
+    last = recorded["last_motion_step"]
+    assert [int(row["last_motion_step"]) for row in rows] == last.tolist()
+    corpus = json.loads((results.parent / "corpora/flannel/masks.json").read_text())
+    thai = sum(row["script"] == "Thai" for row in rows)
+    assert thai == corpus["by_script"]["Thai"]["dead"] > 0
+
+    metadata = json.loads((results / "metadata.json").read_text())
+    freezing = json.loads((results / "freezing.json").read_text())
+    assert freezing["global_last_motion"] == metadata["global_last_motion"]
+    still = json.loads((results / "stillness.json").read_text())
+    final = still["final"]["length"] if still["final"] else 0
+    assert freezing["fimbulwinter_duration"] == final
+
+    lives = load_file(results / "lifecycle.safetensors")
+    assert lives["element"].shape == (len(rows), 40)
+    assert lives["last_motion_step"].tolist() == sorted(last.tolist())
+    phases = (results / "phases.csv").read_text().splitlines()
+    column = phases[0].split(",").index("element_classical_gas")
+    shares = [float(line.split(",")[column]) for line in phases[1:]]
+    np.testing.assert_allclose((lives["element"] == 3).mean(axis=0), shares, atol=1e-12)
+
+
+def test_a_threshold_of_motion_runs_what_uses_it_and_a_colour_only_draws(finished):
+    finished.run(*FIGURES)
+    computing = {f"compute_{name}" for name in ("stillness", "freezing", "lifecycle")}
+    drawing = {f"plot_{name}" for name in ("stillness", "freezing", "lifecycle")}
+    assert finished.planned(*FIGURES) == set()
+    # The threshold belongs to training too, which follows last motions; here only analyses matter.
+    after = finished.planned(*FIGURES, changes="phase_schemes: {published: {density_time: 20}}")
+    assert after == {"compute_lifecycle", "plot_lifecycle"}
+    assert finished.planned(*FIGURES, changes="figures: {dpi: 77}") == drawing
+    after = finished.planned(*FIGURES, changes="runs: {crucible2: {motion_threshold: 0.2}}")
+    assert after >= computing | drawing
+
+
+def test_a_run_of_all_rows_is_refused_with_its_reason(fresh):
+    for figure in FIGURES[1:]:
+        output = fresh.failure(figure.replace("crucible2", "crucible3"), "--dry-run")
+        assert "rows: dead" in output

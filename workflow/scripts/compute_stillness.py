@@ -1,0 +1,40 @@
+"""Find the runs of steps in which no dead token moves.
+
+    python workflow/scripts/compute_stillness.py --settings '{"motion_threshold": 0.1}' \\
+        --displacement results/crucible1/displacement.safetensors \\
+        --table stillness.csv --summary stillness.json
+"""
+
+import csv
+from pathlib import Path
+
+import command
+from deadtokens.analysis import phases, stillness
+from deadtokens.files.trajectory import TrajectoryReader
+
+CHUNK_BYTES = 8_000_000
+
+
+def main(options):
+    """A table of all runs and their statistics."""
+    threshold = options.settings["motion_threshold"]
+    with TrajectoryReader(options.displacement) as file:
+        file.require("l2")
+        _, n_tokens = file.fields["l2"][1]
+        n_moving = phases.count_moving(file.chunks("l2", CHUNK_BYTES), threshold)
+    columns = stillness.table(*stillness.runs(n_moving))
+    with command.finished(options.table, options.summary) as (table, summary):
+        with open(table, "w", newline="", encoding="utf-8") as lines:
+            rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+            csv.writer(lines).writerows([columns, *rows])
+        command.write_json(summary, stillness.summary(n_moving, n_tokens, threshold))
+
+
+if __name__ == "__main__":
+    arguments = command.parser(__doc__, "motion_threshold")
+    arguments.add_argument(
+        "--displacement", type=Path, required=True, help="what measure_displacement.py wrote"
+    )
+    arguments.add_argument("--table", type=Path, required=True, help="CSV: a row per still run")
+    arguments.add_argument("--summary", type=Path, required=True, help="JSON: their statistics")
+    command.run(main, arguments)

@@ -1,0 +1,159 @@
+"""Freezing: when each dead token moves for the last time, and which tokens stop early.
+
+Definitions: docs/physics.md. Steps are counted from 1: step t leads from W[t-1] to W[t]. A token
+that moves at the last step is never frozen: when it would stop, the run does not say. Quantiles
+take such tokens as later than all others and are None where they would fall among them.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from deadtokens.errors import UserError
+
+Chunks = Iterable[tuple[int, np.ndarray]]  # (first row, (k, n) displacements), row 0 is step 1
+
+PERCENTILES = {"p05": 5, "p25": 25, "median": 50, "p75": 75, "p95": 95}
+GROUPS = 10  # of tokens, by initial norm and by id
+
+
+def last_motion(chunks: Chunks, threshold: float) -> np.ndarray:
+    """The last step at which each token moves, (n,) int64, −1 for none.
+
+    |ΔW′|₂ of at least the threshold is motion; NaN is none.
+    """
+    last = None
+    for start, l2 in chunks:
+        moving = l2 >= np.float32(threshold)
+        from_behind = moving[::-1].argmax(axis=0)
+        last = np.full(l2.shape[1], -1) if last is None else last
+        last = np.where(moving.any(axis=0), start + len(l2) - from_behind, last)
+    return last
+
+
+def check(
+    displacement_shape: tuple, weights_shape: tuple, dead_ids: np.ndarray, vocab_size: int
+) -> None:
+    """UserError unless displacement, trajectory and tokenizer are those of one run."""
+    steps, n_tokens = displacement_shape
+    if weights_shape[:2] != (steps + 1, n_tokens) or dead_ids.shape != (n_tokens,):
+        raise UserError(
+            f"the displacement of {steps} steps and {n_tokens} tokens is not that of a trajectory "
+            f"with W {weights_shape} and dead_indices {dead_ids.shape}: give the files of one run."
+        )
+    if n_tokens and dead_ids.max() >= vocab_size:
+        raise UserError(
+            f"dead_indices reach {dead_ids.max()}, but the tokenizer has {vocab_size} entries: "
+            "give the tokenizer of the run's corpus."
+        )
+
+
+def table(
+    ids: np.ndarray,
+    texts: Sequence[str],
+    scripts: Sequence[str],
+    initial_norm: np.ndarray,
+    last: np.ndarray,
+    steps: int,
+) -> dict[str, Sequence]:
+    """The columns of the table: a row per token, in the order of the trajectory.
+
+    Ranks count from 1, among the dead tokens alone; equal norms share the mean of their ranks.
+    """
+    return {
+        "token_id": ids.tolist(),
+        "token": list(texts),
+        "script": list(scripts),
+        "id_rank": [int(rank) for rank in ranks(ids)],
+        "initial_norm": initial_norm.tolist(),
+        "initial_norm_rank": ranks(initial_norm).tolist(),
+        "last_motion_step": last.tolist(),
+        "steps_still": (steps - np.maximum(last, 0)).tolist(),
+    }
+
+
+def survival(last: np.ndarray, scripts: Sequence[str], steps: int) -> dict[str, np.ndarray]:
+    """The columns of the survival table: a row per step, the share of tokens yet to move.
+
+    `all` and a column per script, the most frequent first: the share that moves at this step or at
+    a later one. At the last step that is the share never frozen.
+    """
+    names = np.array(scripts)
+    groups = {"all": last}
+    groups |= {script: last[names == script] for script, _ in Counter(scripts).most_common()}
+    result = {"step": np.arange(1, steps + 1)}
+    for name, of_group in groups.items():
+        stopped = np.searchsorted(np.sort(of_group), result["step"], side="left")
+        result[name] = 1 - stopped / len(of_group)
+    return result
+
+
+def summary(
+    ids: np.ndarray,
+    scripts: Sequence[str],
+    initial_norm: np.ndarray,
+    last: np.ndarray,
+    steps: int,
+    motion_threshold: float,
+) -> dict[str, object]:
+    """Who freezes when, as a JSON object.
+
+    `global_last_motion` is −1 if nothing ever moved. The correlations are Spearman's, of the last
+    motion with the id and with the norm at the start; None where either does not vary.
+    """
+    names = np.array(scripts)
+    latest = int(last.max())
+    return {
+        "steps": steps,
+        "motion_threshold": motion_threshold,
+        "global_last_motion": latest,
+        "fimbulwinter_duration": steps - max(latest, 0),
+        **freeze_times(last, steps),
+        "by_script": {
+            script: freeze_times(last[names == script], steps)
+            for script, _ in Counter(scripts).most_common()
+        },
+        "by_initial_norm": by_size(initial_norm, last, steps),
+        "by_id": by_size(ids, last, steps),
+        "correlation_with_initial_norm": rank_correlation(initial_norm, last),
+        "correlation_with_id": rank_correlation(ids, last),
+    }
+
+
+def freeze_times(last: np.ndarray, steps: int) -> dict[str, int | None]:
+    """Number of tokens, how many never froze or never moved, and when the others moved last."""
+    ordered = np.sort(last)
+    chosen = {"min": 0, "max": len(last) - 1}
+    # The lower median, as torch takes it and so the seed.
+    chosen |= {name: -(-p * len(last) // 100) - 1 for name, p in PERCENTILES.items()}
+    times = {name: int(ordered[place]) for name, place in chosen.items()}
+    return {
+        "tokens": len(last),
+        "never_frozen": int((last == steps).sum()),
+        "never_moved": int((last < 0).sum()),
+        **{name: time if time < steps else None for name, time in times.items()},
+    }
+
+
+def by_size(values: np.ndarray, last: np.ndarray, steps: int) -> list[dict]:
+    """`freeze_times` of tokens in `GROUPS` groups of equal number, by these values, ascending."""
+    order = np.argsort(values, kind="stable")
+    return [
+        {"from": group_values[0], "to": group_values[-1], **freeze_times(last[group], steps)}
+        for group in np.array_split(order, GROUPS)
+        if (group_values := values[group].tolist())
+    ]
+
+
+def ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks from 1; equal values share the mean of theirs."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[place]
+
+
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> float | None:
+    """Spearman's: Pearson's of the ranks; None if one of them does not vary."""
+    a, b = (ranks(values) - (len(values) + 1) / 2 for values in (first, second))
+    spread = np.sqrt((a @ a) * (b @ b))
+    return float(a @ b / spread) if spread else None

@@ -1,0 +1,42 @@
+"""What several figures share beside their style: kinds of picture, axes of steps, a remark."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter
+
+from deadtokens.errors import UserError
+from deadtokens.figures import style
+
+
+def kind_of(path: Path) -> str:
+    """png, svg or pdf by the extension; UserError on any other."""
+    kind = path.suffix.lstrip(".").lower()
+    if kind not in style.NO_METADATA:
+        known = ", ".join(f".{name}" for name in style.NO_METADATA)
+        raise UserError(f"{path}: no such kind of picture; known are {known}.")
+    return kind
+
+
+def step_axis(panel: Axes, steps: int) -> None:
+    """All steps, evenly, with thousands told apart."""
+    panel.set_xlim(1, max(steps, 2))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
+    panel.set_xlabel("Training step")
+
+
+def root_step_axis(panel: Axes, steps: int) -> None:
+    """The square root of the step: room for what is over early and for what freezes late."""
+    panel.set_xscale("function", functions=(lambda x: np.sqrt(np.maximum(x, 0)), np.square))
+    panel.set_xlim(1, max(steps, 2))
+    round_numbers = [n * 10**power for power in range(len(str(steps))) for n in (1, 3)]
+    between = [n for n in round_numbers if steps / 50 <= n <= steps / 1.5]
+    panel.xaxis.set_major_locator(FixedLocator(sorted({1, *between, steps})))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
+    panel.set_xlabel("Training step (on the scale of its square root)")
+
+
+def remark(panel: Axes, text: str) -> None:
+    """A line in the middle of a panel that has nothing to show."""
+    panel.text(0.5, 0.5, text, transform=panel.transAxes, ha="center", color=style.FAINT)
