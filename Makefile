@@ -3,20 +3,22 @@
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 MAKEFLAGS += --no-builtin-rules
+.SECONDARY: # keep results that were made on the way
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 ready := .venv/installed
 
-.PHONY: help docs bench test test-cuda lint format lock clean-venv FORCE
+.PHONY: help docs bench test test-cuda lint format lock FORCE
 
 help:
-	@echo "make results/RUN/FILE   compute one file, for instance results/crucible2/phases.png"
+	@echo "make results/RUN/FILE   compute one file, for instance results/crucible2/phases.png;"
+	@echo "                        OPTIONS='--configfile mine.yaml' goes to snakemake"
 	@echo "make test               the test suite      make test-cuda   what needs a CUDA device"
 	@echo "make bench              memory and recording cost of the published runs"
 	@echo "make lint               format and lint checks; make format mends what it can"
 	@echo "make lock               rewrite the second half of requirements.txt from the first"
 
 results/%: $(ready) FORCE
-	snakemake --cores $(CORES) $@
+	snakemake --cores $(CORES) $@ $(OPTIONS)
 
 # The pictures in docs/ are copies of what the workflow draws.
 docs/figures/%_phases.png: results/%/phases.png

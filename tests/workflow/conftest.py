@@ -58,7 +58,10 @@ class Project:
         output = result.stdout + result.stderr
         assert result.returncode == 1, output
         assert "Traceback (most recent call last)" not in output, output
-        return output
+        # What Snakemake repeats of a job and its settings is no message.
+        repeated = ("Shell command:", "Command:", "input:", "output:", "log:", "reason:")
+        lines = output.splitlines()
+        return "\n".join(line for line in lines if not line.strip().startswith(repeated))
 
     def write(self, name: str, content: str | bytes) -> Path:
         path = self.root / name

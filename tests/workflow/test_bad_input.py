@@ -148,6 +148,17 @@ def test_trajectory_without_weights(finished):
     assert "trajectory.safetensors: no W in this file" in output
 
 
+@pytest.mark.parametrize("name", ["model_corpus.txt", "tokenizer.json", "tokens.safetensors"])
+def test_disk_full_while_a_text_step_writes(finished, name):
+    path = finished.root / "results/corpora/flannel" / name
+    size = path.stat().st_size
+    path.unlink()
+    output = finished.failure(f"results/corpora/flannel/{name}", largest_file=size - 1)
+    assert "error: " in output
+    assert name in output.partition("error: ")[2].splitlines()[0]
+    assert_absent(finished, name, f".partial.{name}")
+
+
 def test_disk_too_small_for_the_trajectory(fresh):
     fresh.run("results/corpora/flannel/masks.safetensors")
     output = fresh.failure("results/crucible2/trajectory.safetensors", largest_file=1_000_000)

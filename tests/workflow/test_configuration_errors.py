@@ -16,6 +16,20 @@ MISTAKES = {
         "runs: {crucible2: {epsilon: 1e-8}}",
         ["runs.crucible2.epsilon", "'1e-8'", "1.0e-8"],
     ),
+    "name that is a number": ("runs: {1: {}}", ["runs"]),
+    "no number": ("runs: {crucible2: {learning_rate: .nan}}", ["runs.crucible2.learning_rate"]),
+    "phases alike": (
+        "phase_schemes: {published: {phases: [A-B, A B, C, D]}}",
+        ["phase_schemes.published.phases"],
+    ),
+    "statistics without motion": (
+        "runs: {crucible2: {last_motion: false}}",
+        ["runs.crucible2.statistics", "global_last_motion"],
+    ),
+    "checkpoint of another model": (
+        "runs: {wordybird3: {hidden_dim: 32}}",
+        ["runs.wordybird3.hidden_dim", "wordybird1"],
+    ),
     "out of bounds": (
         "runs: {crucible2: {beta2: 1.0}}",
         ["runs.crucible2.beta2", "1.0", "less than 1"],
@@ -94,7 +108,8 @@ def test_mistake_is_named(fresh, name):
     assert not (fresh.root / "results").exists()
 
 
-def test_unknown_run_in_a_requested_path(fresh):
-    output = fresh.failure("results/crucbile2/phases.png")
+@pytest.mark.parametrize("name", ["phases.png", "trajectory.safetensors"])
+def test_unknown_run_in_a_requested_path(fresh, name):
+    output = fresh.failure(f"results/crucbile2/{name}")
     assert "'crucbile2' is no run" in output
     assert "Did you mean crucible2?" in output

@@ -1,8 +1,9 @@
 """What the README shows is what the workflow is."""
 
 import re
+from pathlib import Path
 
-from conftest import ROOT
+ROOT = Path(__file__).parents[2]
 
 
 def test_rule_graph_of_the_readme_is_that_of_the_workflow(fresh):

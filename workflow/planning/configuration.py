@@ -6,6 +6,8 @@ one message that names the key, what was found and what is allowed.
 
 import copy
 import difflib
+import math
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -79,10 +81,20 @@ def check_files(key: str, corpus: Mapping) -> None:
 
 
 def _check_against_schema(configuration: Mapping, schema: Mapping) -> None:
+    _check_finite("", configuration)
     errors = jsonschema.Draft202012Validator(schema).iter_errors(configuration)
     messages = [_explained(error) for error in sorted(errors, key=lambda error: error.json_path)]
     if messages:
         raise ConfigurationError("\n".join(messages))
+
+
+def _check_finite(key: str, value: object) -> None:
+    """No bound of a schema refuses NaN, for it compares with nothing."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            _check_finite(f"{key}.{name}".lstrip("."), item)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ConfigurationError(f"{key} is {value}; allowed: finite numbers.")
 
 
 def _explained(error: jsonschema.ValidationError) -> str:
@@ -114,7 +126,6 @@ def allowed(rule: Mapping) -> str:
         "minItems": "entries at least",
         "minProperties": "entries at least",
         "maxItems": "entries at most",
-        "uniqueItems": "no entry twice:",
     }
     words = [f"{text} {rule[name]}" for name, text in bounds.items() if name in rule]
     return ", ".join([kind if isinstance(kind, str) else " or ".join(kind), *words])
@@ -217,6 +228,12 @@ def _check_phase_scheme(key: str, scheme: Mapping) -> None:
             f"{key}.thresholds is {thresholds}: {len(thresholds)} values for {len(names)} phases. "
             f"Allowed: one fewer than phases, {len(names) - 1}."
         )
+    columns = [re.sub(r"\W+", "_", name.lower()) for name in names]
+    if len(set(columns)) < len(columns):
+        raise ConfigurationError(
+            f"{key}.phases is {names}; allowed: names that differ in more than case and signs, "
+            "for the columns of phases.csv are named after them."
+        )
     if thresholds != sorted(set(thresholds)):
         raise ConfigurationError(f"{key}.thresholds is {thresholds}; allowed: ascending values.")
     if scheme["density_lowest"] >= scheme["density_highest"]:
@@ -251,6 +268,12 @@ def _check_run(key: str, run: Mapping, configuration: Mapping) -> None:
             f"{key}.compression is {run['compression']!r}; allowed with `storage: "
             f"{run['storage']}`: none. Set {key}.storage to hdf5."
         )
+    of_motion = [name for name in run["statistics"] if name != "n_live_tokens"]
+    if of_motion and not run["last_motion"]:
+        raise ConfigurationError(
+            f"{key}.statistics has {of_motion[0]}, which comes from last_motion_step; allowed with "
+            "`last_motion: false`: n_live_tokens."
+        )
     steps = run["save_checkpoint_at"]
     if steps != sorted(steps):
         raise ConfigurationError(f"{key}.save_checkpoint_at is {steps}; allowed: ascending steps.")
@@ -279,6 +302,12 @@ def _check_resume(key: str, run: Mapping, runs: Mapping) -> None:
             f"{key}.resume_step is {step}, but {source} keeps no checkpoint of that step. Allowed: "
             f"one of runs.{source}.save_checkpoint_at, {runs[source]['save_checkpoint_at']}."
         )
+    for name in ("model", "hidden_dim", "num_layers", "num_heads", "seq_len", "precision"):
+        if run[name] != runs[source][name]:
+            raise ConfigurationError(
+                f"{key}.{name} is {run[name]!r}, but the run begins from a checkpoint of {source}, "
+                f"which has {runs[source][name]!r}. Both need the same model."
+            )
     chain = [key.removeprefix("runs.")]
     while source is not None:
         if source in chain:

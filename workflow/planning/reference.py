@@ -49,7 +49,7 @@ def reference(schema: Mapping) -> str:
 def _section(schema: Mapping, title: str, definition: str) -> str:
     top = schema["properties"][title.split(".")[0]]["description"]
     rows = [
-        f"| `{key}` | {rule['description']} | {_allowed(rule)} | {_default(rule)} |"
+        f"| `{key}` | {_cell(rule['description'])} | {_allowed(rule)} | {_default(rule)} |"
         for key, rule in schema["$defs"][definition]["properties"].items()
     ]
     header = ["| key | meaning | allowed | default |", "| --- | --- | --- | --- |"]
@@ -59,7 +59,14 @@ def _section(schema: Mapping, title: str, definition: str) -> str:
 def _allowed(rule: Mapping) -> str:
     if "enum" in rule:
         return ", ".join(f"`{value}`" for value in rule["enum"])
+    if "enum" in rule.get("items", {}):
+        return "a list of " + ", ".join(f"`{value}`" for value in rule["items"]["enum"])
     return configuration.allowed(rule)
+
+
+def _cell(text: str) -> str:
+    """A bar would end the cell of a table."""
+    return text.replace("|", "&#124;")
 
 
 def _default(rule: Mapping) -> str:

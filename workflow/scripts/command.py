@@ -5,6 +5,7 @@ import contextlib
 import errno
 import json
 import logging
+import math
 import os
 import sys
 import time
@@ -53,10 +54,13 @@ def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Argument
     except UserError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
-        if error.errno not in DISK_IS_FULL:
+        if error.errno in DISK_IS_FULL:
+            advice = "Free some space and start again."
+        elif isinstance(error, FileNotFoundError | IsADirectoryError | PermissionError):
+            advice = "Check the path."
+        else:
             raise
-        where = f" {error.filename}" if error.filename else ""
-        sys.exit(f"error: {error.strerror} while writing{where}. Free some space and start again.")
+        sys.exit(f"error: {error.filename}: {error.strerror}. {advice}")
 
 
 @contextlib.contextmanager
@@ -70,16 +74,23 @@ def finished(*paths: Path) -> Iterator[tuple[Path, ...]]:
         path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield partial
+        for unfinished in partial:
+            _wait_until_on_disk(unfinished)
         for unfinished, path in zip(partial, paths, strict=True):
             os.replace(unfinished, path)
+    except OSError as error:
+        # Python does not say which file was being written.
+        error.filename = error.filename or ", ".join(map(str, paths))
+        raise
     finally:
         for unfinished in partial:
             unfinished.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write a table or report as JSON that a person can read."""
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    """Write a table or report as JSON that a person can read; NaN and infinity become null."""
+    text = json.dumps(_without_nan(value), indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 class Progress:
@@ -97,6 +108,19 @@ class Progress:
         if now - self._last_line >= SECONDS_BETWEEN_LOG_LINES or done >= self._bar.total:
             self._last_line = now
             log.info("%s", self._bar)
+
+
+def _wait_until_on_disk(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _without_nan(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _json_object(text: str) -> dict:

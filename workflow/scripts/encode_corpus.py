@@ -7,9 +7,9 @@
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import save_file
 
 import command
+from deadtokens.files.trajectory import write_file
 from deadtokens.text import vocabulary
 
 
@@ -17,7 +17,7 @@ def main(options):
     tokenizer = vocabulary.load_tokenizer(options.tokenizer)
     tokens = np.concatenate(list(vocabulary.encode(tokenizer, options.corpus)))
     with command.finished(options.tokens) as (path,):
-        save_file({"tokens": tokens}, path)
+        write_file(path, {"tokens": tokens})
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@
 
 from pathlib import Path
 
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 import command
+from deadtokens.files.trajectory import write_file
 from deadtokens.text import corpus, vocabulary
 
 
@@ -28,7 +29,7 @@ def main(options):
             options.model_corpus, options.tokenizer_corpus
         )
     with command.finished(options.masks, options.report) as (masks_path, report_path):
-        save_file(masks, masks_path)
+        write_file(masks_path, masks)
         command.write_json(report_path, report)
 
 

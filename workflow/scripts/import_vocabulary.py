@@ -14,7 +14,7 @@ def main(options):
     tokenizer = byte_level.read(options.vocab, options.merges)
     vocabulary.check_size(tokenizer, options.vocab, options.settings["vocab_size"])
     with command.finished(options.tokenizer) as (path,):
-        tokenizer.save(str(path))
+        path.write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from deadtokens.training.settings import RunSettings
 
 
 def main(options):
-    settings = RunSettings.from_json(options.settings)
+    settings = RunSettings.from_json(options.settings | options.checkpoint_seconds)
     metadata.check(settings)
     origin.check(settings, options.from_checkpoint)
     kept = checkpoints.named(settings.save_checkpoint_at, options.checkpoint)
@@ -39,10 +39,12 @@ def main(options):
         show = show or command.Progress(settings.total_steps, "step", done=step)
         show(step, f"loss {loss:.4f}")
 
-    with work, command.finished(options.metadata) as (metadata_file,):
+    with work:
         outcome = loop.train(settings, tokens, masks, work, report, options.from_checkpoint)
         description = metadata.describe(settings, masks, outcome, options.code, inputs)
-        command.write_json(metadata_file, description)
+        with command.finished(options.metadata) as (metadata_file,):
+            command.write_json(metadata_file, description)
+        # Last of all: until then a killed run can go on from its checkpoint.
         work.finish()
 
 
@@ -54,5 +56,11 @@ if __name__ == "__main__":
     arguments.add_argument("--from-checkpoint", type=Path, nargs="?", help="what resume_run left")
     arguments.add_argument("--trajectory", type=Path, required=True)
     arguments.add_argument("--checkpoint", type=Path, nargs="*", default=[], help="those to keep")
+    arguments.add_argument(
+        "--checkpoint-seconds",
+        type=lambda seconds: {"checkpoint_seconds": float(seconds)},
+        default={},
+        help="wall time between two checkpoints; apart from the settings, for it changes no byte",
+    )
     arguments.add_argument("--metadata", type=Path, required=True)
     command.run(main, arguments)

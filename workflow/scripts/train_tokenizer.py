@@ -17,7 +17,7 @@ def main(options):
         options.corpus, settings["vocab_size"], settings["min_frequency"], settings["tokenizer"]
     )
     with command.finished(options.tokenizer) as (path,):
-        tokenizer.save(str(path))
+        path.write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
 
 
 if __name__ == "__main__":

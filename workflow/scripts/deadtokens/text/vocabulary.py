@@ -98,6 +98,12 @@ def check_size(tokenizer: Tokenizer, path: Path, vocab_size: int) -> None:
             f"the tokenizer {path} has {size} entries, but vocab_size is {vocab_size}: "
             f"set vocab_size to {size}, or give another tokenizer"
         )
+    largest = max(tokenizer.get_vocab().values(), default=-1)
+    if largest != size - 1:
+        raise UserError(
+            f"the tokenizer {path} has {size} entries, but ids up to {largest}: expected 0 to "
+            f"{size - 1} without a gap; give another tokenizer"
+        )
 
 
 def encode(

@@ -58,8 +58,8 @@ class RunSettings:
     motion_threshold: float  # |ΔW′|₂ from which on a token counts as moving
     threads: int  # of computation; the bits depend on it (docs/numerics.md, 5)
     device: str  # machine.DEVICES, or auto
-    checkpoint_seconds: float  # most work that a kill can cost
     # What only some runs need has a default here.
+    checkpoint_seconds: float = 60  # most work that a kill can cost
     schedule: str = "constant"  # schedules.SCHEDULES
     schedule_steps: int | None = None  # steps that the schedule is made for; none: total_steps
     clip_norm: float | None = None  # longest gradient, of all parameters together; none: any
