@@ -6,11 +6,11 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 
 from deadtokens.errors import UserError
+from deadtokens.files.trajectory import OpenFile
 
 # Number of the field, number of the chunk, number of blobs, CRC-32 of sizes and blobs, and last of
 # all what makes it valid.
@@ -19,7 +19,7 @@ WHOLE = b"complete"
 SIZE = np.dtype("<i8")  # of a blob; the sizes lie between head and blobs
 
 
-class Pack:
+class Pack(OpenFile):
     """Records of blobs, each under a field and a chunk number; the last one written counts.
 
     A record that a kill cut short is not there: its head is written after its blobs. `size` is that
@@ -73,18 +73,6 @@ class Pack:
         return UserError(
             f"{self.path}: cannot go on with these rows: {what}. Delete it to begin anew."
         )
-
-    def close(self) -> None:
-        """Close the file; a second call does nothing."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception) -> None:
-        self.close()
 
     def _scan(self) -> int:
         """Find all complete records; the end of the last one."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-class _File:
+class OpenFile:
     """An open descriptor that closes itself: what reader and writer share."""
 
     _descriptor: int | None
@@ -44,7 +44,7 @@ class _File:
         self.close()
 
 
-class TrajectoryWriter(_File):
+class TrajectoryWriter(OpenFile):
     """A safetensors file with the given fields, laid out at once and filled in place.
 
     Arrays are numpy arrays or CPU torch tensors of exactly the field's dtype and shape; for U16 and
@@ -119,7 +119,7 @@ def write_file(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
             file.write(name, array)
 
 
-class TrajectoryReader(_File):
+class TrajectoryReader(OpenFile):
     """Lazy access to a safetensors file: memory for the rows asked for, and no more.
 
     `fields` holds dtype and shape of every key. Raises UserError if the file is missing, truncated
