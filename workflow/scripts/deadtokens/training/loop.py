@@ -9,11 +9,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from deadtokens.training import machine, models, origin
+from deadtokens.training import machine, models, origin, products
 from deadtokens.training.adamw import ADAMW
 from deadtokens.training.batches import EXAMPLES, Batches
 from deadtokens.training.checkpoints import Workspace
-from deadtokens.training.head import HEADS
 from deadtokens.training.masks import Masks
 from deadtokens.training.recording import Recorder, recorded_rows
 from deadtokens.training.schedules import SCHEDULES
@@ -55,12 +54,13 @@ def train(
             settings.batch_size,
             settings.random_seed,
         )
-        head = choice("head", settings.head, HEADS)
         update = choice("adamw", settings.adamw, ADAMW)
         schedule = choice("schedule", settings.schedule, SCHEDULES)
         schedule_steps = settings.schedule_steps or settings.total_steps
 
         device = machine.device(settings.device)
+        multiply = products.named(settings.products, device)
+        head = choice("head", settings.head, multiply.heads)
         model = models.build(settings).to(device)  # drawn alike for every device
         tied = model.tied
         params = dict(model.named_parameters())
@@ -81,10 +81,11 @@ def train(
             for step in range(done + 1, settings.total_steps + 1):
                 batch = batches.at(behind.data + step)
                 inputs, targets = (ids.to(device) for ids in batch)  # (B, L), (B, n)
-                with torch.autocast(device.type, torch.bfloat16, enabled=settings.autocast):
-                    hidden = model(inputs)  # (B, L, D)
-                    tensor, logits = head(hidden, tied, targets)  # (), (V,)
-                tensor.backward()
+                with multiply.in_force():
+                    with torch.autocast(device.type, torch.bfloat16, enabled=settings.autocast):
+                        hidden = model(inputs)  # (B, L, D)
+                        tensor, logits = head(hidden, tied, targets)  # (), (V,)
+                    tensor.backward()
                 loss = tensor.item()
                 record.before_update(step, tied.grad, hidden, logits)
                 if settings.clip_norm is not None:

@@ -51,6 +51,7 @@ class RunSettings:
     precision: str  # models.PRECISIONS
     autocast: bool
     head: str  # head.HEADS
+    products: str  # products.PRODUCTS, or auto
     init_std: float
     random_seed: int
     rows: str  # recording.ROWS

@@ -1,0 +1,62 @@
+"""How bfloat16 matrices are multiplied: as PyTorch does on the device, or widened to float32.
+
+Few processors multiply bfloat16 themselves; on the others PyTorch does it element by element and
+needs twenty times the time of a float32 product. A product of two bfloat16 values is exact in
+float32, and every kernel sums in float32 and rounds the sum once. So widening the factors moves no
+rounding point; the order of the sums alone is another (docs/numerics.md, 10).
+"""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from deadtokens.training import attention, chunked_head, head
+from deadtokens.training.settings import choice
+
+aten = torch.ops.aten
+MULTIPLY = (aten.mm.default, aten.addmm.default, aten.bmm.default)
+ATTENTION_BACKWARD = aten._scaled_dot_product_flash_attention_for_cpu_backward.default
+
+
+class WidenedProducts(TorchDispatchMode):
+    """Within it products of bfloat16 matrices are those of their float32 copies, rounded once.
+
+    That holds for the forward and the backward pass, of our layers and of a library's alike.
+    """
+
+    def __torch_dispatch__(self, operation, types, arguments=(), options=None):
+        options = options or {}
+        if operation in MULTIPLY and all(x.dtype == torch.bfloat16 for x in arguments):
+            return operation(*(x.float() for x in arguments), **options).to(torch.bfloat16)
+        if operation == ATTENTION_BACKWARD and arguments[0].dtype == torch.bfloat16:
+            return attention.flash_backward(*arguments, **options)
+        return operation(*arguments, **options)
+
+
+@dataclass(frozen=True)
+class Products:
+    """A way to multiply: what is in force during a step, and the heads that go with it."""
+
+    in_force: Callable[[], contextlib.AbstractContextManager]
+    heads: dict[str, Callable]
+
+
+PRODUCTS = {
+    "native": Products(contextlib.nullcontext, head.HEADS),
+    "float32": Products(WidenedProducts, chunked_head.HEADS),
+}
+
+
+def named(name: str, device: torch.device) -> Products:
+    """The products of this name on this device; UserError for an unknown name."""
+    return choice("products", resolved(name, device), PRODUCTS)
+
+
+def resolved(name: str, device: torch.device) -> str:
+    """What `auto` stands for: float32 on a CPU, native on devices made for bfloat16."""
+    if name == "auto":
+        return "float32" if device.type == "cpu" else "native"
+    return name
