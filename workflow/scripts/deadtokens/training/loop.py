@@ -107,6 +107,7 @@ def train(
                 model.zero_grad(set_to_none=True)
                 report(step, loss)
                 if step in settings.save_checkpoint_at:
+                    record.flush()
                     work.keep(state, step, settings.run, behind.after(step))
                 if work.checkpoint_due() and step < settings.total_steps:
                     record.flush()

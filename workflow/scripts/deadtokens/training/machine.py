@@ -7,7 +7,7 @@ bfloat16 that shows from the first step on (docs/numerics.md, 5).
 import contextlib
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -98,6 +98,32 @@ def pinned(threads: int) -> Iterator[None]:
         torch.set_num_threads(threads_before)
         torch.use_deterministic_algorithms(deterministic_before)
         torch.utils.deterministic.fill_uninitialized_memory = fill_before
+
+
+def begin_copy_to_host(
+    tensors: dict[str, torch.Tensor],
+) -> Callable[[], dict[str, torch.Tensor]]:
+    """Begin to copy tensors to the host; the function returned waits for them and gives them.
+
+    From a CUDA device they go to pinned memory while the device computes on. What lies on the host
+    already is given as it is: the caller may not write to it again.
+    """
+    if not any(tensor.is_cuda for tensor in tensors.values()):
+        return lambda: {name: tensor.cpu() for name, tensor in tensors.items()}
+    copies = {
+        name: torch.empty_like(tensor, device="cpu", pin_memory=True).copy_(
+            tensor, non_blocking=True
+        )
+        for name, tensor in tensors.items()
+    }
+    copied = torch.cuda.Event()
+    copied.record()
+
+    def wait() -> dict[str, torch.Tensor]:
+        copied.synchronize()
+        return copies
+
+    return wait
 
 
 def versions() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What a run records: which quantities, from which rows of the tied matrix, at which step."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -9,8 +10,10 @@ import torch
 from deadtokens import lattice
 from deadtokens.files import storage
 from deadtokens.files.layout import NUMPY_DTYPE, Field
+from deadtokens.training import machine
 from deadtokens.training.masks import Masks
 from deadtokens.training.naming import NAMINGS, Naming
+from deadtokens.training.ordered_thread import OrderedThread
 from deadtokens.training.settings import RunSettings, choice
 
 # A quantity at one step: its shape for N recorded rows, a width of D and a vocabulary of V.
@@ -75,9 +78,10 @@ def moved(displacement: np.ndarray, threshold: float) -> np.ndarray:
 class Recorder:
     """Writes a run's trajectory row by row into a file laid out beforehand; a context manager.
 
-    `last_motion_step` (N,) int32 is kept up to date in place if the run follows it; the caller
-    saves and restores it with its checkpoints. With `resume` the file is there already and keeps
-    its rows.
+    A step is handed over as copies and written by a thread of its own, so that the next step need
+    not wait for displacements and the disk. `last_motion_step` (N,) int32 is kept up to date in
+    place if the run follows it; the caller calls `flush` before it saves it with a checkpoint. With
+    `resume` the file is there already and keeps its rows.
     """
 
     def __init__(
@@ -94,20 +98,23 @@ class Recorder:
         self._recorded = {*settings.record, "loss"}
         self._follows_motion = settings.last_motion
         self._threshold = settings.motion_threshold
-        self._previous = None  # (N, D) uint16: the recorded rows of W after the last step
+        self._taken = {}  # quantity: copy of its value, of the step that is being computed
+        self._previous = None  # (N, D) uint16: the recorded rows of W after the step before
         self._file = storage.create(
             path, layout(settings, masks), _storage(settings), attributes(settings, masks), resume
         )
         for name, array in self._naming.fixed(settings, masks).items():
             self._file.write(name, array)
-        self._write("loss", 0, torch.tensor(torch.nan))
+        self._write(0, {"loss": self._as_stored("loss", torch.tensor(torch.nan))})
+        self._writer = OrderedThread()
 
     def begin(
         self, step: int, tied: torch.Tensor, exp_avg: torch.Tensor, exp_avg_sq: torch.Tensor
     ) -> None:
         """The state from which the run begins (step 0) or goes on; all are (V, D) bfloat16."""
         self._rows = self._rows.to(tied.device)
-        self._previous = self._write_state(step, tied, exp_avg, exp_avg_sq)
+        self._take_state(tied, exp_avg, exp_avg_sq)
+        self._hand_over(step)
 
     def before_update(
         self, step: int, grad: torch.Tensor, hidden: torch.Tensor, logits: torch.Tensor
@@ -117,12 +124,12 @@ class Recorder:
         grad (V, D), hidden states (B, L, D), logits (V,) of one position.
         """
         if "g" in self._recorded:
-            self._write("g", step, self._take(grad))
+            self._taken["g"] = self._rows_of(grad)
         if "h_mean" in self._recorded:
             # The notebook averages in the precision of the run and widens afterwards.
-            self._write("h_mean", step, hidden.detach().mean(dim=(0, 1)))
+            self._taken["h_mean"] = hidden.detach().mean(dim=(0, 1))
         if "logits" in self._recorded:
-            self._write("logits", step, logits)
+            self._taken["logits"] = logits
 
     def after_update(
         self,
@@ -133,48 +140,64 @@ class Recorder:
         exp_avg_sq: torch.Tensor,
     ) -> None:
         """Loss and state after the update of a step, and how far the rows went."""
-        self._write("loss", step, torch.tensor(loss))
-        current = self._write_state(step, tied, exp_avg, exp_avg_sq)
-        if self._follows_motion or "delta_W_prime" in self._recorded:
-            displacement = lattice.displacement(self._previous, current)
-            if "delta_W_prime" in self._recorded:
-                self._write("delta_W_prime", step, torch.from_numpy(displacement))
-            if self._follows_motion:
-                self.last_motion_step[moved(displacement, self._threshold)] = step
-        self._previous = current
+        self._taken["loss"] = torch.tensor(loss)
+        self._take_state(tied, exp_avg, exp_avg_sq)
+        self._hand_over(step)
 
     def flush(self) -> None:
         """Wait until every row is on the disk."""
+        self._writer.wait()
         self._file.flush()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, exception_type, exception, traceback) -> None:
-        if exception_type is None and self._follows_motion:
-            self._file.write("last_motion_step", self.last_motion_step)
-        self._file.__exit__(exception_type, exception, traceback)
+        try:
+            with self._writer:
+                pass
+            if exception_type is None and self._follows_motion:
+                self._file.write("last_motion_step", self.last_motion_step)
+        finally:
+            self._file.__exit__(exception_type, exception, traceback)
 
-    def _write_state(
-        self, step: int, tied: torch.Tensor, exp_avg: torch.Tensor, exp_avg_sq: torch.Tensor
-    ) -> np.ndarray:
-        rows = self._take(tied)
+    def _take_state(
+        self, tied: torch.Tensor, exp_avg: torch.Tensor, exp_avg_sq: torch.Tensor
+    ) -> None:
+        self._taken["W"] = self._rows_of(tied)
         for name, matrix in (("m", exp_avg), ("v", exp_avg_sq)):
             if name in self._recorded:
-                self._write(name, step, self._take(matrix))
-        if "W" in self._recorded:
-            self._write("W", step, rows)
+                self._taken[name] = self._rows_of(matrix)
         if "centroid" in self._recorded:
-            self._write("centroid", step, rows.float().mean(dim=0))
-        return rows.view(torch.uint16).numpy()
+            self._taken["centroid"] = self._taken["W"].float().mean(dim=0)
 
-    def _take(self, matrix: torch.Tensor) -> torch.Tensor:
-        return matrix.detach().index_select(0, self._rows).cpu()
+    def _rows_of(self, matrix: torch.Tensor) -> torch.Tensor:
+        return matrix.detach().index_select(0, self._rows)
 
-    def _write(self, quantity: str, step: int, value: torch.Tensor) -> None:
-        stored = self._naming.stored[quantity]
-        value = value.float() if stored.dtype == "F32" else value.bfloat16()
-        self._file.write_row(stored.name, step - stored.first, value.cpu())
+    def _hand_over(self, step: int) -> None:
+        values = {name: self._as_stored(name, value) for name, value in self._taken.items()}
+        self._writer.call(self._write_step, step, machine.begin_copy_to_host(values))
+        self._taken = {}
+
+    def _as_stored(self, quantity: str, value: torch.Tensor) -> torch.Tensor:
+        wide = self._naming.stored[quantity].dtype == "F32"
+        return value.float() if wide else value.bfloat16()
+
+    def _write_step(self, step: int, copied: Callable[[], dict[str, torch.Tensor]]) -> None:
+        values = copied()
+        current = values["W"].view(torch.uint16).numpy()
+        if self._previous is not None:
+            displacement = lattice.displacement(self._previous, current)
+            values["delta_W_prime"] = torch.from_numpy(displacement)
+            if self._follows_motion:
+                self.last_motion_step[moved(displacement, self._threshold)] = step
+        self._previous = current
+        self._write(step, values)
+
+    def _write(self, step: int, values: dict[str, torch.Tensor]) -> None:
+        for quantity in self._recorded & values.keys():
+            stored = self._naming.stored[quantity]
+            self._file.write_row(stored.name, step - stored.first, values[quantity])
 
 
 def _naming(settings: RunSettings) -> Naming:
