@@ -19,6 +19,7 @@ Table = dict[str, np.ndarray]
 CLOUDS = ("live", "dead")
 SPHERES = {"bounding_sphere": "max_radius", "mean_sphere": "mean_radius"}
 FEWEST_STEPS = 2  # for one pair of hidden states
+DIVERGED = "the run diverged. Train it with a smaller learning_rate."
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,12 @@ def measure(chunks: Chunks, hidden: np.ndarray, dead_mask: np.ndarray) -> Clouds
     Columns, of each cloud: `mean_radius`, `max_radius`, `rms_radius`, distances of its rows from
     their centroid; `nearer_own`, the share of rows nearer to their own cloud's centroid than to the
     other's; `row_cosine_with_h`, the mean over rows of the cosine with h[t] (NaN at T).
+
+    UserError if the run diverged.
     """
+    if not np.isfinite(hidden).all():
+        row = int(np.argmin(np.isfinite(hidden).all(axis=1)))
+        raise UserError(f"h_mean of row {row} is not finite: {DIVERGED}")
     members = {"live": np.flatnonzero(~dead_mask), "dead": np.flatnonzero(dead_mask)}
     shape = len(hidden) + 1, hidden.shape[1]
     centroids = {cloud: np.full(shape, np.nan) for cloud in CLOUDS}
@@ -89,6 +95,8 @@ def measure(chunks: Chunks, hidden: np.ndarray, dead_mask: np.ndarray) -> Clouds
         for cloud in CLOUDS:
             centroids[cloud][t] = of_cloud[cloud].mean(axis=0)
         own, other = centroids["live"][t], centroids["dead"][t]
+        if not np.isfinite(own - other).all():
+            raise UserError(f"W[{t}] holds values that are not finite: {DIVERGED}")
         for cloud in CLOUDS:
             squares = ((of_cloud[cloud] - centroids[cloud][t]) ** 2).sum(axis=1)
             radii = np.sqrt(squares)
