@@ -413,7 +413,7 @@ def test_lists_are_told_by_cloud_and_script():
 # figure
 
 
-def drawn(run, path, kind="png", tokens=("the", "ก", "x")):
+def drawn(run, path, kind="png", tokens=("the", "ก", "x"), width_mm=180):
     weights, hidden, mask, _ = run
     _, table, summary = analysed(*run)
     lagged = persistence.autocorrelation(hidden, LAGS, 0.95)
@@ -426,7 +426,7 @@ def drawn(run, path, kind="png", tokens=("the", "ก", "x")):
     summary |= {"tokens_pointed_at": pointing.summary(listed)}
     listed = {name: np.array(column) for name, column in listed.items()}
     with style.applied():
-        drawing = drift_figure.draw(table, lagged, listed, summary, "Planted", width_mm=180)
+        drawing = drift_figure.draw(table, lagged, listed, summary, "Planted", width_mm)
         style.save(drawing, path, kind, dpi=60)
     return drawing
 
@@ -436,7 +436,7 @@ def test_the_figure_tells_what_is_seen(tmp_path):
     assert "begin at one centroid" in drawing.get_suptitle()
     weights, hidden, mask, loss = planted_run(speed=1 / 16)
     drawing = drawn((weights[1:], hidden[1:], mask, loss[1:]), tmp_path / "drift.png")
-    assert "apart, 0.125 to 5.000; the origin leaves the dead one" in drawing.get_suptitle()
+    assert "apart, 0.125 to 5.000; the origin leaves the dead one at 32" in drawing.get_suptitle()
     back = (weights[::-1][:-1].copy(), hidden[1:], mask, loss[1:])
     assert "drift together" in drawn(back, tmp_path / "drift.png").get_suptitle()
     still = (weights[1:9], hidden[1:8], mask, loss[1:9])
@@ -450,7 +450,7 @@ def test_states_at_which_the_origin_leaves_are_marked(tmp_path):
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("kind", ["shortest", "still", "zero h", "odd tokens"])
+@pytest.mark.parametrize("kind", ["shortest", "still", "zero h", "odd tokens", "narrow"])
 def test_awkward_runs_are_drawn_without_a_warning(kind, tmp_path):
     weights, hidden, mask, loss = random_run(steps=2 if kind == "shortest" else 8)
     if kind == "still":
@@ -458,7 +458,8 @@ def test_awkward_runs_are_drawn_without_a_warning(kind, tmp_path):
     if kind == "zero h":
         hidden[:] = 0
     tokens = ("ก", "中文", "a\nb", "", "$x", "x" * 40, "\x00") if kind == "odd tokens" else ("a",)
-    drawn((weights, hidden, mask, loss), tmp_path / "drift.png", tokens=tokens)
+    width_mm = 85 if kind == "narrow" else 180
+    drawn((weights, hidden, mask, loss), tmp_path / "a.png", tokens=tokens, width_mm=width_mm)
 
 
 def test_names_are_told_in_letters_that_the_font_has():

@@ -13,7 +13,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullForm
 
 from deadtokens.figures import pictures, style
 
-HEIGHT_OVER_WIDTH = 1.34
+PANEL_MM, NAMES_MM = 58, 30  # heights
+NARROW_MM = 150  # below this, panels of two columns would be too small to read
 # Okabe and Ito's, for every kind of colour blindness; far apart in lightness, so in grey too.
 COLOURS = {"live": "#0072b2", "dead": "#e69f00"}
 DARKER = {"live": "#0072b2", "dead": "#a85f00"}  # of the same hue, for letters on white
@@ -32,14 +33,15 @@ Table = dict[str, np.ndarray]
 def draw(
     table: Table, lagged: Table, tokens: Table, summary: dict, title: str, width_mm: float
 ) -> Figure:
-    """Three rows of panels by two, and the names of tokens below."""
-    drawing = style.figure(width_mm, width_mm * HEIGHT_OVER_WIDTH)
+    """Panels by two, or one below the other in a narrow figure; the names of tokens below."""
+    narrow = width_mm < NARROW_MM
+    rows = [["over_time", "lags"], ["clouds", "origin"], ["angles", "rows"]]
+    if narrow:
+        rows = [[name] for row in rows for name in row]
+    heights = [PANEL_MM] * len(rows) + [NAMES_MM] * 2
+    drawing = style.figure(width_mm, sum(heights))
     axes = drawing.subplot_mosaic(
-        [
-            *(["over_time", "lags"], ["clouds", "origin"], ["angles", "rows"]),
-            *(["cosine", "cosine"], ["logit", "logit"]),
-        ],
-        height_ratios=(1, 1, 1, 0.5, 0.5),
+        [*rows, *([name] * len(rows[0]) for name in ("cosine", "logit"))], height_ratios=heights
     )
     _draw_persistence(axes["over_time"], table, summary)
     _draw_autocorrelation(axes["lags"], lagged, summary)
@@ -52,8 +54,11 @@ def draw(
         axes[name].set_xlim(0, summary["steps"])
         axes[name].xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
     for measure in ("cosine", "logit"):
-        _draw_names(axes[measure], tokens, summary, measure)
-    drawing.suptitle(f"{title}: {_headline(summary)}", x=0.01, ha="left")
+        most = MOST_COLUMNS // 2 if narrow else MOST_COLUMNS
+        _draw_names(axes[measure], tokens, summary, measure, most)
+    headline = _headline(summary).replace("; ", ";\n") if narrow else _headline(summary)
+    between = "\n" if narrow else " "
+    drawing.suptitle(f"{title}:{between}{headline}", x=0.01, ha="left")
     return drawing
 
 
@@ -200,17 +205,17 @@ def _draw_rows(panel: Axes, table: Table) -> None:
     _key(panel, columns=2, rows=2)
 
 
-def _draw_names(panel: Axes, tokens: Table, summary: dict, measure: str) -> None:
+def _draw_names(panel: Axes, tokens: Table, summary: dict, measure: str, most_columns: int) -> None:
     """A column of names for each state, the first on top, in the colour of their cloud."""
     everywhere = summary["live_tokens"] / summary["tokens"]
-    remark = f"dead ones in italics; {everywhere:.0%} of all tokens are live"
-    panel.set_title(f"What h_mean points at, by {measure} ({remark})")
+    remark = f"; {everywhere:.0%} of all are live" if most_columns == MOST_COLUMNS else ""
+    panel.set_title(f"h_mean points at, by {measure} (dead in italics{remark})")
     panel.set_axis_off()
     steps = sorted({int(step) for step in tokens["step"]})
-    if len(steps) > MOST_COLUMNS:
-        places = np.linspace(0, len(steps) - 1, MOST_COLUMNS).round().astype(int)
+    if len(steps) > most_columns:
+        places = np.linspace(0, len(steps) - 1, most_columns).round().astype(int)
         steps = [steps[place] for place in places]
-    panel.set(xlim=(0, max(len(steps), MOST_COLUMNS)), ylim=(NAMES_SHOWN + 0.4, -1.3))
+    panel.set(xlim=(0, most_columns), ylim=(NAMES_SHOWN + 0.4, -1.3))
     shares = {
         entry["step"]: entry["live"] / max(1, entry["live"] + entry["dead"])
         for entry in summary["tokens_pointed_at"]
@@ -263,8 +268,8 @@ def _key(panel: Axes, columns: int, rows: int) -> None:
         loc="upper left",
         ncols=columns,
         borderaxespad=0.1,
-        handlelength=1.6,
-        columnspacing=1.0,
+        handlelength=1.4,
+        columnspacing=0.8,
         labelspacing=0.25,
     )
     legend.set_in_layout(False)
@@ -284,14 +289,11 @@ def _headline(summary: dict) -> str:
     if apart["end_over_start"] is None:
         return "live and dead tokens begin at one centroid"
     way = "apart" if apart["end"] > apart["start"] else "together"
-    left = [name for name, cloud in clouds.items() if _gone(cloud)]
     told = f"the clouds drift {way}, {apart['start']:.3f} to {apart['end']:.3f}"
+    left = {name: cloud["origin"]["bounding_sphere"]["left"] for name, cloud in clouds.items()}
+    left = {name: step for name, step in left.items() if step is not None}
     if not left:
         return f"{told}; the origin stays inside both"
     if len(left) == 1:
-        return f"{told}; the origin leaves the {left[0]} one"
-    return f"{told}; the origin leaves both"
-
-
-def _gone(cloud: dict) -> bool:
-    return cloud["origin"]["bounding_sphere"]["left"] is not None
+        return f"{told}; the origin leaves the {next(iter(left))} one at {min(left.values()):,}"
+    return f"{told}; the origin leaves both, at {left['live']:,} (live) and {left['dead']:,} (dead)"
