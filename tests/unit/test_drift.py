@@ -117,6 +117,14 @@ def test_a_turning_h_has_the_cosine_of_its_angle():
     assert told["cosine_of_first_and_last"] == pytest.approx(math.cos(math.radians(59)), abs=1e-6)
 
 
+def test_a_direction_that_is_lost_at_a_short_lag_does_not_persist_to_a_longer_one():
+    """A cycle of four steps is back where it was at lag 4, but not at lag 1."""
+    hidden = np.tile([[1, 0], [1, 0.1], [0, 1], [1, 0.1]], (5, 1)).astype(np.float32)
+    found = persistence.autocorrelation(hidden, [4, 2, 1], 0.95)
+    assert found["mean"][0] > 0.95 > found["mean"][2]
+    assert persistence.summary(hidden, found, 0.95)["persistent_up_to_lag"] is None
+
+
 def test_angles():
     a, b = np.array([[1, 0], [0, 2], [1, 1], [0, 0]]), np.array([[-3, 0], [1, 0], [1, 1], [1, 0]])
     np.testing.assert_allclose(persistence.angle(a, b), [180, 90, 0, np.nan], atol=1e-5)
@@ -467,6 +475,7 @@ def test_names_are_told_in_letters_that_the_font_has():
     assert drift_figure.label(" the", "Latin", 5) == "␣the"
     assert drift_figure.label("ก", "Thai", 77.0) == "Thai 77"
     assert drift_figure.label("\x07", "other", 3) == drift_figure.label("", "other", 3) == "other 3"
+    assert drift_figure.label("\u200b", "other", 3) == "other 3"  # the font has it, invisible
     assert drift_figure.label("x" * 40, "Latin", 5) == "x" * 15 + "…"
 
 
