@@ -46,6 +46,7 @@ def resolve(configuration: Mapping, schema: Mapping) -> dict:
             "comparison", schema["properties"]["comparison"]["default"]
         ),
         "figures": _defaults(entries["figures"]) | configuration.get("figures", {}),
+        "drift": _defaults(entries["drift"]) | configuration.get("drift", {}),
     }
     for name, corpus in resolved["corpora"].items():
         _check_corpus(f"corpora.{name}", corpus)

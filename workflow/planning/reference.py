@@ -35,6 +35,7 @@ SECTIONS = (
     ("phase_schemes.NAME", "phase_scheme"),
     ("runs.NAME", "run"),
     ("figures", "figures"),
+    ("drift", "drift"),
 )
 
 

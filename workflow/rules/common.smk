@@ -141,6 +141,22 @@ def dead_rows(wildcards):
     return trajectory_path(wildcards.run, run)
 
 
+def all_rows_with_hidden_mean(wildcards):
+    """The trajectory of a run that records all rows of W and the mean hidden state."""
+    run = run_named(wildcards.run)
+    if (
+        run["rows"] != "all"
+        or run["naming"] != "crucible"
+        or not {"W", "h_mean"} <= {*run["record"]}
+    ):
+        raise WorkflowError(
+            f"{wildcards.run} has rows: {run['rows']}, naming: {run['naming']}, record: "
+            f"{run['record']}. Drift is of runs with rows: all, naming: crucible and both W and "
+            "h_mean among record."
+        )
+    return trajectory_path(wildcards.run, run)
+
+
 # What training leaves.
 
 SUFFIX = {"safetensors": "safetensors", "hdf5": "h5"}
@@ -216,6 +232,10 @@ def lifecycle_settings(wildcards):
         {key: scheme[key] for key in ("phases", "thresholds")}
         | {"time_bins": scheme["density_time"], "motion_threshold": run["motion_threshold"]}
     )
+
+
+def drift_settings(wildcards):
+    return canonical(CONFIG["drift"])
 
 
 def figure_settings(wildcards):

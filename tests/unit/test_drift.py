@@ -1,0 +1,628 @@
+import csv
+import json
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from planted import bits_of, peak_bytes, run_script
+from tokenizers import Tokenizer, models
+
+from deadtokens import lattice
+from deadtokens.analysis import drift, persistence, pointing
+from deadtokens.errors import UserError
+from deadtokens.figures import drift as drift_figure
+from deadtokens.figures import style
+from deadtokens.files.trajectory import TrajectoryWriter, write_file
+
+LAGS = [1, 2, 3, 7]
+SETTINGS = {"lags": LAGS, "persistent_cosine": 0.95, "token_times": [0, 0.5, 1], "top_tokens": 3}
+
+
+def plain_cosine(a, b) -> float:
+    """docs/physics.md, to the letter."""
+    lengths = math.sqrt(sum(x * x for x in a)) * math.sqrt(sum(x * x for x in b))
+    return sum(x * y for x, y in zip(a, b, strict=True)) / lengths if lengths else math.nan
+
+
+def norm(vector) -> float:
+    return math.sqrt(sum(x * x for x in vector))
+
+
+def random_run(seed=0, steps=9, vocab=13, width=5, dead=4):
+    """(bits (T+1, V, D), hidden (T, D), dead mask, loss): nothing planted."""
+    random = np.random.default_rng(seed)
+    weights = bits_of(random.normal(0, 1, (steps + 1, vocab, width)))
+    hidden = random.normal(0, 1, (steps, width)).astype(np.float32)
+    mask = np.zeros(vocab, bool)
+    mask[random.permutation(vocab)[:dead]] = True
+    loss = np.concatenate([[np.nan], random.uniform(1, 2, steps)]).astype(np.float32)
+    return weights, hidden, mask, loss
+
+
+def in_chunks(weights, rows=3):
+    return [(start, weights[start : start + rows]) for start in range(0, len(weights), rows)]
+
+
+def analysed(weights, hidden, mask, loss, rows=3):
+    clouds = drift.measure(in_chunks(weights, rows), hidden, mask)
+    table = drift.table(clouds, hidden, loss)
+    return clouds, table, drift.summary(clouds, table, hidden, mask)
+
+
+# h_mean
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_autocorrelation_against_brute_force(seed):
+    vectors = np.random.default_rng(seed).normal(0.5, 1, (9, 4)).astype(np.float32)
+    found = persistence.autocorrelation(vectors, [*LAGS, 8, 9, 40], 0.3)
+    fluctuations = vectors.astype(float) - vectors.astype(float).mean(axis=0)
+    for i, lag in enumerate([*LAGS, 8, 9, 40]):
+        pairs = [(t, t + lag) for t in range(9 - lag)]
+        cosines = [plain_cosine(vectors[a].tolist(), vectors[b].tolist()) for a, b in pairs]
+        assert (found["lag"][i], found["pairs"][i]) == (lag, len(pairs))
+        if not pairs:
+            assert all(np.isnan(found[name][i]) for name in found if name not in ("lag", "pairs"))
+            continue
+        late = [c for (a, _), c in zip(pairs, cosines, strict=True) if a >= 9 // 2]
+        expected = {
+            "mean": np.mean(cosines),
+            "p05": np.percentile(cosines, 5),
+            "median": np.median(cosines),
+            "p95": np.percentile(cosines, 95),
+            "min": min(cosines),
+            "share_persistent": sum(c >= 0.3 for c in cosines) / len(cosines),
+            "late_mean": np.mean(late) if late else math.nan,
+            "centred": sum(fluctuations[a] @ fluctuations[b] for a, b in pairs)
+            / sum(d @ d for d in fluctuations),
+        }
+        for name, value in expected.items():
+            np.testing.assert_allclose(found[name][i], value, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_constant_h_correlates_fully_at_every_lag():
+    hidden = np.tile(np.array([0.1, -0.7, 0.3], np.float32), (30, 1))
+    found = persistence.autocorrelation(hidden, LAGS, 0.95)
+    np.testing.assert_allclose(found["mean"], 1, atol=1e-12)
+    assert np.isnan(found["centred"]).all()
+    told = persistence.summary(hidden, found, 0.95)
+    assert told["persistent_up_to_lag"] == 7
+    assert told["first_step_away"] is None
+    assert told["norm"]["min"] == pytest.approx(norm([0.1, 0.7, 0.3]))
+
+
+def test_a_random_h_does_not_correlate():
+    """A cosine of random directions has variance 1/D; six standard errors of the mean."""
+    steps, width = 2000, 64
+    hidden = np.random.default_rng(5).normal(0, 1, (steps, width)).astype(np.float32)
+    found = persistence.autocorrelation(hidden, [1, 10, 300], 0.95)
+    bound = 6 / math.sqrt(width * (steps - 300))
+    assert (np.abs(found["mean"]) < bound).all()
+    assert (np.abs(found["centred"]) < bound).all()
+    told = persistence.summary(hidden, found, 0.95)
+    assert (told["persistent_up_to_lag"], told["first_step_away"]) == (None, 1)
+
+
+def test_a_turning_h_has_the_cosine_of_its_angle():
+    """One degree per step: 18 degrees away the cosine is 0.951, 19 away 0.946."""
+    angle = np.radians(np.arange(60))
+    hidden = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32) * 3
+    lags = [40, 18, 19, 1]
+    found = persistence.autocorrelation(hidden, lags, 0.95)
+    np.testing.assert_allclose(found["mean"], np.cos(np.radians(lags)), atol=1e-6)
+    told = persistence.summary(hidden, found, 0.95)
+    assert (told["persistent_up_to_lag"], told["first_step_away"]) == (18, 19)
+    assert told["cosine_of_first_and_last"] == pytest.approx(math.cos(math.radians(59)), abs=1e-6)
+
+
+def test_a_direction_that_is_lost_at_a_short_lag_does_not_persist_to_a_longer_one():
+    """A cycle of four steps is back where it was at lag 4, but not at lag 1."""
+    hidden = np.tile([[1, 0], [1, 0.1], [0, 1], [1, 0.1]], (5, 1)).astype(np.float32)
+    found = persistence.autocorrelation(hidden, [4, 2, 1], 0.95)
+    assert found["mean"][0] > 0.95 > found["mean"][2]
+    assert persistence.summary(hidden, found, 0.95)["persistent_up_to_lag"] is None
+
+
+def test_angles():
+    a, b = np.array([[1, 0], [0, 2], [1, 1], [0, 0]]), np.array([[-3, 0], [1, 0], [1, 1], [1, 0]])
+    np.testing.assert_allclose(persistence.angle(a, b), [180, 90, 0, np.nan], atol=1e-5)
+
+
+# clouds
+
+
+@pytest.mark.parametrize("rows", [1, 3, 100])
+def test_every_column_against_brute_force(rows):
+    run = random_run()
+    weights, hidden, mask, loss = run
+    clouds, table, _ = analysed(*run, rows=rows)
+    values = lattice.to_float32(weights).astype(float)
+    assert table["step"].tolist() == list(range(10))
+    np.testing.assert_array_equal(table["loss"], loss)
+    centre = {
+        cloud: [[sum(r[d] for r in w[of]) / of.sum() for d in range(5)] for w in values]
+        for cloud, of in (("live", ~mask), ("dead", mask))
+    }
+    for t, state in enumerate(values):
+        live, dead = np.array(centre["live"][t]), np.array(centre["dead"][t])
+        expected = {
+            "separation": norm(live - dead),
+            "angle_live_dead": math.degrees(math.acos(plain_cosine(live, dead))),
+        }
+        for cloud, other, of in (("live", "dead", ~mask), ("dead", "live", mask)):
+            own, others = np.array(centre[cloud][t]), np.array(centre[other][t])
+            radii = [norm(row - own) for row in state[of]]
+            expected |= {
+                f"{cloud}_centroid_norm": norm(own),
+                f"{cloud}_centroid_displacement": norm(own - np.array(centre[cloud][0])),
+                f"{cloud}_mean_radius": sum(radii) / len(radii),
+                f"{cloud}_max_radius": max(radii),
+                f"{cloud}_rms_radius": math.sqrt(sum(r * r for r in radii) / len(radii)),
+                f"{cloud}_nearer_own": sum(
+                    norm(row - own) < norm(row - others) for row in state[of]
+                )
+                / of.sum(),
+            }
+            if t < 9:
+                h = hidden[t].astype(float)
+                step = np.array(centre[cloud][t + 1]) - own
+                expected |= {
+                    f"angle_h_{cloud}": math.degrees(math.acos(plain_cosine(h, own))),
+                    f"{cloud}_step_cosine_with_h": plain_cosine(step, h),
+                    f"{cloud}_row_cosine_with_h": sum(plain_cosine(r, h) for r in state[of])
+                    / of.sum(),
+                    "h_norm": norm(h),
+                    "h_cosine_with_first": plain_cosine(h, hidden[0]),
+                    "h_cosine_with_last": plain_cosine(h, hidden[-1]),
+                    "angle_h_separation": math.degrees(math.acos(plain_cosine(h, live - dead))),
+                }
+        if t < 8:
+            expected["h_cosine_with_next"] = plain_cosine(hidden[t], hidden[t + 1])
+        for name, column in table.items():
+            if name not in ("step", "loss"):
+                value = expected.get(name, math.nan)
+                np.testing.assert_allclose(column[t], value, atol=1e-6, err_msg=f"{name} {t}")
+    path = sum(np.linalg.norm(b - a, axis=1) for a, b in pairwise(values))
+    np.testing.assert_allclose(clouds.path, path)
+    np.testing.assert_allclose(clouds.net, values[-1] - values[0])
+
+
+def test_the_seeds_quick_statistics():
+    """Crucible 3's own formulas, on arrays held whole."""
+    run = random_run(seed=4)
+    weights, hidden, mask, loss = run
+    table, found = analysed(*run)[1:]
+    history = lattice.to_float32(weights)
+    centroid = {"dead": history[:, mask].mean(axis=1), "live": history[:, ~mask].mean(axis=1)}
+    for cloud, values in centroid.items():
+        told = found["clouds"][cloud]
+        size = np.linalg.norm(values, axis=1)
+        assert told["centroid_norm"] == pytest.approx({"start": size[0], "end": size[-1]})
+        assert told["centroid_displacement"] == pytest.approx(
+            np.linalg.norm(values[-1] - values[0]), rel=1e-5
+        )
+    separation = np.linalg.norm(centroid["dead"] - centroid["live"], axis=1)
+    assert found["separation"]["start"] == pytest.approx(separation[0], rel=1e-5)
+    assert found["separation"]["end"] == pytest.approx(separation[-1], rel=1e-5)
+    assert found["separation"]["largest_at"] == separation.argmax()
+    assert (found["live_tokens"], found["dead_tokens"]) == (9, 4)
+    assert found["final_loss"] == loss[-1]
+    lagged = persistence.autocorrelation(hidden, LAGS, 0.95)
+    size = np.linalg.norm(hidden, axis=1)
+    assert persistence.summary(hidden, lagged, 0.95)["norm"] == pytest.approx(
+        {"min": size.min(), "max": size.max(), "mean": size.mean()}, rel=1e-6
+    )
+    assert table["separation"] == pytest.approx(separation, rel=1e-5)
+
+
+def test_the_summary_of_a_cloud_against_brute_force():
+    run = random_run(seed=2)
+    weights, hidden, mask, _ = run
+    weights[:, np.flatnonzero(mask)[0]] = weights[0, np.flatnonzero(mask)[0]]  # one never moves
+    _, table, found = analysed(*run)
+    values = lattice.to_float32(weights).astype(float)
+    mean_hidden = hidden.astype(float).mean(axis=0)
+    centres = {}
+    for cloud, of in (("live", ~mask), ("dead", mask)):
+        told = found["clouds"][cloud]
+        centres[cloud] = centre = values[:, of].mean(axis=1)
+        walked = sum(norm(b - a) for a, b in pairwise(centre))
+        net = centre[-1] - centre[0]
+        assert told["centroid_path"] == pytest.approx(walked)
+        assert told["centroid_straightness"] == pytest.approx(norm(net) / walked)
+        assert told["centroid_displacement_cosine_with_mean_h"] == pytest.approx(
+            plain_cosine(net, mean_hidden)
+        )
+        tokens = [values[:, i] for i in np.flatnonzero(of) if (values[:, i] != values[0, i]).any()]
+        paths = [sum(norm(b - a) for a, b in pairwise(x)) for x in tokens]
+        straight = [norm(x[-1] - x[0]) / path for x, path in zip(tokens, paths, strict=True)]
+        along = [plain_cosine(x[-1] - x[0], mean_hidden) for x in tokens]
+        assert told["still_tokens"] == of.sum() - len(tokens) == (cloud == "dead")
+        assert told["token_straightness"]["median"] == pytest.approx(np.median(straight))
+        name = "token_displacement_cosine_with_mean_h"
+        assert told[name]["p05"] == pytest.approx(np.percentile(along, 5))
+        assert told["tokens_displaced_against_h"] == sum(c < 0 for c in along) / len(along)
+        angles = table[f"angle_h_{cloud}"][:-1]
+        assert told["angle_with_h"] == pytest.approx(
+            {
+                **{"start": angles[0], "end": angles[-1], "mean": angles.mean()},
+                **{"min": angles.min(), "max": angles.max()},
+            }
+        )
+    live, dead = centres["live"], centres["dead"]
+    apart = found["separation"]
+    assert apart["displacements_cosine"] == pytest.approx(
+        plain_cosine(live[-1] - live[0], dead[-1] - dead[0])
+    )
+    seen_from_all = live - values.mean(axis=1)
+    assert apart["growth_cosine_with_mean_h"] == pytest.approx(
+        plain_cosine(seen_from_all[-1] - seen_from_all[0], mean_hidden)
+    )
+
+
+def test_what_separation_chance_gives():
+    """Two halves of one cloud: over many draws the squared separation has the expected mean."""
+    squares, expected = [], []
+    for seed in range(300):
+        weights, hidden, mask, loss = random_run(seed, steps=2, vocab=40, width=6, dead=11)
+        told = analysed(weights, hidden, mask, loss)[2]["separation"]
+        squares.append(told["start"] ** 2)
+        expected.append(told["by_chance_at_start"] ** 2)
+    assert np.mean(squares) == pytest.approx(6 * (1 / 29 + 1 / 11), rel=0.15)
+    assert np.mean(expected) == pytest.approx(np.mean(squares), rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("outside", "expected"),
+    [
+        ("....", (True, None, 0, None, None)),
+        ("..xx", (True, 2, 0, None, 2)),
+        (".x.x", (True, 1, 1, 2, 3)),
+        (".xx.", (True, 1, 1, 3, None)),
+        ("xx..", (False, 0, 1, 2, None)),
+        ("xxxx", (False, 0, 0, None, 0)),
+        (".x..x.xx", (True, 1, 2, 2, 6)),
+    ],
+)
+def test_crossings_by_hand(outside, expected):
+    distance = np.array([1.5 if state == "x" else 1.0 for state in outside])  # 1.0: on the sphere
+    found = drift.crossings(distance, np.ones(len(outside)))
+    assert tuple(found.values()) == expected
+    assert json.loads(json.dumps(found)) == found
+
+
+def planted_run(steps=40, speed=0.05, seed=8):
+    """Live rows walk along h, dead ones against it, as rigid clouds; exact in bfloat16.
+
+    The dead cloud: rows at distance 1 from its centroid, two at distance 2, which lies at
+    −speed·t; so the origin leaves its mean sphere and its bounding sphere at known states.
+    """
+    h = np.array([1.0, 0, 0])
+    corners = np.array([[0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1], [0, 0, 2], [0, 0, -2]])
+    shape = np.concatenate([corners, 8 * corners])
+    mask = np.arange(12) < 6
+    t = np.arange(steps + 1)[:, None, None]
+    weights = shape + t * speed * np.where(mask, -1, 1)[:, None] * h
+    order = np.random.default_rng(seed).permutation(12)
+    hidden = np.tile(h * 5, (steps, 1)).astype(np.float32)
+    loss = np.full(steps + 1, 1, np.float32)
+    return bits_of(weights[:, order]), hidden, mask[order], loss
+
+
+def test_planted_clouds_are_found():
+    _, table, found = analysed(*planted_run(steps=40, speed=1 / 16))
+    dead, live = found["clouds"]["dead"], found["clouds"]["live"]
+    # Mean radius 8/6 = 1.33 -> 22/16 is the first beyond; bounding radius 2 -> 33/16.
+    assert dead["mean_radius"]["start"] == pytest.approx(8 / 6)
+    assert (dead["origin"]["mean_sphere"]["left"], dead["max_radius"]["end"]) == (22, 2)
+    assert dead["origin"]["bounding_sphere"] == {
+        "inside_at_start": True,
+        "left": 33,
+        "returns": 0,
+        "first_return": None,
+        "outside_for_good_since": 33,
+    }
+    assert live["origin"]["bounding_sphere"]["left"] is None
+    apart = found["separation"]
+    assert (apart["start"], apart["end"], apart["end_over_start"]) == (0, 5, None)
+    assert apart["displacements_cosine"] == pytest.approx(-1)
+    assert apart["growth_cosine_with_mean_h"] == pytest.approx(1)
+    for cloud, sign in ((live, 1), (dead, -1)):
+        assert cloud["centroid_straightness"] == pytest.approx(1)
+        assert cloud["token_straightness"]["p05"] == pytest.approx(1)
+        assert cloud["centroid_step_cosine_with_h"]["mean"] == pytest.approx(sign)
+        assert cloud["tokens_displaced_against_h"] == (sign < 0)
+    np.testing.assert_allclose(table["angle_h_live"][1:-1], 0, atol=1e-5)
+    np.testing.assert_allclose(table["angle_h_dead"][1:-1], 180, atol=1e-5)
+    assert (table["dead_nearer_own"][1:] == 1).all()
+
+
+def test_bounding_spheres_that_part_are_told():
+    weights, hidden, mask, loss = planted_run(steps=40, speed=0.5)
+    told = analysed(weights, hidden, mask, loss)[2]["separation"]
+    assert told["bounding_spheres_apart_for_good_since"] == 19  # separation t, radii 2 + 16
+    assert analysed(*random_run())[2]["separation"]["bounding_spheres_apart_for_good_since"] is None
+
+
+def test_clouds_that_do_not_move():
+    weights, hidden, mask, loss = random_run(steps=6)
+    weights[:] = weights[0]
+    table, found = analysed(weights, hidden, mask, loss)[1:]
+    for cloud in found["clouds"].values():
+        assert (cloud["centroid_displacement"], cloud["centroid_straightness"]) == (0, None)
+        assert cloud["still_tokens"] == cloud["tokens"]
+        assert cloud["token_straightness"]["median"] is cloud["tokens_displaced_against_h"] is None
+        assert cloud["centroid_step_cosine_with_h"]["mean"] is None
+    assert np.isnan(table["live_step_cosine_with_h"]).all()
+
+
+def test_random_walks_show_no_drift():
+    """Nothing planted: displacement has no direction along h, by six standard deviations."""
+    random = np.random.default_rng(11)
+    width = 64
+    walks = np.cumsum(random.normal(0, 0.1, (31, 300, width)), axis=0)
+    hidden = random.normal(0, 1, (30, width)).astype(np.float32) + 3
+    mask = np.arange(300) % 3 == 0
+    found = analysed(bits_of(walks), hidden, mask, np.ones(31, np.float32))[2]
+    for cloud in found["clouds"].values():
+        assert abs(cloud["centroid_displacement_cosine_with_mean_h"]) < 6 / math.sqrt(width)
+        assert 0.3 < cloud["tokens_displaced_against_h"] < 0.7
+        assert cloud["token_straightness"]["p95"] < 0.3  # 1/√30 = 0.18 for a random walk
+
+
+# what h_mean points at
+
+
+def test_chosen_steps():
+    assert pointing.chosen_steps([1, 0, 0.5, 0.02], 500) == [0, 10, 250, 499]
+    assert pointing.chosen_steps([0, 0.02, 1], 2) == [0, 1]
+
+
+def test_top_tokens_against_brute_force():
+    random = np.random.default_rng(1)
+    weights, hidden = random.normal(0, 1, (30, 4)).astype(np.float32), random.normal(0, 1, 4)
+    weights[3] = weights[20]  # equal ones: the smaller id first
+    weights[7] = 0  # no direction
+    found = pointing.top(weights, hidden, 5, 30)
+    cosines = [plain_cosine(row, hidden) for row in weights.astype(float)]
+    logits = [sum(row * hidden) for row in weights.astype(float)]
+    for start, values in ((0, cosines), (30, logits)):
+        by_value = sorted(range(30), key=lambda i: (math.isnan(values[i]), -values[i], i))
+        assert found["token_id"][start : start + 30] == by_value
+        assert found["rank"][start : start + 30] == list(range(1, 31))
+    for name, values in (("cosine", cosines), ("logit", logits)):
+        expected = [values[i] for i in found["token_id"]]
+        np.testing.assert_allclose(found[name], expected, atol=1e-6)
+    assert found["by"] == ["cosine"] * 30 + ["logit"] * 30
+    assert pointing.top(weights, hidden, 5, 2)["token_id"][:2] == found["token_id"][:2]
+
+
+def test_lists_are_told_by_cloud_and_script():
+    rows = [{name: [] for name in ("step", "by", "rank", "token_id", "cosine", "logit")}]
+    rows[0] |= {"step": [0, 0, 0], "by": ["cosine", "cosine", "logit"], "token_id": [2, 0, 1]}
+    table = pointing.described(
+        rows, ["x", "ก", "y"], ["Latin", "Thai", "Latin"], np.array([True, False, False])
+    )
+    assert table["cloud"] == ["live", "dead", "live"]
+    assert pointing.summary(table) == [
+        {
+            **{"step": 0, "by": "cosine", "live": 1, "dead": 1},
+            **{"scripts": {"Latin": 1, "Thai": 1}, "token_ids": [2, 0], "tokens": ["x", "ก"]},
+        },
+        {
+            **{"step": 0, "by": "logit", "live": 1, "dead": 0},
+            **{"scripts": {"Latin": 1}, "token_ids": [1], "tokens": ["y"]},
+        },
+    ]
+
+
+# figure
+
+
+def drawn(run, path, kind="png", tokens=("the", "ก", "x"), width_mm=180):
+    weights, hidden, mask, _ = run
+    _, table, summary = analysed(*run)
+    lagged = persistence.autocorrelation(hidden, LAGS, 0.95)
+    steps = pointing.chosen_steps([0, 0.2, 1], len(hidden))
+    rows = [pointing.top(lattice.to_float32(weights[t]), hidden[t], t, 3) for t in steps]
+    number = sum(len(part["step"]) for part in rows)
+    names = [tokens[i % len(tokens)] for i in range(number)]
+    listed = pointing.described(rows, names, ["Latin"] * number, mask)
+    summary |= {"h_mean": persistence.summary(hidden, lagged, 0.95)}
+    summary |= {"tokens_pointed_at": pointing.summary(listed)}
+    listed = {name: np.array(column) for name, column in listed.items()}
+    with style.applied():
+        drawing = drift_figure.draw(table, lagged, listed, summary, "Planted", width_mm)
+        style.save(drawing, path, kind, dpi=60)
+    return drawing
+
+
+def test_the_figure_tells_what_is_seen(tmp_path):
+    drawing = drawn(planted_run(speed=1 / 16), tmp_path / "drift.png")
+    assert "begin at one centroid" in drawing.get_suptitle()
+    weights, hidden, mask, loss = planted_run(speed=1 / 16)
+    drawing = drawn((weights[1:], hidden[1:], mask, loss[1:]), tmp_path / "drift.png")
+    assert "apart, 0.125 to 5.000; the origin leaves the dead one at 32" in drawing.get_suptitle()
+    back = (weights[::-1][:-1].copy(), hidden[1:], mask, loss[1:])
+    assert "drift together" in drawn(back, tmp_path / "drift.png").get_suptitle()
+    still = (weights[1:9], hidden[1:8], mask, loss[1:9])
+    assert "stays inside both" in drawn(still, tmp_path / "drift.png").get_suptitle()
+
+
+def test_states_at_which_the_origin_leaves_are_marked(tmp_path):
+    origin = drawn(planted_run(speed=1 / 16), tmp_path / "drift.png").axes[3]
+    dots = {line.get_xdata()[0] for line in origin.lines if line.get_marker() == "o"}
+    assert dots == {22, 33}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", ["shortest", "still", "zero h", "odd tokens", "narrow"])
+def test_awkward_runs_are_drawn_without_a_warning(kind, tmp_path):
+    weights, hidden, mask, loss = random_run(steps=2 if kind == "shortest" else 8)
+    if kind == "still":
+        weights[:] = weights[0]
+    if kind == "zero h":
+        hidden[:] = 0
+    tokens = ("ก", "中文", "a\nb", "", "$x", "x" * 40, "\x00") if kind == "odd tokens" else ("a",)
+    width_mm = 85 if kind == "narrow" else 180
+    drawn((weights, hidden, mask, loss), tmp_path / "a.png", tokens=tokens, width_mm=width_mm)
+
+
+def test_names_are_told_in_letters_that_the_font_has():
+    assert drift_figure.label("the", "Latin", 5) == "the"
+    assert drift_figure.label(" the", "Latin", 5) == "␣the"
+    assert drift_figure.label("ก", "Thai", 77.0) == "Thai 77"
+    assert drift_figure.label("\x07", "other", 3) == drift_figure.label("", "other", 3) == "other 3"
+    assert drift_figure.label("\u200b", "other", 3) == "other 3"  # the font has it, invisible
+    assert drift_figure.label("x" * 40, "Latin", 5) == "x" * 15 + "…"
+
+
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+def test_the_same_input_gives_the_same_bytes(kind, tmp_path):
+    for name in ("a", "b"):
+        drawn(random_run(), tmp_path / name, kind)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+# scripts
+
+
+def write_run(path, weights, hidden, mask, loss):
+    fields = {"W": weights, "h_mean": hidden, "loss": loss, "dead_mask": mask}
+    write_file(path, fields | {"dead_indices": np.flatnonzero(mask)})
+
+
+@pytest.fixture
+def files(tmp_path):
+    write_run(tmp_path / "t.safetensors", *planted_run(speed=1 / 16))
+    entries = ["<|end|>", "q", "ก", "x", ",", "中", "b", "c", "d", "e", '"', "g"]
+    made = Tokenizer(models.BPE(vocab={entry: i for i, entry in enumerate(entries)}, merges=[]))
+    made.add_special_tokens(["<|end|>"])
+    made.save(str(tmp_path / "tokenizer.json"))
+    source = "--trajectory", tmp_path / "t.safetensors"
+    return [*source, "--tokenizer", tmp_path / "tokenizer.json"]
+
+
+def compute(files, folder, **changes):
+    names = {"table": "drift", "autocorrelation": "autocorrelation", "tokens": "tokens"}
+    outputs = [word for key, name in names.items() for word in (f"--{key}", folder / f"{name}.csv")]
+    outputs += ["--summary", folder / "drift.json"]
+    return run_script("compute_drift", "--settings", SETTINGS | changes, *files, *outputs)
+
+
+def test_scripts_from_trajectory_to_picture(files, tmp_path):
+    done = compute(files, tmp_path)
+    assert done.returncode == 0, done.stderr
+    table, found = analysed(*planted_run(speed=1 / 16))[1:]
+    with open(tmp_path / "drift.csv", newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    assert len(rows) == 41
+    assert list(rows[0]) == list(table)
+    for name, column in table.items():
+        written = [float(row[name]) for row in rows]
+        np.testing.assert_allclose(written, column, atol=1e-12, err_msg=name)
+    told = json.loads((tmp_path / "drift.json").read_text())
+    without_nan = json.loads(json.dumps(found).replace("NaN", "null"))
+    assert {name: told[name] for name in found} == without_nan
+    assert told["h_mean"]["autocorrelation"][0]["mean"] == pytest.approx(1)
+    assert [entry["step"] for entry in told["tokens_pointed_at"]] == [0, 0, 20, 20, 39, 39]
+    with open(tmp_path / "tokens.csv", newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    mask = planted_run()[2]
+    assert len(rows) == 3 * 2 * 3
+    assert [row["cloud"] for row in rows] == [
+        "dead" if mask[int(row["token_id"])] else "live" for row in rows
+    ]
+    assert {(row["token"], row["script"]) for row in rows if row["token_id"] == "2"} <= {
+        ("ก", "Thai")
+    }
+    assert {row["cloud"] for row in rows if row["step"] == "39"} == {"live"}
+    look = {"title": "Planted", "width_mm": 120, "dpi": 80}
+    sources = "--table", tmp_path / "drift.csv", "--summary", tmp_path / "drift.json"
+    sources += "--tokens", tmp_path / "tokens.csv"
+    sources += "--autocorrelation", tmp_path / "autocorrelation.csv"
+    picture = tmp_path / "drift.png"
+    done = run_script("plot_drift", "--settings", look, *sources, "--figure", picture)
+    assert done.returncode == 0, done.stderr
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def bad(kind):
+    weights, hidden, mask, loss = planted_run(steps=4)
+    wrong = {"W": weights, "h_mean": hidden, "loss": loss, "dead_mask": mask}
+    if kind == "no h_mean":
+        del wrong["h_mean"]
+    elif kind == "dead rows only":
+        wrong["W"] = weights[:, mask]
+    elif kind == "of two runs":
+        wrong["h_mean"] = hidden[:-1]
+    elif kind == "too short":
+        wrong |= {"W": weights[:2], "h_mean": hidden[:1], "loss": loss[:2]}
+    elif kind == "no dead":
+        wrong["dead_mask"] = np.zeros(12, bool)
+    elif kind == "no live":
+        wrong["dead_mask"] = np.ones(12, bool)
+    elif kind == "diverged weights":
+        weights[2, 0, 1] = 0x7FC0  # NaN
+    elif kind == "diverged h_mean":
+        hidden[1, 0] = np.inf
+    elif kind == "other tokenizer":
+        wrong |= {"W": np.tile(weights, (1, 2, 1)), "dead_mask": np.tile(mask, 2)}
+    return wrong
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("no h_mean", "no h_mean in this file"),
+        ("dead rows only", "needs every row of W. Give a run with `rows: all`"),
+        ("of two runs", "not of one run"),
+        ("too short", "the run has 1 steps; drift needs 2 at least"),
+        ("no dead", "not one of 12 tokens is dead"),
+        ("no live", "not one of 12 tokens is live"),
+        ("diverged weights", "W[2] holds values that are not finite"),
+        ("diverged h_mean", "h_mean of row 1 is not finite"),
+        ("other tokenizer", "W has 24 rows, but the tokenizer 12 entries"),
+    ],
+)
+def test_a_wrong_run_is_refused(files, tmp_path, kind, told):
+    write_file(tmp_path / "t.safetensors", bad(kind))
+    done = compute(files, tmp_path / "made")
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert told in done.stderr
+    assert not (tmp_path / "made").exists()
+
+
+def test_check_takes_a_good_run():
+    mask = np.array([True, False])
+    drift.check((3, 2, 5), (2, 5), mask, 2)
+    with pytest.raises(UserError, match="not of one run"):
+        drift.check((3, 2, 5), (2, 4), mask, 2)
+
+
+MEASURE = """
+from deadtokens.analysis import drift
+from deadtokens.files.storage import open_reader
+with open_reader("{path}") as file:
+    drift.measure(file.chunks("W", 2_000_000), file.read("h_mean"), file.read("dead_mask"))
+"""
+
+
+def test_memory_does_not_grow_with_the_run(tmp_path):
+    peaks = []
+    for steps in (60, 600):
+        path = tmp_path / f"{steps}.safetensors"
+        shape = steps + 1, 2000, 16
+        fields = {
+            "W": ("U16", shape),
+            "h_mean": ("F32", (steps, 16)),
+            "dead_mask": ("BOOL", (2000,)),
+        }
+        with TrajectoryWriter(path, fields) as file:
+            file.write("dead_mask", np.arange(2000) < 500)
+            for t in range(steps + 1):
+                file.write_row("W", t, bits_of(np.full(shape[1:], 0.01 + t)))
+        peaks.append(peak_bytes(MEASURE.format(path=path)))
+    assert peaks[1] - peaks[0] < 6_000_000  # 35 MB more are on the disk

@@ -1,0 +1,46 @@
+"""Draw h_mean's persistence, both clouds, the angles between them, and the tokens it points at.
+
+    python workflow/scripts/plot_drift.py \\
+        --settings '{"title": "Crucible 3", "width_mm": 180, "dpi": 200}' --table drift.csv \\
+        --autocorrelation autocorrelation.csv --tokens tokens.csv --summary drift.json \\
+        --figure drift.png
+"""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+
+import command
+from deadtokens.figures import drift, pictures, style
+
+OF_TEXT = ("by", "token", "script", "cloud")
+
+
+def main(options):
+    """Read what compute_drift.py wrote; png, svg or pdf by the figure's extension."""
+    kind = pictures.kind_of(options.figure)
+    tables = (_read(path) for path in (options.table, options.autocorrelation, options.tokens))
+    summary = json.loads(options.summary.read_text("utf-8"))
+    settings = options.settings
+    with command.finished(options.figure) as (figure,), style.applied():
+        drawing = drift.draw(*tables, summary, settings["title"], settings["width_mm"])
+        style.save(drawing, figure, kind, settings["dpi"])
+
+
+def _read(path):
+    with open(path, newline="", encoding="utf-8") as lines:
+        names, *rows = csv.reader(lines)
+    columns = zip(names, zip(*rows, strict=True), strict=True)
+    return {name: np.array(c, dtype=str if name in OF_TEXT else float) for name, c in columns}
+
+
+if __name__ == "__main__":
+    arguments = command.parser(__doc__, "title", "width_mm", "dpi")
+    arguments.add_argument("--table", type=Path, required=True, help="CSV: a row per state")
+    arguments.add_argument("--autocorrelation", type=Path, required=True, help="CSV: by lag")
+    arguments.add_argument("--tokens", type=Path, required=True, help="CSV: what h_mean points at")
+    arguments.add_argument("--summary", type=Path, required=True, help="JSON: all in short")
+    arguments.add_argument("--figure", type=Path, required=True, help="PNG, SVG or PDF to draw")
+    command.run(main, arguments)
