@@ -27,7 +27,7 @@ CHECKPOINTS = (
 
 @pytest.fixture
 def published(fresh):
-    fresh.run(*TRAJECTORIES, cores=2, changes=TWO_THREADS)
+    fresh.run(*TRAJECTORIES, cores=4, changes=TWO_THREADS)
     return fresh
 
 
@@ -60,9 +60,11 @@ def test_files_have_the_published_keys_and_bytes_depend_on_neither_cores_nor_ord
         assert file.attrs["num_steps"] == 12
 
     before = {name: (root / name).read_bytes() for name in (*TRAJECTORIES, *CHECKPOINTS)}
-    for name in before:
-        (root / name).unlink()
-    for name in reversed(TRAJECTORIES):
-        published.run(name, cores=1, changes=TWO_THREADS)
-    differing = [name for name in before if (root / name).read_bytes() != before[name]]
-    assert differing == []
+    one_by_one = [(name,) for name in reversed(TRAJECTORIES)]
+    for cores, calls in ((1, one_by_one), (2, [TRAJECTORIES])):
+        for name in before:
+            (root / name).unlink()
+        for names in calls:
+            published.run(*names, cores=cores, changes=TWO_THREADS)
+        differing = [name for name in before if (root / name).read_bytes() != before[name]]
+        assert differing == []
