@@ -13,7 +13,7 @@ help:
 	@echo "make results/RUN/FILE   compute one file, for instance results/crucible2/phases.png;"
 	@echo "                        OPTIONS='--configfile mine.yaml' goes to snakemake"
 	@echo "make test               the test suite      make test-cuda   what needs a CUDA device"
-	@echo "make bench              memory and recording cost of the published runs"
+	@echo "make bench              memory, recording and speed of the published runs"
 	@echo "make lint               format and lint checks; make format mends what it can"
 	@echo "make lock               rewrite the second half of requirements.txt from the first"
 
@@ -32,6 +32,7 @@ test-cuda: $(ready)
 
 bench: $(ready)
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/steady.py
+	PYTHONPATH=workflow:workflow/scripts python benchmarks/step.py
 
 lint: $(ready)
 	ruff format --check .
