@@ -22,6 +22,7 @@ SETTINGS = {
     "thresholds": [0.1, 10, 100],
     "motion_threshold": 0.1,
     "time_bins": 500,
+    "tokens": "dead",
 }
 displacements = arrays.arrays(
     np.float32,

@@ -33,9 +33,14 @@ RUNS = CONFIG["runs"]
 CORPORA = CONFIG["corpora"]
 
 
+# Whose motion a file is about, by what stands after the first word of its name.
+WHICH = {"": "dead", "_live": "live", "_all": "all"}
+
+
 wildcard_constraints:
     run="(?!corpora/)[^/]+",
     corpus="[^/]+",
+    which="|".join(WHICH),
 
 
 def code_of(script, environment):
@@ -141,6 +146,42 @@ def dead_rows(wildcards):
     return trajectory_path(wildcards.run, run)
 
 
+def trajectory_with(quantity):
+    """The trajectory of a run that records this of the tokens that are asked for."""
+
+    def trajectory(wildcards):
+        name, run = wildcards.run, run_named(wildcards.run)
+        which = which_tokens(wildcards)
+        if quantity not in run["record"]:
+            raise WorkflowError(
+                f"{name} has record: {', '.join(run['record'])}. This analysis is of {quantity}: "
+                f"add it to runs.{name}.record."
+            )
+        if run["rows"] == "dead" and which != "dead":
+            raise WorkflowError(
+                f"{name} has rows: dead. What is asked for is of {which} tokens: it takes a run "
+                "with rows: all."
+            )
+        return trajectory_path(name, run)
+
+    return trajectory
+
+
+def which_tokens(wildcards):
+    """dead, live or all, by the name of the file that is asked for."""
+    return WHICH[wildcards.get("which", "")]
+
+
+def memory_to_read(wildcards):
+    """MB: a compressed trajectory is read by whole chunks of time, of all recorded rows."""
+    run = run_named(wildcards.run)
+    if run["storage"] != "hdf5" or run["compression"] == "none":
+        return 1000
+    vocab_size = corpus_named(run["corpus"])["vocab_size"]
+    rows = min(run["chunk_rows"], run["total_steps"] + 1)
+    return 1000 + rows * vocab_size * run["hidden_dim"] * 2 // 10**6
+
+
 # What training leaves.
 
 SUFFIX = {"safetensors": "safetensors", "hdf5": "h5"}
@@ -201,12 +242,33 @@ def phase_settings(wildcards):
     return canonical(
         {key: scheme[key] for key in ("phases", "thresholds", "vanishing_fraction")}
         | {"density_bins": {key: scheme[f"density_{key}"] for key in bins}}
-        | {"motion_threshold": run["motion_threshold"]}
+        | {"motion_threshold": run["motion_threshold"], "tokens": which_tokens(wildcards)}
     )
 
 
+def row_settings(wildcards):
+    run = run_named(wildcards.run)
+    return canonical({"naming": run["naming"], "tokens": which_tokens(wildcards)})
+
+
 def motion_settings(wildcards):
-    return canonical({"motion_threshold": run_named(wildcards.run)["motion_threshold"]})
+    run = run_named(wildcards.run)
+    return canonical(
+        {"motion_threshold": run["motion_threshold"], "tokens": which_tokens(wildcards)}
+    )
+
+
+def freezing_settings(wildcards):
+    return canonical(json.loads(motion_settings(wildcards)) | json.loads(row_settings(wildcards)))
+
+
+def transition_settings(wildcards):
+    scheme = CONFIG["phase_schemes"][run_named(wildcards.run)["phases"]]
+    return canonical(
+        {key: scheme[key] for key in ("phases", "thresholds")}
+        | {"density_bins": {key: scheme[f"density_{key}"] for key in ("time", "displacement")}}
+        | {"tokens": which_tokens(wildcards)}
+    )
 
 
 def lifecycle_settings(wildcards):
@@ -215,6 +277,7 @@ def lifecycle_settings(wildcards):
     return canonical(
         {key: scheme[key] for key in ("phases", "thresholds")}
         | {"time_bins": scheme["density_time"], "motion_threshold": run["motion_threshold"]}
+        | {"tokens": which_tokens(wildcards)}
     )
 
 

@@ -2,7 +2,8 @@
 
     python workflow/scripts/compute_lifecycle.py \\
         --settings '{"phases": ["Fimbulwinter", "Thermal Solid", "Quantum Regime", "Classical Gas"],
-                     "thresholds": [0.1, 10, 100], "motion_threshold": 0.1, "time_bins": 500}' \\
+                     "thresholds": [0.1, 10, 100], "motion_threshold": 0.1, "time_bins": 500,
+                     "tokens": "dead"}' \\
         --displacement results/crucible2/displacement.safetensors \\
         --table lifecycle.safetensors --summary lifecycle.json
 """
@@ -13,7 +14,7 @@ import command
 from deadtokens.analysis import density, freezing, lifecycle, phases
 from deadtokens.files.trajectory import TrajectoryReader, write_file
 
-SETTINGS = ("phases", "thresholds", "motion_threshold", "time_bins")
+SETTINGS = ("phases", "thresholds", "motion_threshold", "time_bins", "tokens")
 FIELDS = {"element": "l2", "vector": "vector_ulp"}
 CHUNK_BYTES = 8_000_000
 
@@ -36,7 +37,8 @@ def main(options):
         last = freezing.last_motion(file.chunks("l2", CHUNK_BYTES), settings["motion_threshold"])
     with command.finished(options.table, options.summary) as (table, summary):
         write_file(table, lifecycle.fields(by_scale, last, edges))
-        command.write_json(summary, lifecycle.summary(scheme, steps, edges, n_tokens))
+        told = lifecycle.summary(scheme, steps, edges, n_tokens, settings["tokens"])
+        command.write_json(summary, told)
 
 
 if __name__ == "__main__":

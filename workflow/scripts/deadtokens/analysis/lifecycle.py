@@ -56,11 +56,18 @@ def fields(
     return {**named, "step_edges": step_edges, "row": rows, "last_motion_step": last_motion[rows]}
 
 
-def summary(scheme: phases.Scheme, steps: int, step_edges: np.ndarray, n_tokens: int) -> dict:
-    """What the numbers in a lifecycle file mean, as a JSON object."""
+def summary(
+    scheme: phases.Scheme,
+    steps: int,
+    step_edges: np.ndarray,
+    n_tokens: int,
+    which: str = "dead",
+) -> dict:
+    """What the numbers in a lifecycle file mean, as a JSON object; which: see `phases.summary`."""
     if len(scheme.phases) > UNDEFINED:
         raise UserError(f"phases: {len(scheme.phases)} of them; at most {UNDEFINED} can be told.")
     return {
+        "which": which,
         "steps": steps,
         "tokens": n_tokens,
         "phases": list(scheme.phases),

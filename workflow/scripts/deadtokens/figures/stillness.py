@@ -80,11 +80,16 @@ def _whole_numbers(axis: Axis) -> None:
 def _headline(summary: dict) -> str:
     runs, steps = summary["count"], summary["steps"]
     if runs == 0:
-        return f"not one of {steps:,} steps is still"
-    told = f"{runs:,} still run{'s' if runs > 1 else ''}"
+        return f"not one of {steps:,} steps is still{_whose(summary)}"
+    told = f"{runs:,} still run{'s' if runs > 1 else ''}{_whose(summary)}"
     final, times = summary["final"], summary["final_over_longest_other"]
     if final is None:
         return f"{told}, none of them lasts to step {steps:,}"
     if times is None:
         return f"{told}, from step {final['start']:,} to the last"
     return f"{told}, the final one of {final['length']:,} steps is {times:.3g} times any other"
+
+
+def _whose(summary: dict) -> str:
+    """Stillness is of dead tokens unless something else is said."""
+    return "" if summary.get("which", "dead") == "dead" else f" of {pictures.tokens_of(summary)}"
