@@ -169,15 +169,42 @@ rule compute_lifecycle:
         " --displacement {input:q} --table {output.table:q} --summary {output.summary:q}"
 
 
+rule measure_rows:
+    """Measure what the rows themselves tell: ranges, net displacement, live/dead separation."""
+    input:
+        trajectory=trajectory_with(*ROWS_OF_TOKENS),
+        masks=of_its_corpus("masks.safetensors"),
+    output:
+        "results/{run}/rows.json",
+    log:
+        "results/{run}/logs/measure_rows.log",
+    benchmark:
+        "results/{run}/benchmarks/measure_rows.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_to_read,
+        runtime=60,
+    params:
+        settings=measured_row_settings,
+        code=code_of("measure_rows", "analysis"),
+    shell:
+        'python "$scripts"/measure_rows.py --settings {params.settings:q} --log {log:q}'
+        " --trajectory {input.trajectory:q} --masks {input.masks:q} --summary {output:q}"
+
+
 rule summarize_run:
     """Put the figures of a run by which runs are compared into one small table."""
     input:
-        trajectory=dead_rows,
         metadata="results/{run}/metadata.json",
-        phases="results/{run}/phases{which}.json",
-        table="results/{run}/phases{which}.csv",
         corpus=of_its_corpus("masks.json"),
-        masks=of_its_corpus("masks.safetensors"),
+        tokens=of_its_corpus("tokens.safetensors"),
+        measured=if_recorded("results/{run}/rows.json", *ROWS_OF_TOKENS),
+        phases=if_recorded("results/{run}/phases.json", "W"),
+        table=if_recorded("results/{run}/phases.csv", "W"),
+        freezing=if_recorded("results/{run}/freezing.json", "W"),
+        stillness=if_recorded("results/{run}/stillness.json", "W"),
     output:
         "results/{run}/summary.json",
     log:
@@ -188,14 +215,16 @@ rule summarize_run:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=500,
+        runtime=10,
     params:
+        settings=summary_settings,
         code=code_of("summarize_run", "analysis"),
     shell:
-        'python "$scripts"/summarize_run.py --log {log:q} --trajectory {input.trajectory:q}'
-        " --metadata {input.metadata:q} --phases {input.phases:q} --table {input.table:q}"
-        " --corpus {input.corpus:q} --masks {input.masks:q} --summary {output:q}"
+        'python "$scripts"/summarize_run.py --settings {params.settings:q} --log {log:q}'
+        " --metadata {input.metadata:q} --corpus {input.corpus:q} --tokens {input.tokens:q}"
+        " --measured {input.measured:q} --phases {input.phases:q} --table {input.table:q}"
+        " --freezing {input.freezing:q} --stillness {input.stillness:q} --summary {output:q}"
 
 
 rule compare_runs:
@@ -220,4 +249,29 @@ rule compare_runs:
         code=code_of("compare_runs", "analysis"),
     shell:
         'python "$scripts"/compare_runs.py --log {log:q} --published {input.published:q}'
+        " --summaries {input.summaries:q} --table {output:q}"
+
+
+rule compare_with_published:
+    """Set runs beside the published figures, a line per run."""
+    input:
+        summaries=expand("results/{run}/summary.json", run=CONFIG["published"]["runs"]),
+        published=f"{workflow.basedir}/workflow/report/published.json",
+    output:
+        "results/published.md",
+    log:
+        "results/logs/compare_with_published.log",
+    benchmark:
+        "results/benchmarks/compare_with_published.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        settings=canonical(CONFIG["published"]["runs"]),
+        code=code_of("compare_with_published", "analysis"),
+    shell:
+        'python "$scripts"/compare_with_published.py --log {log:q} --published {input.published:q}'
         " --summaries {input.summaries:q} --table {output:q}"

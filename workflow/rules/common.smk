@@ -146,16 +146,20 @@ def dead_rows(wildcards):
     return trajectory_path(wildcards.run, run)
 
 
-def trajectory_with(quantity):
-    """The trajectory of a run that records this of the tokens that are asked for."""
+# What a run may record of each token's row, in the words of its `record`.
+ROWS_OF_TOKENS = ("W", "m", "v", "g")
+
+
+def trajectory_with(*quantities):
+    """The trajectory of a run that records one of these, of the tokens that are asked for."""
 
     def trajectory(wildcards):
         name, run = wildcards.run, run_named(wildcards.run)
         which = which_tokens(wildcards)
-        if quantity not in run["record"]:
+        if not {*quantities} & {*run["record"]}:
             raise WorkflowError(
-                f"{name} has record: {', '.join(run['record'])}. This analysis is of {quantity}: "
-                f"add it to runs.{name}.record."
+                f"{name} has record: {', '.join(run['record'])}. This analysis is of "
+                f"{' or '.join(quantities)}: add it to runs.{name}.record."
             )
         if run["rows"] == "dead" and which != "dead":
             raise WorkflowError(
@@ -165,6 +169,16 @@ def trajectory_with(quantity):
         return trajectory_path(name, run)
 
     return trajectory
+
+
+def if_recorded(path, *quantities):
+    """A file that follows from these, nothing if the run records none of them."""
+
+    def file(wildcards):
+        recorded = run_named(wildcards.run)["record"]
+        return path.format(run=wildcards.run) if {*quantities} & {*recorded} else []
+
+    return file
 
 
 def which_tokens(wildcards):
@@ -260,6 +274,18 @@ def motion_settings(wildcards):
 
 def freezing_settings(wildcards):
     return canonical(json.loads(motion_settings(wildcards)) | json.loads(row_settings(wildcards)))
+
+
+def measured_row_settings(wildcards):
+    run = run_named(wildcards.run)
+    step = {"separation_step": CONFIG["published"]["separation_step"]}
+    return canonical({key: run[key] for key in ("naming", "rows")} | step)
+
+
+def summary_settings(wildcards):
+    run = run_named(wildcards.run)
+    step = {"separation_step": CONFIG["published"]["separation_step"]}
+    return canonical({key: run[key] for key in ("record", "rows")} | step)
 
 
 def transition_settings(wildcards):

@@ -8,16 +8,18 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, PercentFormatter
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
 
 from deadtokens.figures import pictures, style
 
 HEIGHT_OVER_WIDTH = 1.05
 UNIT = "|ΔW|₂ (vector ULP)"
 ROOM = 1.6  # beyond either end of the log axis
-STILL = 2.5  # further down, the strip of those that do not move at all
-MEAN_LINE = {"color": style.PHASE_COLOURS[-1], "linewidth": 1.3}
-BAND = {"color": style.PHASE_COLOURS[-1], "alpha": 0.25, "linewidth": 0}
+STRIP = 3.0  # below the smallest motion, for those that do not move at all
+MANY = 3000.0  # a range of more decades has ticks enough with powers of ten
+MEAN_LINE = {"color": style.INK, "linewidth": 1.2}
+HALO = withStroke(linewidth=2.4, foreground="white")
 
 Table = dict[str, np.ndarray]
 
@@ -46,28 +48,25 @@ def draw(table: Table, summary: dict, density: Table, title: str, width_mm: floa
 
 def _draw_spread(panel: Axes, table: Table, edges: np.ndarray) -> None:
     mean, std = table["mean_ulp"], np.nan_to_num(table["std_ulp"])
-    floor = edges[0] / ROOM
+    floor = np.min(mean[mean > 0], initial=edges[0]) / ROOM
     low = np.maximum(mean - std, floor)  # where the spread reaches below zero: to the axis
-    panel.fill_between(table["step"], low, mean + std, where=mean > 0, label="± 1σ", **BAND)
-    _draw_mean(panel, table)
-    panel.set_yscale("log")
-    top = max(np.nanmax(np.where(np.isfinite(mean + std), mean + std, 0)), edges[-1])
-    panel.set_ylim(floor, top * ROOM)
-    panel.legend(loc="upper right")
+    moving = mean > 0
+    panel.fill_between(
+        table["step"], low, mean + std, where=moving, label="± 1σ", **style.SPREAD_BAND
+    )
+    _draw_mean(panel, table, 0)
+    top = np.max((mean + std)[np.isfinite(mean + std)], initial=edges[-1])
+    _log_axis(panel, floor, top * ROOM)
+    panel.legend(loc="upper right", ncols=2)
 
 
 def _draw_traces(panel: Axes, table: Table, density: Table, n_tokens: int) -> None:
     """The share of all tokens in each cell of step and motion; at the bottom those at zero."""
-    counts = np.column_stack(
-        [
-            density["vector_zero"] + density["vector_below"],
-            density["vector_counts"],
-            density["vector_above"],
-        ]
-    )
+    still = density["vector_zero"]
+    counts = np.column_stack([still, density["vector_counts"], density["vector_above"]])
     steps, edges = density["step_edges"], density["displacement_edges"]
     share = counts / (n_tokens * np.diff(steps)[:, None])
-    heights = np.concatenate([[edges[0] / STILL], edges, [edges[-1] * ROOM]])
+    heights = np.concatenate([[edges[0] / STRIP], edges, [edges[-1] * ROOM]])
     mesh = panel.pcolormesh(
         steps - 0.5,  # a step stands in the middle of its cell
         heights,
@@ -76,19 +75,36 @@ def _draw_traces(panel: Axes, table: Table, density: Table, n_tokens: int) -> No
         norm=LogNorm(1 / max(n_tokens, 2), 1),
         rasterized=True,
     )
-    _draw_mean(panel, table)
-    panel.set_yscale("log")
-    panel.set_ylim(heights[0], heights[-1])
-    decades = 10.0 ** np.arange(np.ceil(np.log10(edges[0])), np.floor(np.log10(edges[-1])) + 1)
-    names = {edges[0] / STILL**0.5: "0", **{d: f"$10^{{{np.log10(d):.0f}}}$" for d in decades}}
-    panel.yaxis.set_major_locator(FixedLocator([*names]))
-    panel.yaxis.set_major_formatter(FuncFormatter(lambda y, _: names.get(y, "")))
+    _draw_mean(panel, table, edges[0])
+    named = {edges[0] / STRIP**0.5: "still"} if still.any() else {}
+    _log_axis(panel, heights[0] if still.any() else edges[0] / ROOM, heights[-1], edges[0], named)
     panel.figure.colorbar(mesh, ax=panel, pad=0.01, label="Share of tokens per cell")
 
 
-def _draw_mean(panel: Axes, table: Table) -> None:
-    moving = np.where(table["mean_ulp"] > 0, table["mean_ulp"], np.nan)
-    panel.plot(table["step"], moving, label="mean", **MEAN_LINE)
+def _draw_mean(panel: Axes, table: Table, above: float) -> None:
+    """The mean as long as it is above this: a log axis has no zero."""
+    shown = np.where(table["mean_ulp"] > above, table["mean_ulp"], np.nan)
+    panel.plot(table["step"], shown, label="mean", path_effects=[HALO], **MEAN_LINE)
+
+
+def _log_axis(
+    panel: Axes,
+    low: float,
+    high: float,
+    first: float | None = None,
+    named: dict[float, str] | None = None,
+) -> None:
+    """Plain numbers from `first` on: powers of ten, with more between them if these are few."""
+    named = named or {}
+    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    between = (1, 2, 5) if high / low < MANY else (1,)
+    ticks = np.outer(decades, between).ravel()
+    places = [tick for tick in ticks if max(low, first or 0) <= tick <= high]
+    panel.set_yscale("log")
+    panel.set_ylim(low, high)
+    panel.yaxis.set_major_locator(FixedLocator([*named, *places]))
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda y, _: named.get(y, f"{y:,g}")))
+    panel.yaxis.set_minor_locator(NullLocator())
 
 
 def _draw_shares(panel: Axes, table: Table, summary: dict) -> None:
