@@ -100,6 +100,7 @@ def test_a_file_of_dead_rows_has_dead_rows_alone(tmp_path):
     naming = written(tmp_path / "t", "Crucible 3", DEAD)
     with storage.open_reader(tmp_path / "t") as file:
         rows = TokenRows(file, naming, DEAD, "dead")
+        assert rows.token_ids.tolist() == [1, 4, 5, 7, 10]
         np.testing.assert_array_equal(rows.read("W", 0, STEPS + 1), WEIGHTS[:, DEAD])
         for which in ("live", "all"):
             with pytest.raises(UserError, match=f"rows of {which} tokens are wanted, but those of"):

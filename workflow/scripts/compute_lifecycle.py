@@ -25,7 +25,7 @@ def main(options):
     names, thresholds = tuple(settings["phases"]), tuple(settings["thresholds"])
     scheme = phases.Scheme(names, thresholds, vanishing_fraction=0)  # no phase is judged here
     with TrajectoryReader(options.displacement) as file:
-        file.require(*FIELDS.values())
+        file.require(*FIELDS.values(), "token_ids")
         steps, n_tokens = file.fields["l2"][1]
         # Of the density's bins those of time alone.
         bins = density.Bins.over(steps, settings["time_bins"], 1, lowest=1, highest=2)
@@ -35,8 +35,9 @@ def main(options):
             for scale, field in FIELDS.items()
         }
         last = freezing.last_motion(file.chunks("l2", CHUNK_BYTES), settings["motion_threshold"])
+        ids = file.read("token_ids")
     with command.finished(options.table, options.summary) as (table, summary):
-        write_file(table, lifecycle.fields(by_scale, last, edges))
+        write_file(table, lifecycle.fields(by_scale, last, edges, ids))
         told = lifecycle.summary(scheme, steps, edges, n_tokens, settings["tokens"])
         command.write_json(summary, told)
 

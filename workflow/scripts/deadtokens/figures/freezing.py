@@ -98,7 +98,7 @@ def _quantiles(times: dict, steps: int) -> list[int]:
 def _limits(groups: Iterable[dict], steps: int) -> tuple[float, float]:
     """From the earliest that is drawn to the latest, with some room."""
     drawn = [value for group in groups for value in _quantiles(group, steps)]
-    room = 0.06 * max(max(drawn) - min(drawn), 10)
+    room = 0.06 * max(max(drawn) - min(drawn), 20)  # whole steps at least, for their ticks
     return min(drawn) - room, max(drawn) + room
 
 

@@ -103,8 +103,13 @@ def _log_axis(
     panel.set_yscale("log")
     panel.set_ylim(low, high)
     panel.yaxis.set_major_locator(FixedLocator([*named, *places]))
-    panel.yaxis.set_major_formatter(FuncFormatter(lambda y, _: named.get(y, f"{y:,g}")))
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda y, _: named.get(y) or _number(y)))
     panel.yaxis.set_minor_locator(NullLocator())
+
+
+def _number(value: float) -> str:
+    power = np.log10(value)
+    return f"$10^{{{power:.0f}}}$" if abs(power) > 3 else f"{value:,g}"
 
 
 def _draw_shares(panel: Axes, table: Table, summary: dict) -> None:
@@ -147,7 +152,8 @@ def _story(summary: dict) -> str:
 
 def _headline(summary: dict) -> str:
     coldest, phase = next(iter(summary["phases"].items()))
+    share = f"{phase['final_fraction']:.1%}".replace(".0%", "%")
     return (
-        f"{phase['final_fraction']:.1%} of {summary['tokens']:,} {pictures.tokens_of(summary)} are "
+        f"{share} of {summary['tokens']:,} {pictures.tokens_of(summary)} are "
         f"in {coldest} at step {summary['steps']:,}"
     )
