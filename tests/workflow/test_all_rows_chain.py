@@ -12,7 +12,8 @@ comparison: [crucible2, crucible3, thimble7, moments]
 runs:
   crucible1: {total_steps: 10}
   crucible2: {total_steps: 10}
-  thimble7: {storage: hdf5, compression: deflate, chunk_rows: 5}
+  thimble7: {compression: deflate, chunk_rows: 5}
+  wordybird1: {compression: none}
   moments: {like: crucible2, record: [m, h_mean], total_steps: 3}
 """
 TABLES = ("results/published.md", "results/comparison.md")
