@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from deadtokens.files.trajectory import TrajectoryWriter
+from deadtokens import displacement
+from deadtokens.files.rows import TokenRows
+from deadtokens.files.trajectory import TrajectoryReader, TrajectoryWriter, write_file
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 
@@ -36,6 +38,26 @@ def write_weights(path: Path, weights: np.ndarray) -> Path:
     with TrajectoryWriter(path, {"W": ("U16", weights.shape)}) as file:
         file.write("W", weights)
     return path
+
+
+def write_masks(path: Path, dead: np.ndarray | int) -> Path:
+    """A file of masks: a flag for each token, or so many tokens that are all dead."""
+    mask = np.ones(dead, bool) if isinstance(dead, int) else np.asarray(dead, bool)
+    write_file(path, {"dead_mask": mask, "dead_indices": np.flatnonzero(mask)})
+    return path
+
+
+def dead_rows(trajectory: TrajectoryReader) -> TokenRows:
+    """The rows of a Crucible trajectory whose tokens are all dead."""
+    everyone = np.ones(trajectory.fields["W"][1][1], bool)
+    return TokenRows(trajectory, "crucible", everyone, "dead")
+
+
+def measure(trajectory: Path, output: Path) -> Path:
+    """The displacement of such a trajectory."""
+    with TrajectoryReader(trajectory) as file:
+        displacement.measure(dead_rows(file), output)
+    return output
 
 
 def cooling_weights(steps: int, tokens: int, elements: int, seed: int = 0) -> np.ndarray:

@@ -34,6 +34,7 @@ def test_defaults_obey_their_own_rules():
         "corpora": {"flannel": configuration._defaults(SCHEMA["$defs"]["corpus"])},
         "phase_schemes": {"published": configuration._defaults(SCHEMA["$defs"]["phase_scheme"])},
         "comparison": ["any"],
+        "published": {"runs": ["any"]},
         "runs": {"any": configuration._defaults(SCHEMA["$defs"]["run"])},
     }
     assert configuration.resolve(entries, SCHEMA)["runs"] == entries["runs"]

@@ -10,16 +10,18 @@ from hypothesis.extra import numpy as arrays
 from planted import (
     bits_of,
     cooling_weights,
+    measure,
     peak_bytes,
     plain_ulp,
     plain_value,
     run_script,
+    write_masks,
     write_weights,
 )
 
 from deadtokens import displacement, lattice
 from deadtokens.errors import UserError
-from deadtokens.files.trajectory import TrajectoryReader, write_file
+from deadtokens.files.trajectory import write_file
 
 NAMES = {"l1", "l2", "linf", "lattice_steps", "dw_l2", "vector_ulp", "nonfinite"}
 WHOLE_NUMBERS = ("lattice_steps", "nonfinite")
@@ -27,9 +29,7 @@ WHOLE_NUMBERS = ("lattice_steps", "nonfinite")
 
 def measured(weights, tmp_path):
     trajectory = write_weights(tmp_path / "trajectory.safetensors", weights)
-    with TrajectoryReader(trajectory) as file:
-        displacement.measure(file, tmp_path / "displacement.safetensors")
-    return safetensors.numpy.load_file(tmp_path / "displacement.safetensors")
+    return safetensors.numpy.load_file(measure(trajectory, tmp_path / "displacement.safetensors"))
 
 
 def plain_root(square: Fraction) -> float:
@@ -135,7 +135,8 @@ def test_file_holds_the_norms_of_every_step(tmp_path):
     weights[3, 2, 1] = 0
     weights[4, 2, 1] = 0x7F00
     found = measured(weights, tmp_path)
-    assert found.keys() == NAMES
+    assert found.keys() == NAMES | {"token_ids"}
+    assert found["token_ids"].tolist() == list(range(7))
     for step in range(40):
         expected = displacement.norms(weights[step], weights[step + 1])
         assert found["nonfinite"][step] == expected.pop("nonfinite").sum()
@@ -169,20 +170,26 @@ def test_no_bit_pattern_upsets_the_pass(weights):
 
 @pytest.mark.parametrize(
     "shape_and_dtype",
-    [((1, 3, 4), np.uint16), ((5, 0, 4), np.uint16), ((5, 3), np.uint16), ((5, 3, 4), np.float32)],
+    [((1, 3, 4), np.uint16), ((5, 3), np.uint16), ((5, 3, 0), np.uint16), ((5, 3, 4), np.float32)],
 )
 def test_weights_of_another_kind_are_refused(tmp_path, shape_and_dtype):
     path = tmp_path / "trajectory.safetensors"
     write_file(path, {"W": np.zeros(*shape_and_dtype)})
-    with TrajectoryReader(path) as file, pytest.raises(UserError, match=r"W is .*expected bfloat"):
-        displacement.measure(file, tmp_path / "displacement.safetensors")
+    with pytest.raises(UserError, match=r"the weights are .*expected bfloat"):
+        measure(path, tmp_path / "displacement.safetensors")
+
+
+def run(trajectory, masks, output):
+    settings = {"naming": "crucible", "tokens": "dead"}
+    files = "--trajectory", trajectory, "--masks", masks, "--displacement", output
+    return run_script("measure_displacement", "--settings", settings, *files)
 
 
 def test_script_measures(tmp_path):
     weights = cooling_weights(steps=12, tokens=5, elements=4)
     trajectory = write_weights(tmp_path / "trajectory.safetensors", weights)
     output = tmp_path / "made" / "displacement.safetensors"
-    done = run_script("measure_displacement", "--trajectory", trajectory, "--displacement", output)
+    done = run(trajectory, write_masks(tmp_path / "masks.safetensors", 5), output)
     assert done.returncode == 0, done.stderr
     assert "12/12" in done.stderr
     found = safetensors.numpy.load_file(output)
@@ -200,13 +207,16 @@ def without_weights(path):
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
-    [(cut, "truncated or damaged"), (without_weights, "no W in this file; it holds loss")],
+    [
+        (cut, "truncated or damaged"),
+        (without_weights, "no rows of tokens in this file (one of W, m, v, g); it holds loss"),
+    ],
 )
 def test_script_tells_of_bad_input_and_leaves_nothing(tmp_path, spoil, message):
     trajectory = write_weights(tmp_path / "trajectory.safetensors", cooling_weights(3, 2, 2))
     spoil(trajectory)
     output = tmp_path / "made" / "displacement.safetensors"
-    done = run_script("measure_displacement", "--trajectory", trajectory, "--displacement", output)
+    done = run(trajectory, write_masks(tmp_path / "masks.safetensors", 2), output)
     assert done.returncode == 1
     assert message in done.stderr
     assert str(trajectory) in done.stderr
@@ -217,6 +227,7 @@ def test_script_tells_of_bad_input_and_leaves_nothing(tmp_path, spoil, message):
 MEASURE = """
 import numpy as np
 from deadtokens import displacement
+from deadtokens.files.rows import TokenRows
 from deadtokens.files.trajectory import TrajectoryReader, TrajectoryWriter
 displacement.CHUNK_BYTES = 1_000_000
 steps, folder = {steps}, {folder!r}
@@ -224,7 +235,7 @@ with TrajectoryWriter(folder + "/t", {{"W": ("U16", (steps + 1, 500, 64))}}) as 
     for t in range(steps + 1):
         file.write_row("W", t, np.full((500, 64), t, np.uint16))
 with TrajectoryReader(folder + "/t") as file:
-    displacement.measure(file, folder + "/d")
+    displacement.measure(TokenRows(file, "crucible", np.ones(500, bool), "dead"), folder + "/d")
 """
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from planted import bits_of, run_script
+from planted import bits_of, run_script, write_masks
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from deadtokens.analysis import freezing
@@ -32,6 +32,9 @@ def plain_last(values) -> list[int]:
         max((t for t, value in enumerate(column, start=1) if value >= TENTH), default=-1)
         for column in values.T.tolist()
     ]
+
+
+IDS = np.array([1, 2, 4])
 
 
 def later_than(time, steps):
@@ -207,13 +210,15 @@ def files(tmp_path):
     l2 = np.array([[5, 1, 0], [TENTH, 2, BELOW], [0, 3, 0], [BELOW, 9, np.nan]], np.float32)
     weights = np.zeros((5, 3, 2))
     weights[:] = [[3, 0], [3, 4], [0, -4]]
-    write_file(tmp_path / "d.safetensors", {"l2": l2})
     ids = np.array([1, 2, 4])
+    write_file(tmp_path / "d.safetensors", {"l2": l2, "token_ids": ids})
+    write_masks(tmp_path / "masks.safetensors", [0, 1, 1, 0, 1])
     write_file(tmp_path / "t.safetensors", {"W": bits_of(weights), "dead_indices": ids})
     tokenizer("<|end|>", "q", "ก", "x", ",").save(str(tmp_path / "tokenizer.json"))
     return [
         *("--displacement", tmp_path / "d.safetensors"),
         *("--trajectory", tmp_path / "t.safetensors"),
+        *("--masks", tmp_path / "masks.safetensors"),
         *("--tokenizer", tmp_path / "tokenizer.json"),
     ]
 
@@ -221,7 +226,8 @@ def files(tmp_path):
 def compute(files, folder):
     names = {"table": "freezing.csv", "survival": "survival.csv", "summary": "freezing.json"}
     outputs = [word for key, name in names.items() for word in (f"--{key}", folder / name)]
-    return run_script("compute_freezing", "--settings", {"motion_threshold": 0.1}, *files, *outputs)
+    settings = {"motion_threshold": 0.1, "naming": "crucible", "tokens": "dead"}
+    return run_script("compute_freezing", "--settings", settings, *files, *outputs)
 
 
 def test_scripts_from_trajectory_to_picture(files, tmp_path):
@@ -252,13 +258,15 @@ def test_scripts_from_trajectory_to_picture(files, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("d", {"l2": np.ones((3, 3), np.float32)}, "give the files of one run"),
-        ("d", {"l2": np.ones((4, 2), np.float32)}, "give the files of one run"),
-        ("t", {"W": np.zeros((5, 3, 2), np.uint16)}, "no dead_indices in this file"),
+        ("d", {"l2": np.ones((3, 3), np.float32), "token_ids": IDS}, "give the files of one run"),
+        ("d", {"l2": np.ones((4, 2), np.float32), "token_ids": IDS[:2]}, "the files of one run"),
+        ("d", {"l2": np.ones((4, 3), np.float32), "token_ids": IDS - 1}, "of the same tokens"),
+        ("t", {"W": np.zeros((5, 2, 2), np.uint16)}, "do not belong together"),
+        ("t", {"loss": np.zeros(5, np.float32)}, "no rows of tokens in this file"),
         (
-            "t",
-            {"W": np.zeros((5, 3, 2), np.uint16), "dead_indices": np.array([1, 2, 5])},
-            "dead_indices reach 5, but the tokenizer has 5 entries",
+            "masks",
+            {"dead_mask": np.array([0, 1, 1, 0, 0, 1], bool), "dead_indices": IDS},
+            "give the files of one run",
         ),
     ],
 )
@@ -268,3 +276,10 @@ def test_files_of_different_runs_are_refused(files, tmp_path, name, content, tol
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert told in done.stderr
     assert not (tmp_path / "made").exists()
+
+
+def test_a_tokenizer_of_another_corpus_is_refused(files, tmp_path):
+    tokenizer("<|end|>", "q", "ก", "x").save(str(tmp_path / "tokenizer.json"))
+    done = compute(files, tmp_path / "made")
+    assert done.returncode == 1
+    assert "tokens reach 4, but the tokenizer has 4 entries" in done.stderr

@@ -22,6 +22,7 @@ SETTINGS = {
     "thresholds": [0.1, 10, 100],
     "motion_threshold": 0.1,
     "time_bins": 500,
+    "tokens": "dead",
 }
 displacements = arrays.arrays(
     np.float32,
@@ -76,7 +77,7 @@ def lived(values, time=500):
     }
     last = freezing.last_motion([(0, values)], 0.1)
     return (
-        lifecycle.fields(by_scale, last, edges),
+        lifecycle.fields(by_scale, last, edges, np.arange(values.shape[1]) + 10),
         lifecycle.summary(SCHEME, len(values), edges, values.shape[1]),
     )
 
@@ -84,6 +85,7 @@ def lived(values, time=500):
 def test_planted_lives_are_told():
     table, summary = lived(planted())
     assert table["row"].tolist() == [1, 3, 0, 2]
+    assert table["token_id"].tolist() == [11, 13, 10, 12]
     assert table["last_motion_step"].tolist() == [15, 30, 45, 60]
     for life, width in zip(table["element"].tolist(), (5, 10, 15, 20), strict=True):
         assert life == ([3] * width + [2] * width + [1] * width + [0] * 60)[:60]
@@ -153,6 +155,7 @@ def test_the_same_input_gives_the_same_bytes(kind, tmp_path):
 def test_scripts_from_displacement_to_picture(tmp_path):
     values = planted()
     measured = {"l2": values, "vector_ulp": values / np.float32(10)}
+    measured["token_ids"] = np.arange(4) + 10
     write_file(tmp_path / "d.safetensors", measured)
     files = "--table", tmp_path / "l.safetensors", "--summary", tmp_path / "l.json"
     source = "--displacement", tmp_path / "d.safetensors"

@@ -10,12 +10,11 @@ import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from planted import cooling_weights, peak_bytes, run_script, write_weights
+from planted import cooling_weights, measure, peak_bytes, run_script, write_weights
 
-from deadtokens import displacement
 from deadtokens.analysis import density, phases
 from deadtokens.errors import UserError
-from deadtokens.files.trajectory import TrajectoryReader, write_file
+from deadtokens.files.trajectory import write_file
 
 NAMES = ("Fimbulwinter", "Thermal Solid", "Quantum Regime", "Classical Gas")
 SCHEME = phases.Scheme(NAMES, (0.1, 10, 100), vanishing_fraction=0.01)
@@ -24,6 +23,7 @@ SETTINGS = {
     "thresholds": [0.1, 10, 100],
     "vanishing_fraction": 0.01,
     "motion_threshold": 0.1,
+    "tokens": "dead",
     "density_bins": {"time": 500, "displacement": 20, "lowest": 1e-4, "highest": 1e6},
 }
 TENTH = np.float32(0.1)
@@ -251,9 +251,7 @@ def run(measured, outputs, settings=SETTINGS):
 @pytest.fixture
 def measured(tmp_path):
     trajectory = write_weights(tmp_path / "t.safetensors", cooling_weights(60, 30, 64))
-    with TrajectoryReader(trajectory) as file:
-        displacement.measure(file, tmp_path / "d.safetensors")
-    return tmp_path / "d.safetensors"
+    return measure(trajectory, tmp_path / "d.safetensors")
 
 
 def test_script_writes_table_summary_and_density(tmp_path, measured):

@@ -15,7 +15,7 @@ from deadtokens.figures import pictures, style
 from deadtokens.figures import stillness as stillness_figure
 from deadtokens.files.trajectory import write_file
 
-THRESHOLD = {"motion_threshold": 0.1}
+THRESHOLD = {"motion_threshold": 0.1, "tokens": "dead"}
 moving_counts = st.lists(st.sampled_from([0, 0, 1, 3]), min_size=1, max_size=40).map(np.array)
 
 

@@ -60,9 +60,3 @@ def test_a_threshold_of_motion_runs_what_uses_it_and_a_colour_only_draws(finishe
     assert finished.planned(*FIGURES, changes="figures: {dpi: 77}") == drawing
     after = finished.planned(*FIGURES, changes="runs: {crucible2: {motion_threshold: 0.2}}")
     assert after >= computing | drawing
-
-
-def test_a_run_of_all_rows_is_refused_with_its_reason(fresh):
-    for figure in FIGURES[1:]:
-        output = fresh.failure(figure.replace("crucible2", "crucible3"), "--dry-run")
-        assert "rows: dead" in output

@@ -45,6 +45,7 @@ def resolve(configuration: Mapping, schema: Mapping) -> dict:
         "comparison": configuration.get(
             "comparison", schema["properties"]["comparison"]["default"]
         ),
+        "published": _defaults(entries["published"]) | configuration.get("published", {}),
         "figures": _defaults(entries["figures"]) | configuration.get("figures", {}),
         "drift": _defaults(entries["drift"]) | configuration.get("drift", {}),
     }
@@ -54,6 +55,8 @@ def resolve(configuration: Mapping, schema: Mapping) -> dict:
         _check_phase_scheme(f"phase_schemes.{name}", scheme)
     for name in resolved["comparison"]:
         _check_known("comparison", name, "runs", resolved)
+    for name in resolved["published"]["runs"]:
+        _check_known("published.runs", name, "runs", resolved)
     # A run before those that are like it, so that a mistake is told where it was made.
     for name in sorted(
         resolved["runs"], key=lambda name: len(_lineage(name, configuration["runs"]))

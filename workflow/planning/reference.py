@@ -34,6 +34,7 @@ SECTIONS = (
     ("corpora.NAME", "corpus"),
     ("phase_schemes.NAME", "phase_scheme"),
     ("runs.NAME", "run"),
+    ("published", "published"),
     ("figures", "figures"),
     ("drift", "drift"),
 )

@@ -33,9 +33,14 @@ RUNS = CONFIG["runs"]
 CORPORA = CONFIG["corpora"]
 
 
+# Whose motion a file is about, by what stands after the first word of its name.
+WHICH = {"": "dead", "_live": "live", "_all": "all"}
+
+
 wildcard_constraints:
     run="(?!corpora/)[^/]+",
     corpus="[^/]+",
+    which="|".join(WHICH),
 
 
 def code_of(script, environment):
@@ -157,6 +162,56 @@ def all_rows_with_hidden_mean(wildcards):
     return trajectory_path(wildcards.run, run)
 
 
+# What a run may record of each token's row, in the words of its `record`.
+ROWS_OF_TOKENS = ("W", "m", "v", "g")
+
+
+def trajectory_with(*quantities):
+    """The trajectory of a run that records one of these, of the tokens that are asked for."""
+
+    def trajectory(wildcards):
+        name, run = wildcards.run, run_named(wildcards.run)
+        which = which_tokens(wildcards)
+        if not {*quantities} & {*run["record"]}:
+            raise WorkflowError(
+                f"{name} has record: {', '.join(run['record'])}. This analysis is of "
+                f"{' or '.join(quantities)}: add it to runs.{name}.record."
+            )
+        if run["rows"] == "dead" and which != "dead":
+            raise WorkflowError(
+                f"{name} has rows: dead. What is asked for is of {which} tokens: it takes a run "
+                "with rows: all."
+            )
+        return trajectory_path(name, run)
+
+    return trajectory
+
+
+def if_recorded(path, *quantities):
+    """A file that follows from these, nothing if the run records none of them."""
+
+    def file(wildcards):
+        recorded = run_named(wildcards.run)["record"]
+        return path.format(run=wildcards.run) if {*quantities} & {*recorded} else []
+
+    return file
+
+
+def which_tokens(wildcards):
+    """dead, live or all, by the name of the file that is asked for."""
+    return WHICH[wildcards.get("which", "")]
+
+
+def memory_to_read(wildcards):
+    """MB: a compressed trajectory is read by whole chunks of time, of all recorded rows."""
+    run = run_named(wildcards.run)
+    if run["storage"] != "hdf5" or run["compression"] == "none":
+        return 1000
+    vocab_size = corpus_named(run["corpus"])["vocab_size"]
+    rows = min(run["chunk_rows"], run["total_steps"] + 1)
+    return 1000 + rows * vocab_size * run["hidden_dim"] * 2 // 10**6
+
+
 # What training leaves.
 
 SUFFIX = {"safetensors": "safetensors", "hdf5": "h5"}
@@ -217,12 +272,45 @@ def phase_settings(wildcards):
     return canonical(
         {key: scheme[key] for key in ("phases", "thresholds", "vanishing_fraction")}
         | {"density_bins": {key: scheme[f"density_{key}"] for key in bins}}
-        | {"motion_threshold": run["motion_threshold"]}
+        | {"motion_threshold": run["motion_threshold"], "tokens": which_tokens(wildcards)}
     )
 
 
+def row_settings(wildcards):
+    run = run_named(wildcards.run)
+    return canonical({"naming": run["naming"], "tokens": which_tokens(wildcards)})
+
+
 def motion_settings(wildcards):
-    return canonical({"motion_threshold": run_named(wildcards.run)["motion_threshold"]})
+    run = run_named(wildcards.run)
+    return canonical(
+        {"motion_threshold": run["motion_threshold"], "tokens": which_tokens(wildcards)}
+    )
+
+
+def freezing_settings(wildcards):
+    return canonical(json.loads(motion_settings(wildcards)) | json.loads(row_settings(wildcards)))
+
+
+def measured_row_settings(wildcards):
+    run = run_named(wildcards.run)
+    step = {"separation_step": CONFIG["published"]["separation_step"]}
+    return canonical({key: run[key] for key in ("naming", "rows")} | step)
+
+
+def summary_settings(wildcards):
+    run = run_named(wildcards.run)
+    step = {"separation_step": CONFIG["published"]["separation_step"]}
+    return canonical({key: run[key] for key in ("record", "rows")} | step)
+
+
+def transition_settings(wildcards):
+    scheme = CONFIG["phase_schemes"][run_named(wildcards.run)["phases"]]
+    return canonical(
+        {key: scheme[key] for key in ("phases", "thresholds")}
+        | {"density_bins": {key: scheme[f"density_{key}"] for key in ("time", "displacement")}}
+        | {"tokens": which_tokens(wildcards)}
+    )
 
 
 def lifecycle_settings(wildcards):
@@ -231,6 +319,7 @@ def lifecycle_settings(wildcards):
     return canonical(
         {key: scheme[key] for key in ("phases", "thresholds")}
         | {"time_bins": scheme["density_time"], "motion_threshold": run["motion_threshold"]}
+        | {"tokens": which_tokens(wildcards)}
     )
 
 

@@ -7,15 +7,15 @@ Needs the tables of results/{run}/ and leaves figures beside them.
 rule plot_phases:
     """Draw the phases of a run: fractions on both scales, displacement, all tokens' traces."""
     input:
-        table="results/{run}/phases.csv",
-        summary="results/{run}/phases.json",
-        density="results/{run}/phases_density.safetensors",
+        table="results/{run}/phases{which}.csv",
+        summary="results/{run}/phases{which}.json",
+        density="results/{run}/phases{which}_density.safetensors",
     output:
-        "results/{run}/phases.{format}",
+        "results/{run}/phases{which}.{format}",
     log:
-        "results/{run}/logs/plot_phases_{format}.log",
+        "results/{run}/logs/plot_phases{which}_{format}.log",
     benchmark:
-        "results/{run}/benchmarks/plot_phases_{format}.tsv"
+        "results/{run}/benchmarks/plot_phases{which}_{format}.tsv"
     wildcard_constraints:
         format="png|svg|pdf",
     conda:
@@ -33,17 +33,46 @@ rule plot_phases:
         " --figure {output:q}"
 
 
+rule plot_phase_transitions:
+    """Draw the three plots of the Thimble 7 notebook."""
+    input:
+        table="results/{run}/phase_transitions{which}.csv",
+        summary="results/{run}/phase_transitions{which}.json",
+        density="results/{run}/phase_transitions{which}_density.safetensors",
+    output:
+        "results/{run}/phase_transitions{which}.{format}",
+    log:
+        "results/{run}/logs/plot_phase_transitions{which}_{format}.log",
+    benchmark:
+        "results/{run}/benchmarks/plot_phase_transitions{which}_{format}.tsv"
+    wildcard_constraints:
+        format="png|svg|pdf",
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=figure_settings,
+        code=code_of("plot_phase_transitions", "figures"),
+    shell:
+        'python "$scripts"/plot_phase_transitions.py --settings {params.settings:q} --log {log:q}'
+        " --table {input.table:q} --summary {input.summary:q} --density {input.density:q}"
+        " --figure {output:q}"
+
+
 rule plot_stillness:
     """Draw how long the still runs are and where in time they lie."""
     input:
-        table="results/{run}/stillness.csv",
-        summary="results/{run}/stillness.json",
+        table="results/{run}/stillness{which}.csv",
+        summary="results/{run}/stillness{which}.json",
     output:
-        "results/{run}/stillness.{format}",
+        "results/{run}/stillness{which}.{format}",
     log:
-        "results/{run}/logs/plot_stillness_{format}.log",
+        "results/{run}/logs/plot_stillness{which}_{format}.log",
     benchmark:
-        "results/{run}/benchmarks/plot_stillness_{format}.tsv"
+        "results/{run}/benchmarks/plot_stillness{which}_{format}.tsv"
     wildcard_constraints:
         format="png|svg|pdf",
     conda:
@@ -62,16 +91,16 @@ rule plot_stillness:
 
 
 rule plot_freezing:
-    """Draw when dead tokens freeze: the survival curve, and who stops early."""
+    """Draw when tokens freeze: the survival curve, and who stops early."""
     input:
-        survival="results/{run}/freezing_survival.csv",
-        summary="results/{run}/freezing.json",
+        survival="results/{run}/freezing{which}_survival.csv",
+        summary="results/{run}/freezing{which}.json",
     output:
-        "results/{run}/freezing.{format}",
+        "results/{run}/freezing{which}.{format}",
     log:
-        "results/{run}/logs/plot_freezing_{format}.log",
+        "results/{run}/logs/plot_freezing{which}_{format}.log",
     benchmark:
-        "results/{run}/benchmarks/plot_freezing_{format}.tsv"
+        "results/{run}/benchmarks/plot_freezing{which}_{format}.tsv"
     wildcard_constraints:
         format="png|svg|pdf",
     conda:
@@ -92,14 +121,14 @@ rule plot_freezing:
 rule plot_lifecycle:
     """Draw the phase of every token at every step as one picture."""
     input:
-        table="results/{run}/lifecycle.safetensors",
-        summary="results/{run}/lifecycle.json",
+        table="results/{run}/lifecycle{which}.safetensors",
+        summary="results/{run}/lifecycle{which}.json",
     output:
-        "results/{run}/lifecycle.{format}",
+        "results/{run}/lifecycle{which}.{format}",
     log:
-        "results/{run}/logs/plot_lifecycle_{format}.log",
+        "results/{run}/logs/plot_lifecycle{which}_{format}.log",
     benchmark:
-        "results/{run}/benchmarks/plot_lifecycle_{format}.tsv"
+        "results/{run}/benchmarks/plot_lifecycle{which}_{format}.tsv"
     wildcard_constraints:
         format="png|svg|pdf",
     conda:

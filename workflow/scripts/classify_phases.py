@@ -3,7 +3,7 @@
     python workflow/scripts/classify_phases.py \\
         --settings '{"phases": ["Fimbulwinter", "Thermal Solid", "Quantum Regime", "Classical Gas"],
                      "thresholds": [0.1, 10, 100], "vanishing_fraction": 0.01,
-                     "motion_threshold": 0.1, "density_bins":
+                     "motion_threshold": 0.1, "tokens": "dead", "density_bins":
                      {"time": 500, "displacement": 160, "lowest": 1e-4, "highest": 1e6}}' \\
         --displacement results/crucible2/displacement.safetensors \\
         --table phases.csv --summary phases.json --density phases_density.safetensors
@@ -16,7 +16,8 @@ import command
 from deadtokens.analysis import density, phases
 from deadtokens.files.trajectory import TrajectoryReader, write_file
 
-SETTINGS = ("phases", "thresholds", "vanishing_fraction", "motion_threshold", "density_bins")
+SCHEME = ("phases", "thresholds", "vanishing_fraction")
+SETTINGS = (*SCHEME, "motion_threshold", "density_bins", "tokens")
 CHUNK_BYTES = 8_000_000
 
 
@@ -42,7 +43,8 @@ def main(options):
         with open(table, "w", newline="", encoding="utf-8") as lines:
             rows = zip(*(column.tolist() for column in columns.values()), strict=True)
             csv.writer(lines).writerows([columns, *rows])
-        command.write_json(summary, phases.summary(scales, scheme, moving, threshold, nonfinite))
+        told = phases.summary(scales, scheme, moving, threshold, nonfinite, settings["tokens"])
+        command.write_json(summary, told)
         write_file(density_file, density.fields({s: t.density for s, t in scales.items()}, bins))
 
 
@@ -53,7 +55,5 @@ if __name__ == "__main__":
     )
     arguments.add_argument("--table", type=Path, required=True, help="CSV: a row per step")
     arguments.add_argument("--summary", type=Path, required=True, help="JSON: what happened when")
-    arguments.add_argument(
-        "--density", type=Path, required=True, help="safetensors: the density of all traces"
-    )
+    arguments.add_argument("--density", type=Path, required=True, help="of all traces")
     command.run(main, arguments)

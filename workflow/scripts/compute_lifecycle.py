@@ -2,7 +2,8 @@
 
     python workflow/scripts/compute_lifecycle.py \\
         --settings '{"phases": ["Fimbulwinter", "Thermal Solid", "Quantum Regime", "Classical Gas"],
-                     "thresholds": [0.1, 10, 100], "motion_threshold": 0.1, "time_bins": 500}' \\
+                     "thresholds": [0.1, 10, 100], "motion_threshold": 0.1, "time_bins": 500,
+                     "tokens": "dead"}' \\
         --displacement results/crucible2/displacement.safetensors \\
         --table lifecycle.safetensors --summary lifecycle.json
 """
@@ -13,7 +14,7 @@ import command
 from deadtokens.analysis import density, freezing, lifecycle, phases
 from deadtokens.files.trajectory import TrajectoryReader, write_file
 
-SETTINGS = ("phases", "thresholds", "motion_threshold", "time_bins")
+SETTINGS = ("phases", "thresholds", "motion_threshold", "time_bins", "tokens")
 FIELDS = {"element": "l2", "vector": "vector_ulp"}
 CHUNK_BYTES = 8_000_000
 
@@ -24,7 +25,7 @@ def main(options):
     names, thresholds = tuple(settings["phases"]), tuple(settings["thresholds"])
     scheme = phases.Scheme(names, thresholds, vanishing_fraction=0)  # no phase is judged here
     with TrajectoryReader(options.displacement) as file:
-        file.require(*FIELDS.values())
+        file.require(*FIELDS.values(), "token_ids")
         steps, n_tokens = file.fields["l2"][1]
         # Of the density's bins those of time alone.
         bins = density.Bins.over(steps, settings["time_bins"], 1, lowest=1, highest=2)
@@ -34,9 +35,11 @@ def main(options):
             for scale, field in FIELDS.items()
         }
         last = freezing.last_motion(file.chunks("l2", CHUNK_BYTES), settings["motion_threshold"])
+        ids = file.read("token_ids")
     with command.finished(options.table, options.summary) as (table, summary):
-        write_file(table, lifecycle.fields(by_scale, last, edges))
-        command.write_json(summary, lifecycle.summary(scheme, steps, edges, n_tokens))
+        write_file(table, lifecycle.fields(by_scale, last, edges, ids))
+        told = lifecycle.summary(scheme, steps, edges, n_tokens, settings["tokens"])
+        command.write_json(summary, told)
 
 
 if __name__ == "__main__":

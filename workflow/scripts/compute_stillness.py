@@ -1,6 +1,7 @@
-"""Find the runs of steps in which no dead token moves.
+"""Find the runs of steps in which no dead token (or live one, or none at all) moves.
 
-    python workflow/scripts/compute_stillness.py --settings '{"motion_threshold": 0.1}' \\
+    python workflow/scripts/compute_stillness.py \\
+        --settings '{"motion_threshold": 0.1, "tokens": "dead"}' \\
         --displacement results/crucible1/displacement.safetensors \\
         --table stillness.csv --summary stillness.json
 """
@@ -27,11 +28,12 @@ def main(options):
         with open(table, "w", newline="", encoding="utf-8") as lines:
             rows = zip(*(column.tolist() for column in columns.values()), strict=True)
             csv.writer(lines).writerows([columns, *rows])
-        command.write_json(summary, stillness.summary(n_moving, n_tokens, threshold))
+        which = options.settings["tokens"]
+        command.write_json(summary, stillness.summary(n_moving, n_tokens, threshold, which))
 
 
 if __name__ == "__main__":
-    arguments = command.parser(__doc__, "motion_threshold")
+    arguments = command.parser(__doc__, "motion_threshold", "tokens")
     arguments.add_argument(
         "--displacement", type=Path, required=True, help="what measure_displacement.py wrote"
     )

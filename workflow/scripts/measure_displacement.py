@@ -1,31 +1,39 @@
-"""Measure how far every token moved at every step of a trajectory.
+"""Measure how far every dead token (or live one, or every token) moved at every step.
 
     python workflow/scripts/measure_displacement.py \\
+        --settings '{"naming": "crucible", "tokens": "dead"}' \\
         --trajectory results/crucible2/trajectory.safetensors \\
-        --displacement displacement.safetensors
+        --masks results/corpora/flannel/masks.safetensors --displacement displacement.safetensors
 """
 
 from pathlib import Path
 
 import command
 from deadtokens import displacement
+from deadtokens.files.rows import TokenRows, read_dead_mask
 from deadtokens.files.storage import open_reader
 
 
 def main(options):
     """One pass over the weights, in chunks of time."""
+    naming, which = options.settings["naming"], options.settings["tokens"]
+    dead_mask = read_dead_mask(options.masks)
     with (
         open_reader(options.trajectory) as trajectory,
         command.finished(options.displacement) as (path,),
     ):
-        steps, _, _ = displacement.movement_shape(trajectory)
-        displacement.measure(trajectory, path, command.Progress(steps, unit="step"))
+        rows = TokenRows(trajectory, naming, dead_mask, which)
+        steps, _, _ = displacement.movement_shape(rows)
+        displacement.measure(rows, path, command.Progress(steps, unit="step"))
 
 
 if __name__ == "__main__":
-    arguments = command.parser(__doc__)
+    arguments = command.parser(__doc__, "naming", "tokens")
     arguments.add_argument(
-        "--trajectory", type=Path, required=True, help="with the weights W as bfloat16 bit patterns"
+        "--trajectory", type=Path, required=True, help="with bfloat16 weights, of any series"
+    )
+    arguments.add_argument(
+        "--masks", type=Path, required=True, help="which tokens of its corpus are dead"
     )
     arguments.add_argument(
         "--displacement", type=Path, required=True, help="the file of norms to write"

@@ -1,10 +1,14 @@
 """Put the figures of a run by which runs are compared into one small table.
 
     python workflow/scripts/summarize_run.py \\
-        --trajectory results/crucible2/trajectory.safetensors \\
-        --metadata results/crucible2/metadata.json --phases results/crucible2/phases.json \\
-        --table results/crucible2/phases.csv --corpus results/corpora/flannel/masks.json \\
-        --masks results/corpora/flannel/masks.safetensors --summary summary.json
+        --settings '{"record": ["W", "m", "v", "g"], "rows": "dead", "separation_step": 500}' \\
+        --metadata results/crucible2/metadata.json --corpus results/corpora/flannel/masks.json \\
+        --tokens results/corpora/flannel/tokens.safetensors \\
+        --measured results/crucible2/rows.json --phases results/crucible2/phases.json \\
+        --table results/crucible2/phases.csv --freezing results/crucible2/freezing.json \\
+        --stillness results/crucible2/stillness.json --summary summary.json
+
+What comes from W, phases to stillness, is left out for a run that does not record it.
 """
 
 import csv
@@ -15,31 +19,38 @@ import numpy as np
 
 import command
 from deadtokens.analysis import summary
-from deadtokens.files.storage import open_reader
 from deadtokens.files.trajectory import TrajectoryReader
 
-CHUNK_BYTES = 32_000_000
+SETTINGS = ("record", "rows", "separation_step")
 
 
 def main(options):
-    known = (options.metadata, options.corpus, options.phases)
-    metadata, corpus, phases = (json.loads(path.read_text("utf-8")) for path in known)
-    with options.table.open(encoding="utf-8", newline="") as file:
-        displacement = np.array([float(row["element_mean"]) for row in csv.DictReader(file)])
-    figures = summary.figures(metadata, corpus, phases, displacement)
-    with TrajectoryReader(options.masks) as masks:
-        counts = masks.read("token_occurrence_counts")
-    figures["unigram_entropy"] = summary.unigram_entropy(counts)
-    with open_reader(options.trajectory) as trajectory:
-        for field, name, statistic, first_row in summary.RANGES:
-            if field in trajectory.fields:
-                figures[name] = statistic(trajectory.chunks(field, CHUNK_BYTES), first_row)
+    record, rows, step = (options.settings[key] for key in SETTINGS)
+    with TrajectoryReader(options.tokens) as file:
+        counts = np.bincount(file.read("tokens"))
+    figures = summary.of_training(read(options.metadata), read(options.corpus), counts)
+    if options.measured:
+        figures |= read(options.measured)
+    if options.phases:
+        with options.table.open(encoding="utf-8", newline="") as file:
+            moved = np.array([float(row["element_mean"]) for row in csv.DictReader(file)])
+        found = map(read, (options.phases, options.freezing, options.stillness))
+        figures |= summary.of_motion(*found, moved)
+    figures["separation_step"] = step
+    figures["absent"] = summary.absent(figures["steps"], record, rows, step)
     with command.finished(options.summary) as (path,):
         command.write_json(path, figures)
 
 
+def read(path):
+    return json.loads(path.read_text("utf-8"))
+
+
 if __name__ == "__main__":
-    arguments = command.parser(__doc__)
-    for name in ("trajectory", "metadata", "phases", "table", "corpus", "masks", "summary"):
+    arguments = command.parser(__doc__, *SETTINGS)
+    for name in ("metadata", "corpus", "tokens", "summary"):
         arguments.add_argument(f"--{name}", type=Path, required=True)
+    # No value, as when the workflow has none to give, is the same as no option.
+    for name in ("measured", "phases", "table", "freezing", "stillness"):
+        arguments.add_argument(f"--{name}", type=Path, nargs="?")
     command.run(main, arguments)

@@ -7,7 +7,8 @@ import numpy as np
 
 from deadtokens import lattice
 from deadtokens.errors import UserError
-from deadtokens.files.trajectory import Field, TrajectoryReader, TrajectoryWriter
+from deadtokens.files.rows import BFLOAT16, TokenRows
+from deadtokens.files.trajectory import Field, TrajectoryWriter
 
 WEIGHTS = "W"
 CHUNK_BYTES = 32_000_000  # weights held at a time; larger chunks read no faster
@@ -22,9 +23,11 @@ def fields(steps: int, tokens: int) -> dict[str, Field]:
     lattice_steps: sum of the absolute lattice steps. dw_l2: |ΔW|₂, in units of the weights.
     vector_ulp: |ΔW|₂ / (|W|₂ · 2^-7), W before the step. nonfinite: elements of ΔW′ that are
     infinite or NaN, over all tokens; the norms of their tokens are infinite or NaN as well.
+    token_ids: which tokens these are, in the order of their columns.
     """
     per_token = (steps, tokens)
     return {
+        "token_ids": ("I64", (tokens,)),
         "l1": ("F32", per_token),
         "l2": ("F32", per_token),
         "linf": ("F32", per_token),
@@ -36,7 +39,7 @@ def fields(steps: int, tokens: int) -> dict[str, Field]:
 
 
 def norms(previous: np.ndarray, current: np.ndarray) -> dict[str, np.ndarray]:
-    """All `fields` of the steps from `previous` to `current`, two (n, D) arrays of bit patterns.
+    """All norms in `fields`, from `previous` to `current`, two (n, D) arrays of bit patterns.
 
     Every value is an (n,) array, `nonfinite` too: here it counts the elements of each row. Sums are
     taken in float64; a norm is infinite only if an element is or float32 cannot hold it.
@@ -59,35 +62,36 @@ def norms(previous: np.ndarray, current: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def measure(
-    trajectory: TrajectoryReader, path: Path, progress: Callable[[int], None] = lambda step: None
+    rows: TokenRows, path: Path, progress: Callable[[int], None] = lambda step: None
 ) -> None:
-    """Write the displacement file of a trajectory's weights W, (T+1, n, D), in bounded memory.
+    """Write the displacement file of these tokens' weights, (T+1, n, D), in bounded memory.
 
     Calls `progress` with the number of steps done. Raises UserError if there are no such weights.
     """
-    steps, tokens, _ = movement_shape(trajectory)
+    steps, tokens, _ = movement_shape(rows)
     with TrajectoryWriter(path, fields(steps, tokens)) as file:
-        for start, weights in trajectory.chunks(WEIGHTS, CHUNK_BYTES, overlap=1):
+        file.write("token_ids", rows.token_ids)
+        for start, weights in rows.chunks(WEIGHTS, CHUNK_BYTES, overlap=1):
             chunk = _chunk_norms(weights)
             for name, values in chunk.items():
                 file.write_rows(name, start, values)
             progress(start + len(weights) - 1)
 
 
-def movement_shape(trajectory: TrajectoryReader) -> tuple[int, int, int]:
+def movement_shape(rows: TokenRows) -> tuple[int, int, int]:
     """(steps, tokens, elements) of the weights' motion; UserError if it is not there to measure."""
-    trajectory.require(WEIGHTS)
-    dtype, shape = trajectory.fields[WEIGHTS]
-    if dtype not in ("U16", "BF16") or len(shape) != 3 or shape[0] < 2 or 0 in shape:
+    dtype, shape = rows.field(WEIGHTS)
+    if dtype not in BFLOAT16 or len(shape) != 3 or shape[0] < 2 or 0 in shape:
         raise UserError(
-            f"{trajectory.path}: {WEIGHTS} is {dtype} {shape}; expected bfloat16 bit patterns (U16 "
-            "or BF16) of shape (steps + 1, tokens, elements), with a step and a token at least."
+            f"{rows.path}: the weights are {dtype} {shape}; expected bfloat16 bit patterns "
+            f"({' or '.join(BFLOAT16)}) of shape (steps + 1, tokens, elements), with a step and a "
+            "token at least."
         )
     return shape[0] - 1, *shape[1:]
 
 
 def _chunk_norms(weights: np.ndarray) -> dict[str, np.ndarray]:
-    """All `fields` of the steps within (k+1, n, D) weights, each of k rows."""
+    """All norms of the steps within (k+1, n, D) weights, each of k rows."""
     steps, tokens = len(weights) - 1, weights.shape[1]
     blocks = list(_blocks(weights))
     result = {

@@ -1,4 +1,4 @@
-"""Freezing: when each dead token moves for the last time, and which tokens stop early.
+"""Freezing: when each token moves for the last time, and which tokens stop early.
 
 Definitions: docs/physics.md. Steps are counted from 1: step t leads from W[t-1] to W[t]. A token
 that moves at the last step is never frozen: when it would stop, the run does not say. Quantiles
@@ -33,19 +33,24 @@ def last_motion(chunks: Chunks, threshold: float) -> np.ndarray:
 
 
 def check(
-    displacement_shape: tuple, weights_shape: tuple, dead_ids: np.ndarray, vocab_size: int
+    displacement_shape: tuple, moved_ids: np.ndarray, weights_shape: tuple, ids: np.ndarray
 ) -> None:
-    """UserError unless displacement, trajectory and tokenizer are those of one run."""
+    """UserError unless displacement and trajectory are those of the same tokens of one run."""
     steps, n_tokens = displacement_shape
-    if weights_shape[:2] != (steps + 1, n_tokens) or dead_ids.shape != (n_tokens,):
+    if weights_shape[:2] != (steps + 1, n_tokens) or not np.array_equal(moved_ids, ids):
         raise UserError(
-            f"the displacement of {steps} steps and {n_tokens} tokens is not that of a trajectory "
-            f"with W {weights_shape} and dead_indices {dead_ids.shape}: give the files of one run."
+            f"the displacement of {steps} steps and {n_tokens} tokens is not that of the "
+            f"trajectory, whose weights of these tokens are {weights_shape}: give the files of one "
+            "run, of the same tokens."
         )
-    if n_tokens and dead_ids.max() >= vocab_size:
+
+
+def check_vocabulary(ids: np.ndarray, vocab_size: int) -> None:
+    """UserError unless the tokenizer has all these tokens."""
+    if ids.max() >= vocab_size:
         raise UserError(
-            f"dead_indices reach {dead_ids.max()}, but the tokenizer has {vocab_size} entries: "
-            "give the tokenizer of the run's corpus."
+            f"the trajectory's tokens reach {ids.max()}, but the tokenizer has {vocab_size} "
+            "entries: give the tokenizer of the run's corpus."
         )
 
 
@@ -59,7 +64,7 @@ def table(
 ) -> dict[str, Sequence]:
     """The columns of the table: a row per token, in the order of the trajectory.
 
-    Ranks count from 1, among the dead tokens alone; equal norms share the mean of their ranks.
+    Ranks count from 1, among these tokens alone; equal norms share the mean of their ranks.
     """
     return {
         "token_id": ids.tolist(),
@@ -96,8 +101,9 @@ def summary(
     last: np.ndarray,
     steps: int,
     motion_threshold: float,
+    which: str = "dead",
 ) -> dict[str, object]:
-    """Who freezes when, as a JSON object.
+    """Who freezes when, as a JSON object; which: see `phases.summary`.
 
     `global_last_motion` is −1 if nothing ever moved. The correlations are Spearman's, of the last
     motion with the id and with the norm at the start; None where either does not vary.
@@ -105,6 +111,7 @@ def summary(
     names = np.array(scripts)
     latest = int(last.max())
     return {
+        "which": which,
         "steps": steps,
         "motion_threshold": motion_threshold,
         "global_last_motion": latest,

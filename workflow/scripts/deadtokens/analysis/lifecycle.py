@@ -44,23 +44,39 @@ def order(last_motion: np.ndarray, phase: np.ndarray) -> np.ndarray:
 
 
 def fields(
-    by_scale: dict[str, np.ndarray], last_motion: np.ndarray, step_edges: np.ndarray
+    by_scale: dict[str, np.ndarray],
+    last_motion: np.ndarray,
+    step_edges: np.ndarray,
+    token_ids: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """What a lifecycle file holds; rows are sorted by the first scale, see `order`.
 
-    A scale's phases: (n, S) uint8. Beside them step_edges (S+1,), row (n,): where in the trajectory
-    the token is, and last_motion_step (n,).
+    A scale's phases: (n, S) uint8. Beside them step_edges (S+1,), token_id (n,), row (n,): the
+    token's place among those measured, and last_motion_step (n,).
     """
     rows = order(last_motion, next(iter(by_scale.values())))
     named = {scale: np.ascontiguousarray(phase[rows]) for scale, phase in by_scale.items()}
-    return {**named, "step_edges": step_edges, "row": rows, "last_motion_step": last_motion[rows]}
+    return {
+        **named,
+        "step_edges": step_edges,
+        "token_id": token_ids[rows],
+        "row": rows,
+        "last_motion_step": last_motion[rows],
+    }
 
 
-def summary(scheme: phases.Scheme, steps: int, step_edges: np.ndarray, n_tokens: int) -> dict:
-    """What the numbers in a lifecycle file mean, as a JSON object."""
+def summary(
+    scheme: phases.Scheme,
+    steps: int,
+    step_edges: np.ndarray,
+    n_tokens: int,
+    which: str = "dead",
+) -> dict:
+    """What the numbers in a lifecycle file mean, as a JSON object; which: see `phases.summary`."""
     if len(scheme.phases) > UNDEFINED:
         raise UserError(f"phases: {len(scheme.phases)} of them; at most {UNDEFINED} can be told.")
     return {
+        "which": which,
         "steps": steps,
         "tokens": n_tokens,
         "phases": list(scheme.phases),

@@ -1,4 +1,4 @@
-"""The phases that dead tokens pass through: fractions, spread, transitions, motion.
+"""The phases that tokens pass through: fractions, spread, transitions, motion.
 
 Definitions: docs/physics.md. Steps are counted from 1: step t leads from W[t-1] to W[t].
 """
@@ -133,9 +133,14 @@ def summary(
     n_moving: np.ndarray,
     motion_threshold: float,
     nonfinite: np.ndarray,
+    which: str = "dead",
 ) -> dict[str, object]:
-    """What happened when, as a JSON object; steps count from 1 and None stands for never."""
+    """What happened when, as a JSON object; steps count from 1 and None stands for never.
+
+    which: whose motion it is, that of dead, live or all tokens.
+    """
     return {
+        "which": which,
         "steps": len(n_moving),
         "tokens": next(iter(scales.values())).n_tokens,
         "phases": list(scheme.phases),

@@ -1,4 +1,4 @@
-"""Stillness: the times in which no dead token moves.
+"""Stillness: the times in which none of the tokens moves.
 
 Definitions: docs/physics.md. Steps are counted from 1: step t leads from W[t-1] to W[t].
 """
@@ -25,12 +25,14 @@ def table(starts: np.ndarray, lengths: np.ndarray) -> dict[str, np.ndarray]:
     return {"start": starts, "length": lengths}
 
 
-def summary(n_moving: np.ndarray, n_tokens: int, motion_threshold: float) -> dict[str, object]:
+def summary(
+    n_moving: np.ndarray, n_tokens: int, motion_threshold: float, which: str = "dead"
+) -> dict[str, object]:
     """How still the tokens are, as a JSON object; None stands for what there is not.
 
     `final` is the run that reaches the last step. `longest_over_second` compares the two longest
     runs, whichever they are, as the seed does; `final_over_longest_other` the final run with all
-    before it. `median` is the upper one, as the seed takes it.
+    before it. `median` is the upper one, as the seed takes it. which: see `phases.summary`.
     """
     starts, lengths = runs(n_moving)
     by_length = np.argsort(-lengths, kind="stable")  # of equal ones the earlier first
@@ -40,6 +42,7 @@ def summary(n_moving: np.ndarray, n_tokens: int, motion_threshold: float) -> dic
     final = _run(starts[-1], lengths[-1], len(n_moving)) if still_at_the_end else None
     longest_other = lengths[:-1].max() if still_at_the_end and len(lengths) > 1 else None
     return {
+        "which": which,
         "steps": len(n_moving),
         "tokens": n_tokens,
         "motion_threshold": motion_threshold,

@@ -1,4 +1,7 @@
-"""The figures of a run by which runs are compared: those that the Crucible 2 notebook prints."""
+"""The figures of a run by which runs are compared: those that the notebooks print.
+
+Definitions: docs/physics.md. A figure that a run cannot have is not there; `absent` says why.
+"""
 
 from collections.abc import Iterable, Mapping
 
@@ -17,12 +20,12 @@ def mean_range(chunks: Chunks, first_row: int) -> list[float]:
     return _range(values.mean(axis=2) for values in _from(first_row, chunks))
 
 
-# Field of a trajectory, name in the summary, statistic, first row: moments are zero at row 0,
-# before any step; row 0 of the gradients belongs to step 1.
+# Quantity of a trajectory, name in the summary, statistic; from the first step on, since moments
+# are zero before it.
 RANGES = (
-    ("m", "momentum_norm", norm_range, 1),
-    ("v", "mean_variance", mean_range, 1),
-    ("g", "gradient_norm", norm_range, 0),
+    ("m", "momentum_norm", norm_range),
+    ("v", "mean_variance", mean_range),
+    ("g", "gradient_norm", norm_range),
 )
 
 
@@ -32,26 +35,72 @@ def unigram_entropy(counts: np.ndarray) -> float:
     return float(-(shares * np.log(shares)).sum())
 
 
-def figures(metadata: Mapping, corpus: Mapping, phases: Mapping, displacement: np.ndarray) -> dict:
-    """The figures that other steps found, side by side.
+def of_training(metadata: Mapping, corpus: Mapping, counts: np.ndarray) -> dict:
+    """What is known without a look at the motion.
 
-    metadata, corpus, phases: content of metadata.json, masks.json and phases.json;
-    displacement: the mean |ΔW′|₂ of every step, (T,).
+    metadata, corpus: content of metadata.json and masks.json; counts: how often each token occurs
+    in the model corpus, (V,).
     """
-    coldest, *_, hottest = phases["scales"]["element"]["phases"].values()
     return {
         "experiment": metadata["experiment"],
-        "steps": phases["steps"],
+        "steps": metadata["total_steps"],
         "corpus_tokens": corpus["tokens"],
         "live": corpus["live"],
         "dead": corpus["dead"],
+        "final_loss": metadata["final_loss"],
+        "unigram_entropy": unigram_entropy(counts),
+    }
+
+
+def of_motion(
+    phases: Mapping, freezing: Mapping, stillness: Mapping, displacement: np.ndarray
+) -> dict:
+    """What other steps found of the motion of dead tokens.
+
+    phases, freezing, stillness: content of the JSON files of these names; displacement: the mean
+    |ΔW′|₂ of every step, (T,). Freezing beyond the end of the run is None.
+    """
+    coldest, *_, hottest = phases["scales"]["element"]["phases"].values()
+    return {
         "mean_displacement_at_first_step": float(displacement[0]),
         "mean_displacement_at_last_step": float(displacement[-1]),
         "tokens_moving_at_last_step": phases["motion"]["tokens_moving_at_last_step"],
         "hottest_phase_vanished": hottest["vanished"]["first"],
         "half_still": coldest["majority"]["first"],
-        "final_loss": metadata["final_loss"],
+        "last_motion": phases["motion"]["last_motion_step"],
+        "freezing": [freezing[name] for name in ("min", "median", "max")],
+        "stillness_runs": stillness["count"],
+        "longest_stillness": [run["length"] for run in stillness["longest"][:3]],
     }
+
+
+def net_displacement(first: np.ndarray, last: np.ndarray) -> float:
+    """Mean over the tokens of |W[T] − W[0]|₂: first and last weights of each, (n, D)."""
+    change = last.astype(np.float64) - first.astype(np.float64)
+    return float(np.linalg.norm(change, axis=1).mean())
+
+
+def separation(live: np.ndarray, dead: np.ndarray) -> float:
+    """Distance between the centroids of live and dead tokens at one time: (n, D) weights each."""
+    centroids = (rows.mean(axis=0, dtype=np.float64) for rows in (live, dead))
+    return float(np.linalg.norm(np.subtract(*centroids)))
+
+
+def absent(steps: int, record: Iterable[str], rows: str, separation_step: int) -> dict[str, str]:
+    """Why figures that other runs have are not there, by their name, in words.
+
+    steps, record, rows: those of the run; separation_step: when separation is taken again.
+    """
+    reasons = {}
+    if "W" not in record:
+        of_weights = ("last_motion", "freezing", "stillness_runs", "net_displacement")
+        reasons |= dict.fromkeys(of_weights, "W not recorded")
+    if "W" not in record or rows != "all":
+        why = "live rows not recorded" if "W" in record else "W not recorded"
+        reasons |= dict.fromkeys(("separation_at_start", "separation_later"), why)
+    elif steps < separation_step:
+        reasons["separation_later"] = f"run too short ({steps:,} steps)"
+    return reasons
 
 
 def _from(first_row: int, chunks: Chunks) -> Iterable[np.ndarray]:

@@ -31,6 +31,7 @@ def draw(survival: Survival, summary: dict, title: str, width_mm: float) -> Figu
     (curves, scripts), (norms, ids) = drawing.subplots(2, 2)
     colours = dict(zip(summary["by_script"], SCRIPT_COLOURS, strict=False))
     _draw_survival(curves, survival, colours)
+    curves.set_ylabel(f"Share of {pictures.tokens_of(summary)}")
     _draw_scripts(scripts, summary, colours)
     for panel in (curves, scripts):
         pictures.step_axis(panel, summary["steps"])
@@ -56,7 +57,6 @@ def _draw_survival(panel: Axes, survival: Survival, colours: dict[str, str]) -> 
     panel.plot(survival["step"], survival["all"], color=style.INK, linewidth=1.8, label="all")
     panel.set_ylim(0, 1.02)
     panel.yaxis.set_major_formatter(PercentFormatter(1))
-    panel.set_ylabel("Share of dead tokens")
     panel.legend(loc="lower left")
 
 
@@ -98,7 +98,7 @@ def _quantiles(times: dict, steps: int) -> list[int]:
 def _limits(groups: Iterable[dict], steps: int) -> tuple[float, float]:
     """From the earliest that is drawn to the latest, with some room."""
     drawn = [value for group in groups for value in _quantiles(group, steps)]
-    room = 0.06 * max(max(drawn) - min(drawn), 10)
+    room = 0.06 * max(max(drawn) - min(drawn), 20)  # whole steps at least, for their ticks
     return min(drawn) - room, max(drawn) + room
 
 
@@ -121,15 +121,15 @@ def _key(drawing: Figure) -> None:
 
 
 def _headline(summary: dict) -> str:
-    steps, tokens = summary["steps"], summary["tokens"]
-    frozen = tokens - summary["never_frozen"]
+    steps, tokens = summary["steps"], f"{summary['tokens']:,} {pictures.tokens_of(summary)}"
+    frozen = summary["tokens"] - summary["never_frozen"]
     if summary["global_last_motion"] < 0:
-        return f"not one of {tokens:,} dead tokens ever moves"
+        return f"not one of {tokens} ever moves"
     if frozen == 0:
-        return f"all {tokens:,} dead tokens move at the last of {steps:,} steps"
-    if frozen == tokens:
+        return f"all {tokens} move at the last of {steps:,} steps"
+    if frozen == summary["tokens"]:
         return (
-            f"{tokens:,} dead tokens move last at steps {summary['min']:,} to {summary['max']:,}, "
+            f"{tokens} move last at steps {summary['min']:,} to {summary['max']:,}, "
             f"half of them by {summary['median']:,}"
         )
-    return f"{frozen:,} of {tokens:,} dead tokens are still at the last of {steps:,} steps"
+    return f"{frozen:,} of {tokens} are still at the last of {steps:,} steps"

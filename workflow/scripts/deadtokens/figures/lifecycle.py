@@ -36,7 +36,8 @@ def draw(table: dict[str, np.ndarray], summary: dict, title: str, width_mm: floa
         panel.set_title(name)
         pictures.root_step_axis(panel, summary["steps"])
     panels[0].set_ylim(summary["tokens"], 0)
-    panels[0].set_ylabel("Dead tokens, the first to freeze on top")
+    of_tokens = pictures.tokens_of(summary).capitalize()
+    panels[0].set_ylabel(f"{of_tokens}, the first to freeze on top")
     panels[0].yaxis.set_major_formatter(FuncFormatter(lambda rank, _: f"{rank:,.0f}"))
     _key(drawing, summary, colours, bool((table["element"] == summary["undefined"]).any()))
     drawing.suptitle(f"{title}: {_headline(summary)}", x=0.01, ha="left")
@@ -72,7 +73,8 @@ def _key(drawing: Figure, summary: dict, colours: list[str], with_undefined: boo
 
 
 def _headline(summary: dict) -> str:
-    told = f"the phases of {summary['tokens']:,} dead tokens at {summary['steps']:,} steps"
+    tokens = f"{summary['tokens']:,} {pictures.tokens_of(summary)}"
+    told = f"the phases of {tokens} at {summary['steps']:,} steps"
     if summary["longest_bin"] == 1:
         return told
     return f"{told} (the hottest of up to {summary['longest_bin']:,} steps)"

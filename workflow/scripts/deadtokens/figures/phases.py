@@ -21,7 +21,7 @@ from matplotlib.ticker import (
     PercentFormatter,
 )
 
-from deadtokens.figures import style
+from deadtokens.figures import pictures, style
 
 SCALES = {
     "element": ("Element scale", "|ΔW′|₂ (lattice cells)"),
@@ -53,7 +53,7 @@ def draw(table: Table, summary: dict, density: Table, title: str, width_mm: floa
     for panel in axes[1:].flat:
         _displacement_axis(panel, density["displacement_edges"])
     _step_axis(axes[0, 0], summary["steps"])
-    axes[0, 0].set_ylabel("Share of dead tokens")
+    axes[0, 0].set_ylabel(f"Share of {pictures.tokens_of(summary)}")
     _density_key(axes[2, 1], mesh)
     _key(drawing, summary, colours)
     drawing.suptitle(f"{title}: {_headline(summary)}", x=0.01, ha="left")
@@ -208,7 +208,7 @@ def _key(drawing: Figure, summary: dict, colours: list[str]) -> None:
 def _headline(summary: dict) -> str:
     moving = summary["motion"]["tokens_moving_at_last_step"]
     return (
-        f"{summary['tokens']:,} dead tokens, {moving:,} of them moving "
+        f"{summary['tokens']:,} {pictures.tokens_of(summary)}, {moving:,} of them moving "
         f"at the last of {summary['steps']:,} steps"
     )
 

@@ -19,6 +19,12 @@ def kind_of(path: Path) -> str:
     return kind
 
 
+def tokens_of(summary: dict) -> str:
+    """What the tokens of a summary are called: dead tokens, live tokens, or all of them tokens."""
+    which = summary.get("which", "dead")
+    return "tokens" if which == "all" else f"{which} tokens"
+
+
 def step_axis(panel: Axes, steps: int) -> None:
     """All steps, evenly, with thousands told apart."""
     panel.set_xlim(1, max(steps, 2))

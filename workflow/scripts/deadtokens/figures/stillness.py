@@ -80,11 +80,17 @@ def _whole_numbers(axis: Axis) -> None:
 def _headline(summary: dict) -> str:
     runs, steps = summary["count"], summary["steps"]
     if runs == 0:
-        return f"not one of {steps:,} steps is still"
-    told = f"{runs:,} still run{'s' if runs > 1 else ''}"
+        return f"not one of {steps:,} steps is still{_whose('for', summary)}"
+    told = f"{runs:,} still run{'s' if runs > 1 else ''}{_whose('of', summary)}"
     final, times = summary["final"], summary["final_over_longest_other"]
     if final is None:
         return f"{told}, none of them lasts to step {steps:,}"
     if times is None:
         return f"{told}, from step {final['start']:,} to the last"
     return f"{told}, the final one of {final['length']:,} steps is {times:.3g} times any other"
+
+
+def _whose(word: str, summary: dict) -> str:
+    """Stillness is of dead tokens unless something else is said."""
+    of_dead = summary.get("which", "dead") == "dead"
+    return "" if of_dead else f" {word} {pictures.tokens_of(summary)}"
