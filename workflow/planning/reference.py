@@ -36,6 +36,7 @@ SECTIONS = (
     ("runs.NAME", "run"),
     ("figures", "figures"),
     ("drift", "drift"),
+    ("freezing_causes", "freezing_causes"),
 )
 
 
