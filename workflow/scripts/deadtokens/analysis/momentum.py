@@ -99,7 +99,8 @@ def ratios(
     step_size = adam.step_size(step)
     update = critical.updates(m, v, adam.denominators(step), step_size)
     plain = critical.updates(m, v, adam.plain_denominators(step), step_size)
-    return np.abs(update) / half, np.abs(plain) / half, update
+    with np.errstate(over="ignore"):  # at a weight of zero cells are so small that it may overflow
+        return np.abs(update) / half, np.abs(plain) / half, update
 
 
 def follow(

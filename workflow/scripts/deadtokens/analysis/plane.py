@@ -10,6 +10,9 @@ from deadtokens.analysis.critical import Adam
 # step -> W before it (n, D) uint16, m and v after it (n, D) float32
 Read = Callable[[int], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
+MOST = (0.1, 99.9)  # percent of the elements; the tails would squeeze the rest into a corner
+ROOM = 1.5  # beyond both ends
+
 
 def chosen_steps(wanted: Iterable[int], steps: int) -> list[int]:
     """Those before the last step, and the last one."""
@@ -27,12 +30,12 @@ def planes(
     `read(step)` gives W before the step, m and v after it, (n, D) each. The first result is for a
     file: `plane_steps` (S,), `momentum_edges`, `deviation_edges` (B+1,), even in the log;
     `plane_counts` (S, B, B), by |m| and sqrt(v); `plane_beyond`, those beyond their own line;
-    `plane_zero` (S,), elements with no place on log axes; `line_p05`, `line_median`, `line_p95`
-    (S, B+1): the |m| at which an update equals such a quantile of all half cells, by the formula,
-    at each deviation edge. The second has a JSON object per step.
+    `plane_outside` (S,), elements that are 0 or beyond the edges; `line_p05`, `line_median`,
+    `line_p95` (S, B+1): the |m| at which an update equals such a quantile of all half cells, by
+    the formula, at each deviation edge. The second has a JSON object per step.
     """
     edges = _plane_edges(read, chosen, n_bins)
-    counts, beyond, zero, lines, told = [], [], [], {name: [] for name in momentum.QUANTILES}, []
+    counts, beyond, outside, lines, told = [], [], [], {name: [] for name in momentum.QUANTILES}, []
     for step in chosen:
         weights, m, v = read(step)
         start = adam.decayed(weights, step)
@@ -42,7 +45,7 @@ def planes(
         over = (exact > 1).ravel()
         counts.append(_counted(size, deviation, there, edges))
         beyond.append(_counted(size, deviation, there & over, edges))
-        zero.append(np.count_nonzero(~there))
+        outside.append(size.size - counts[-1].sum())
         half = dict(
             zip(
                 momentum.QUANTILES,
@@ -73,27 +76,25 @@ def planes(
         "deviation_edges": edges[1],
         "plane_counts": np.stack(counts),
         "plane_beyond": np.stack(beyond),
-        "plane_zero": np.array(zero),
+        "plane_outside": np.array(outside),
         **{f"line_{name}": np.array(values) for name, values in lines.items()},
     }
     return arrays, told
 
 
 def _plane_edges(read: Read, chosen: list[int], n_bins: int) -> tuple[np.ndarray, np.ndarray]:
-    """From the smallest to the largest value at any chosen step, zeros apart."""
+    """Over most elements of every chosen step; zeros have no place on log axes."""
     low, high = np.full(2, np.inf), np.zeros(2)
     for step in chosen:
         _, m, v = read(step)
         for axis, values in enumerate((np.abs(m), np.sqrt(v))):
             values = values[values > 0]
             if len(values):
-                low[axis] = min(low[axis], values.min())
-                high[axis] = max(high[axis], values.max())
-    low, high = np.where(high > 0, low, 1), np.where(high > 0, high, 2)
-    # A hair beyond both ends, so that rounding leaves no value out.
+                ends = np.percentile(values, MOST)
+                low[axis], high[axis] = min(low[axis], ends[0]), max(high[axis], ends[1])
+    low, high = np.where(high > 0, low, 1), np.where(high > 0, high, 1)
     return tuple(
-        np.geomspace(a * (1 - 1e-6), b * (1 + 1e-6), n_bins + 1)
-        for a, b in zip(low, high, strict=True)
+        np.geomspace(a / ROOM, b * ROOM, n_bins + 1) for a, b in zip(low, high, strict=True)
     )
 
 
