@@ -38,7 +38,9 @@ ADAM = Adam(np.full(STEPS, 1e-3), 0.9, 0.999, 1e-8)
 def real(gradient, n=30, width=8, seed=0, start=None):
     """W, m, v, g of the real optimizer under `gradient(step, shape, random)`."""
     random = np.random.default_rng(seed)
-    w = random.normal(0, 0.02, (n, width)) if start is None else start
+    # Away from zero, where cells are so small that elements move for ever.
+    size = 0.02 + np.abs(random.normal(0, 0.02, (n, width)))
+    w = size * random.choice([-1, 1], size.shape) if start is None else start
     w = torch.from_numpy(np.float32(w)).bfloat16()
     m, v = torch.zeros_like(w), torch.zeros_like(w)
     bits = lambda: w.view(torch.uint16).numpy().copy()  # noqa: E731
@@ -61,7 +63,7 @@ def real(gradient, n=30, width=8, seed=0, start=None):
 
 
 def cooling(step, shape, random):
-    return 1e-4 * 0.85**step * random.normal(0, 1, shape)
+    return 1e-4 * 0.6**step * random.normal(0, 1, shape)
 
 
 def hot(step, shape, random):
@@ -117,7 +119,9 @@ def test_distances_against_brute_force(cooled):
     np.testing.assert_allclose(written["typical_distance"], typical, atol=0.02)
     assert trace.at_end.tolist() == written["distance"][-1].tolist()
     beyond = brute.max(axis=2) > 0
-    last = [max((t for t in range(1, STEPS + 1) if beyond[t - 1, i]), default=-1) for i in range(30)]
+    last = [
+        max((t for t in range(1, STEPS + 1) if beyond[t - 1, i]), default=-1) for i in range(30)
+    ]
     assert trace.last_crossing["formula"].tolist() == last
     for i, stop in enumerate(trace.last_motion):
         assert trace.largest_after[i] == np.float32(written["distance"][stop:, i].max())
@@ -141,16 +145,19 @@ def test_every_motion_is_foretold(cooled):
 
 
 def test_a_planted_crossing_is_found_at_its_step():
-    """Half a cell under 0.5 is 2^-10 = 9.8e-4, of 1.5 it is 2^-8: only the first two can move.
+    """An update of 1e-3 is beyond half a cell of 0.2, 4.9e-4, and short of that of 1.5, 3.9e-3.
 
-    Token 0 is pushed until STOP alone. Then m decays by 0.9 a step and v not at all, so that the
-    update falls from about 1e-3 to below half a cell in one step.
+    Token 0 is pushed like the others until STOP. Then one gradient cancels its momentum, 0.975e-4
+    by then, and no other follows: from the next step on its update is next to nothing.
     """
 
     def push(step, shape, random):
-        return np.full(shape, 1e-4) * np.where(np.arange(shape[0]) == 0, step <= STOP, 1)[:, None]
+        g = np.full(shape, 1e-4)
+        g[0] *= step <= STOP
+        g[0] -= 9 * 0.975e-4 * (step == STOP + 1)
+        return g
 
-    start = np.full((3, 4), 0.5)
+    start = np.full((3, 4), 0.2)
     start[2] = 1.5
     rows = real(push, start=start)
     trace, written = followed(rows)
@@ -246,7 +253,9 @@ def written_files(rows, folder):
 
 def computed(rows, folder, settings=SETTINGS):
     source, moved = written_files(rows, folder)
-    made = [folder / f"made/{name}" for name in ("a.csv", "a.json", "d.safetensors", "p.safetensors")]
+    made = [
+        folder / f"made/{name}" for name in ("a.csv", "a.json", "d.safetensors", "p.safetensors")
+    ]
     names = ("--table", "--summary", "--distance", "--density")
     outputs = [word for pair in zip(names, made, strict=True) for word in pair]
     given = "--trajectory", source, "--displacement", moved
