@@ -16,6 +16,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/corpus.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/analysis.smk"
+include: "workflow/rules/momentum.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/drift.smk"
 

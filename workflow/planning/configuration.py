@@ -48,6 +48,8 @@ def resolve(configuration: Mapping, schema: Mapping) -> dict:
         "published": _defaults(entries["published"]) | configuration.get("published", {}),
         "figures": _defaults(entries["figures"]) | configuration.get("figures", {}),
         "drift": _defaults(entries["drift"]) | configuration.get("drift", {}),
+        "freezing_causes": _defaults(entries["freezing_causes"])
+        | configuration.get("freezing_causes", {}),
     }
     for name, corpus in resolved["corpora"].items():
         _check_corpus(f"corpora.{name}", corpus)

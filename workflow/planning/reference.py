@@ -37,6 +37,7 @@ SECTIONS = (
     ("published", "published"),
     ("figures", "figures"),
     ("drift", "drift"),
+    ("freezing_causes", "freezing_causes"),
 )
 
 

@@ -197,6 +197,23 @@ def if_recorded(path, *quantities):
     return file
 
 
+def dead_rows_with(*names):
+    """The trajectory of a run whose dead rows were recorded with these quantities."""
+
+    def file(wildcards):
+        trajectory, record = dead_rows(wildcards), run_named(wildcards.run)["record"]
+        missing = [name for name in names if name not in record]
+        if missing:
+            raise WorkflowError(
+                f"{wildcards.run} does not record {', '.join(missing)}; its record is {record}. "
+                f"This analysis needs {', '.join(names)}: ask for it for another run, or add them "
+                f"to runs.{wildcards.run}.record and train it again."
+            )
+        return trajectory
+
+    return file
+
+
 def which_tokens(wildcards):
     """dead, live or all, by the name of the file that is asked for."""
     return WHICH[wildcards.get("which", "")]
@@ -325,6 +342,39 @@ def lifecycle_settings(wildcards):
 
 def drift_settings(wildcards):
     return canonical(CONFIG["drift"])
+
+
+def steps_behind(run, part):
+    """How many steps a part of a run had behind it when the run began."""
+    if run["resume_run"] is None or part not in run["restore"]:
+        return 0
+    return run["resume_step"] + steps_behind(run_named(run["resume_run"]), part)
+
+
+def momentum_settings(wildcards):
+    run, causes = run_named(wildcards.run), CONFIG["freezing_causes"]
+    optimizer = {key: run[key] for key in ("beta1", "beta2", "epsilon", "weight_decay")}
+    schedule = {
+        **{key: run[key] for key in ("learning_rate", "schedule")},
+        "schedule_steps": run["schedule_steps"] or run["total_steps"],
+        "steps": run["total_steps"],
+        "steps_behind": steps_behind(run, "schedule"),
+    }
+    bins = {"time": "time", "displacement": "distance", "lowest": "lowest", "highest": "highest"}
+    return canonical(
+        {"optimizer": optimizer | {"steps_behind": steps_behind(run, "moments")}}
+        | {"schedule": schedule, "motion_threshold": run["motion_threshold"]}
+        | {key: causes[key] for key in ("chosen_steps", "plane_bins")}
+        | {"density": {name: causes[f"density_{key}"] for name, key in bins.items()}}
+    )
+
+
+def gradient_settings(wildcards):
+    keys = ("cohort_window", "alignment_steps", "permutations", "permutation_seed")
+    return canonical(
+        {key: CONFIG["freezing_causes"][key] for key in keys}
+        | {"motion_threshold": run_named(wildcards.run)["motion_threshold"]}
+    )
 
 
 def figure_settings(wildcards):

@@ -1,0 +1,28 @@
+"""Momentum and gradients of a run, in real Snakemake at smoke size."""
+
+import json
+
+FIGURES = ("results/crucible2/momentum.png", "results/crucible2/gradients.png")
+
+
+def test_every_motion_of_a_real_run_is_foretold(finished):
+    finished.run(*FIGURES)
+    results = finished.root / "results/crucible2"
+    momentum = json.loads((results / "momentum.json").read_text())
+    elements = momentum["elements"]
+    assert elements["reproduced"] == elements["all"]
+    assert elements["beyond_but_still"] + elements["short_but_moved"] <= elements["at_a_tie"]
+    metadata = json.loads((results / "metadata.json").read_text())
+    told = momentum["quick_statistics"]
+    assert told["last_motion"] == metadata["global_last_motion"]
+    assert told["tokens_still_moving"] == metadata["tokens_still_moving"]
+    after = finished.planned(*FIGURES, changes="freezing_causes: {permutations: 50}")
+    assert after == {"compute_gradients", "plot_gradients"}
+    assert "train_run" not in finished.planned(*FIGURES, changes="figures: {dpi: 77}")
+
+
+def test_a_run_without_moments_is_refused_with_its_reason(fresh):
+    output = fresh.failure(FIGURES[0].replace("crucible2", "crucible1"), "--dry-run")
+    assert "does not record m, v" in output
+    output = fresh.failure(FIGURES[1].replace("crucible2", "crucible1"), "--dry-run")
+    assert "does not record g" in output

@@ -1,0 +1,57 @@
+"""Measure how far dead tokens' gradients are aligned, with one another and within cohorts.
+
+    python workflow/scripts/compute_gradients.py \\
+        --settings '{"motion_threshold": 0.1, "cohort_window": 10, "alignment_steps": 20,
+                     "permutations": 999, "permutation_seed": 42}' \\
+        --trajectory results/crucible2/trajectory.safetensors \\
+        --displacement results/crucible2/displacement.safetensors \\
+        --table gradients.csv --summary gradients.json
+"""
+
+import csv
+from pathlib import Path
+
+import command
+from deadtokens.analysis import alignment, freezing
+from deadtokens.files.storage import open_reader
+
+SETTINGS = (
+    *("motion_threshold", "cohort_window", "alignment_steps"),
+    *("permutations", "permutation_seed"),
+)
+CHUNK_BYTES = 16_000_000
+
+
+def main(options):
+    """A row per step; the test of the cohorts beside the means over all steps."""
+    wanted = options.settings
+    with open_reader(options.trajectory) as file, open_reader(options.displacement) as moved:
+        file.require("g")
+        moved.require("l2")
+        shape = moved.fields["l2"][1]
+        alignment.check(file.fields["g"][1], shape)
+        last = freezing.last_motion(moved.chunks("l2", CHUNK_BYTES), wanted["motion_threshold"])
+        by_step = alignment.Steps()
+        h_mean = file.read("h_mean") if "h_mean" in file.fields else None
+        progress = command.Progress(shape[0], unit="step")
+        for start, chunk in file.chunks("g", CHUNK_BYTES):
+            for i, rows in enumerate(chunk, start=start):
+                by_step.add(i + 1, rows, None if h_mean is None else h_mean[i])
+            progress(start + len(chunk))
+        columns = by_step.columns
+        cohorts = alignment.Cohorts(last, shape[0], wanted["cohort_window"])
+        looked_at = cohorts.steps(wanted["alignment_steps"])
+        then = [file.read("g", step - 1, step)[0] for step in looked_at]
+    null = wanted["permutations"], wanted["permutation_seed"]
+    told = alignment.summary(columns, cohorts, looked_at, alignment.compare(cohorts, then, *null))
+    with command.finished(options.table, options.summary) as (table, summary):
+        with open(table, "w", newline="", encoding="utf-8") as lines:
+            csv.writer(lines).writerows([columns, *zip(*columns.values(), strict=True)])
+        command.write_json(summary, told)
+
+
+if __name__ == "__main__":
+    arguments = command.parser(__doc__, *SETTINGS)
+    for name in ("trajectory", "displacement", "table", "summary"):
+        arguments.add_argument(f"--{name}", type=Path, required=True)
+    command.run(main, arguments)
