@@ -17,6 +17,7 @@ include: "workflow/rules/corpus.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/momentum.smk"
+include: "workflow/rules/kick.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/drift.smk"
 

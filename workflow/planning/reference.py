@@ -35,6 +35,7 @@ SECTIONS = (
     ("phase_schemes.NAME", "phase_scheme"),
     ("runs.NAME", "run"),
     ("published", "published"),
+    ("checkpoint_artifacts.NAME", "checkpoint_artifact"),
     ("figures", "figures"),
     ("drift", "drift"),
     ("freezing_causes", "freezing_causes"),

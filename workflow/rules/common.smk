@@ -39,6 +39,7 @@ WHICH = {"": "dead", "_live": "live", "_all": "all"}
 
 wildcard_constraints:
     run="(?!corpora/)[^/]+",
+    artifact="(?!corpora/)[^/]+",
     corpus="[^/]+",
     which="|".join(WHICH),
 
@@ -229,6 +230,75 @@ def memory_to_read(wildcards):
     return 1000 + rows * vocab_size * run["hidden_dim"] * 2 // 10**6
 
 
+def untrained_rows(wildcards):
+    """The trajectory of a run whose untrained rows can be analysed, in Wordybird's names."""
+    run = run_named(wildcards.run)
+    if run["naming"] != "wordybird" or "W" not in run["record"]:
+        raise WorkflowError(
+            f"{wildcards.run} has naming: {run['naming']}, record: {run['record']}. This analysis "
+            "is of runs with naming: wordybird and W among record."
+        )
+    return trajectory_path(wildcards.run, run)
+
+
+def first_trajectory(wildcards):
+    """The trajectory that it all began with: the run's own, unless it was resumed from another."""
+    name = wildcards.run
+    while run_named(name)["resume_run"] is not None:
+        name = RUNS[name]["resume_run"]
+    return trajectory_path(name, RUNS[name])
+
+
+def artifact_named(name):
+    """A checkpoint artifact of the configuration; a wrong name suggests the right one."""
+    artifacts = CONFIG["checkpoint_artifacts"]
+    if name not in artifacts:
+        raise WorkflowError(
+            f"{name!r} is no entry of checkpoint_artifacts. "
+            f"{configuration.nearest(name, artifacts)}"
+        )
+    return artifacts[name]
+
+
+def runs_compared(artifact):
+    """The continuous run, the two of the stitched pair, the arms."""
+    roles = ("continuous", "before", "after")
+    return [*(artifact[role] for role in roles), *artifact["arms"]]
+
+
+def of_the_runs_compared(name):
+    """A file of each of these runs."""
+    return lambda wildcards: [
+        f"results/{run}/{name}" for run in runs_compared(artifact_named(wildcards.artifact))
+    ]
+
+
+def resumed_runs(wildcards):
+    """The runs that begin at the seam, and whether they must be the whole continuous run again."""
+    artifact = artifact_named(wildcards.artifact)
+    return [
+        {
+            "run": name,
+            "source": RUNS[name]["resume_run"],
+            "whole": name in artifact["arms"]
+            and {"parameters", *configuration.RESTORABLE} <= {*RUNS[name]["restore"]},
+        }
+        for name in (*artifact["arms"], artifact["after"])
+    ]
+
+
+def resumed_trajectories(key):
+    """The trajectories of the runs that begin at the seam, or of those they begin from."""
+    return lambda wildcards: [
+        trajectory_path(run[key], RUNS[run[key]]) for run in resumed_runs(wildcards)
+    ]
+
+
+def masks_of_artifact(wildcards):
+    corpus = RUNS[artifact_named(wildcards.artifact)["continuous"]]["corpus"]
+    return f"results/corpora/{corpus}/masks.safetensors"
+
+
 # What training leaves.
 
 SUFFIX = {"safetensors": "safetensors", "hdf5": "h5"}
@@ -375,6 +445,46 @@ def gradient_settings(wildcards):
         {key: CONFIG["freezing_causes"][key] for key in keys}
         | {"motion_threshold": run_named(wildcards.run)["motion_threshold"]}
     )
+
+
+def vocabulary_settings(wildcards):
+    return canonical({"vocab_size": corpus_named(run_named(wildcards.run)["corpus"])["vocab_size"]})
+
+
+def continuation_settings(wildcards):
+    artifact = artifact_named(wildcards.artifact)
+    corpus = RUNS[artifact["continuous"]]["corpus"]
+    return canonical(
+        {
+            "seam": RUNS[artifact["after"]]["resume_step"],
+            "vocab_size": CORPORA[corpus]["vocab_size"],
+            "runs": resumed_runs(wildcards),
+        }
+    )
+
+
+def checkpoint_artifact_settings(wildcards):
+    artifact = artifact_named(wildcards.artifact)
+    runs = [
+        {
+            "run": name,
+            "first": RUNS[name]["resume_step"] or 0,
+            "restored": RUNS[name]["restore"] if name in artifact["arms"] else None,
+            "learning_rate": RUNS[name]["learning_rate"],
+            "schedule": RUNS[name]["schedule"],
+            "schedule_steps": RUNS[name]["schedule_steps"] or RUNS[name]["total_steps"],
+            "schedule_position": steps_behind(RUNS[name], "schedule"),
+        }
+        for name in runs_compared(artifact)
+    ]
+    rules = ("window", "hop_threshold", "band", "resamples", "confidence", "random_seed")
+    seam = {"seam": RUNS[artifact["after"]]["resume_step"]}
+    return canonical({key: artifact[key] for key in rules} | seam | {"runs": runs})
+
+
+def artifact_figure_settings(wildcards):
+    continuous = RUNS[artifact_named(wildcards.artifact)["continuous"]]
+    return canonical(CONFIG["figures"] | {"title": continuous["series"]})
 
 
 def figure_settings(wildcards):

@@ -1,0 +1,54 @@
+"""Measure how far every untrained token of a Wordybird run moves at every step.
+
+    python workflow/scripts/measure_untrained_motion.py --settings '{"vocab_size": 50257}' \\
+        --trajectory results/wordybird3/trajectory.safetensors \\
+        --origin results/wordybird1/trajectory.safetensors \\
+        --masks results/corpora/wordybird/masks.safetensors --motion untrained_motion.safetensors
+
+The origin is the trajectory that it all began with: the run's own, unless it was resumed.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+import command
+from deadtokens import lattice
+from deadtokens.analysis import kick
+from deadtokens.files.storage import open_reader
+from deadtokens.files.trajectory import TrajectoryWriter
+from deadtokens.training.masks import load_masks
+
+CHUNK_BYTES = 32_000_000
+
+
+def main(options):
+    """One pass over the weights, in chunks of time."""
+    masks = load_masks(options.masks, options.settings["vocab_size"])
+    with open_reader(options.trajectory) as file, open_reader(options.origin) as begun:
+        shape, origin_shape = (kick.weights_shape(f.path, f.fields) for f in (file, begun))
+        rows = kick.untrained_rows(file.path, shape[1], masks.dead_mask)
+        origin_rows = kick.untrained_rows(begun.path, origin_shape[1], masks.dead_mask)
+        origin = begun.read("embeddings", 0, 1)[0, origin_rows]
+        steps, n_tokens = shape[0] - 1, len(rows)
+        progress = command.Progress(steps, unit="step")
+        with (
+            command.finished(options.motion) as (path,),
+            TrajectoryWriter(path, kick.motion_fields(steps, n_tokens)) as motion,
+        ):
+            for start, weights in file.chunks("embeddings", CHUNK_BYTES, overlap=1):
+                for name, values in kick.motion(weights[:, rows], origin).items():
+                    motion.write_rows(name, start, values)
+                progress(start + len(weights) - 1)
+            motion.write("losses", lattice.to_float32(file.read("losses")))
+            motion.write("untrained_indices", masks.dead_indices)
+            motion.write("elements", np.array(shape[2]))
+
+
+if __name__ == "__main__":
+    arguments = command.parser(__doc__, "vocab_size")
+    arguments.add_argument("--trajectory", type=Path, required=True)
+    arguments.add_argument("--origin", type=Path, required=True)
+    arguments.add_argument("--masks", type=Path, required=True, help="which tokens are untrained")
+    arguments.add_argument("--motion", type=Path, required=True, help="safetensors to write")
+    command.run(main, arguments)
