@@ -12,6 +12,7 @@ import numpy as np
 
 from deadtokens.analysis import attribution, kick
 from deadtokens.analysis.resampling import interval, resampled_means
+from deadtokens.training.schedules import SCHEDULES
 
 CONTINUOUS, STITCHED = "continuous", "stitched"
 INTERVALS_ARE = (
@@ -51,8 +52,8 @@ class Series:
 class Rules:
     """What the comparison is made by; the configuration says what each is."""
 
-    seam: int
     following: int  # steps after the seam that all series have
+    seam: int
     window: int
     band: float
     resamples: int
@@ -62,29 +63,40 @@ class Rules:
 
 
 def series(
-    run: str,
-    first: int,
-    restored: Sequence[str] | None,
+    run: Mapping[str, object],
     chunks: Callable[[str], kick.Chunks],
     from_start: Mapping[str, np.ndarray],
     losses: np.ndarray,
-    rates: np.ndarray,
     rules: Rules,
 ) -> Series:
     """A series from the motion of its run; `chunks` gives `dw_l2` and `hop_cells` anew each time.
 
-    UserError if the motion is shorter than the window or the following steps.
+    The run as the configuration has it: `run`, its name; `first`, steps before its own first;
+    `restored`, None but for arms; `learning_rate`, `schedule`, `schedule_steps`, and
+    `schedule_position`, how many of these it has behind it at its start. losses, (T,), and what
+    `from_start` holds, (T,) each, are of its own steps. UserError if the motion is shorter than the
+    window or the following steps.
     """
+    first, parts = run["first"], run["restored"]
     by_step = kick.by_step(chunks("dw_l2"), chunks("hop_cells"), rules.hop_threshold)
     totals = {}
     if first == 0:
         totals["before"] = kick.path(chunks("dw_l2"), rules.seam - rules.window + 1, rules.seam)
-    if first + len(rates) > rules.seam:
+    if first + len(losses) > rules.seam:
         behind = rules.seam - first  # own steps before the seam
         totals["after"] = kick.path(chunks("dw_l2"), behind + 1, behind + rules.window)
         totals["path"] = kick.path(chunks("dw_l2"), behind + 1, behind + rules.following)
-    parts = None if restored is None else tuple(restored)
-    return Series(run, first, by_step | from_start, losses, rates, **totals, restored=parts)
+    schedule, done = SCHEDULES[run["schedule"]], run["schedule_position"]
+    factors = [schedule(done + step, run["schedule_steps"]) for step in range(len(losses))]
+    return Series(
+        run["run"],
+        first,
+        by_step | from_start,
+        losses,
+        run["learning_rate"] * np.array(factors),
+        **totals,
+        restored=None if parts is None else tuple(parts),
+    )
 
 
 def table(
@@ -295,7 +307,8 @@ def _contributions(
             lambda of, i=i: attribution.contribution(values.logs(of), i),
             computed.get(factor),
         )
-        differences, _ = attribution.steps_without(values.observed_logs(), i)
+        with np.errstate(invalid="ignore"):
+            differences, _ = attribution.steps_without(values.observed_logs(), i)
         of_factor["orders"] = [float(differences.min()), float(differences.max())]
         parts.append(of_factor)
     parts += [

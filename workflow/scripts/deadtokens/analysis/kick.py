@@ -52,7 +52,7 @@ def weights_shape(path: object, fields: Mapping[str, Field]) -> tuple[int, int, 
 
 
 def motion_fields(steps: int, tokens: int) -> dict[str, Field]:
-    """What a file of motion holds: `motion`; losses, (T+1,); ids of the tokens; elements of a row."""
+    """What a file of motion holds: `motion`; losses; the tokens' ids; the elements of a row."""
     fields = {"dw_l2": ("F32", (steps, tokens)), "hop_cells": ("F32", (steps, tokens))}
     fields |= dict.fromkeys(FROM_START, ("F32", (steps,)))
     fields |= {"losses": ("F32", (steps + 1,)), "untrained_indices": ("I64", (tokens,))}

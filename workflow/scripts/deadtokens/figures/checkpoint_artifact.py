@@ -21,6 +21,16 @@ from matplotlib.ticker import (
 from deadtokens.figures import style
 
 HEIGHT_OVER_WIDTH = 1.36
+NARROWEST_MM = 150  # below it no room is left beside the labels
+TITLE_MM, KEY_MM, RIGHT_MM = 7, 11, 4
+# A row: share of the height, room above and below its panels (title, axis); room before each panel
+# for its labels, and its share of the width. Rooms in millimetres, as letters do not scale.
+ROWS = (
+    (0.19, (6, 5.5), ((18, 0.5), (17, 0.5))),
+    (0.19, (6, 11), ((18, 0.5), (17, 0.5))),
+    (0.32, (6, 11), ((12, 0.42), (37, 0.33), (5, 0.25))),
+    (0.3, (6, 11), ((40, 0.4), (51, 0.6))),
+)
 # Okabe and Ito's, for every kind of colour blindness.
 CONTINUOUS = {"color": style.INK, "linewidth": 1.3}
 STITCHED = {"color": "#d55e00", "linewidth": 1.1}
@@ -35,6 +45,8 @@ SEAM = {"color": style.FAINT, "linewidth": 0.8, "linestyle": (0, (1, 1.5))}
 WIDE = {"linewidth": 2.6, "solid_capstyle": "butt", "alpha": 0.45}
 NARROW = {"linewidth": 1.1, "solid_capstyle": "butt"}
 GREY = "#b9b9b9"
+SMALL = 0.002
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 FEW_TICKS = 3  # decades on a log axis up to which ticks between them help
 MEASURES = (
     ("dw_l2_mean", "Motion per step", "Mean |ΔW|₂"),
@@ -56,21 +68,43 @@ Series = dict[str, np.ndarray]
 
 def draw(rows: Sequence[Mapping], summary: dict, title: str, width_mm: float) -> Figure:
     """Four measures of the stitched pair; arms over time, their kicks and paths; effects; parts."""
-    drawing = style.figure(width_mm, width_mm * HEIGHT_OVER_WIDTH)
+    drawing, places = _laid_out(max(width_mm, NARROWEST_MM))
     series = _series(rows)
-    top, middle, bottom = drawing.subfigures(3, 1, height_ratios=(1.45, 1.1, 1))
-    for panel, measure in zip(top.subplots(2, 2, sharex=True).flat, MEASURES, strict=True):
+    for panel, measure in zip(places[:4], MEASURES, strict=True):
         _draw_measure(panel, series, summary, *measure)
-    arms, kicks, paths = middle.subplots(1, 3, width_ratios=(1.5, 1.3, 1))
+    arms, kicks, paths, effects, parts = places[4:]
     _draw_arms(arms, series, summary)
     _draw_kicks(kicks, summary)
     _draw_paths(paths, summary)
-    effects, parts = bottom.subplots(1, 2, width_ratios=(1, 1.6))
     _draw_effects(effects, summary)
     _draw_parts(parts, summary["contributions"])
     _key(drawing, summary)
-    drawing.suptitle(f"{title}: {_headline(summary)}", x=0.01, ha="left")
+    drawing.suptitle(f"{title}: {_headline(summary)}", x=0.01, y=0.995, ha="left")
     return drawing
+
+
+def _laid_out(width_mm: float) -> tuple[Figure, list[Axes]]:
+    """The figure and its panels, row by row, each at a fixed place.
+
+    Matplotlib's own layout of rows with different columns differs in the last bits from one drawing
+    to the next, and so would the bytes of the file.
+    """
+    height_mm = width_mm * HEIGHT_OVER_WIDTH
+    drawing = style.figure(width_mm, height_mm)
+    drawing.set_layout_engine("none")
+    room = height_mm - TITLE_MM - KEY_MM - sum(sum(around) for _, around, _ in ROWS)
+    panels, top = [], TITLE_MM
+    for share, (above, below), columns in ROWS:
+        height, left = share * room, 0.0
+        across = width_mm - RIGHT_MM - sum(label for label, _ in columns)
+        for label, part in columns:
+            left, width = left + label, part * across
+            box = left, height_mm - top - above - height, width, height
+            sizes = width_mm, height_mm, width_mm, height_mm
+            panels.append(drawing.add_axes([mm / of for mm, of in zip(box, sizes, strict=True)]))
+            left += width
+        top += above + height + below
+    return drawing, panels
 
 
 def _series(rows: Iterable[Mapping]) -> dict[str, Series]:
@@ -200,13 +234,16 @@ def _draw_parts(panel: Axes, contributions: dict) -> None:
             f"× {math.exp(value):.3g}",
             (1, place),
             xycoords=("axes fraction", "data"),
-            xytext=(3, 0),
+            xytext=(2, 0),
             textcoords="offset points",
+            ha="right",
             va="center",
         )
     if math.isfinite(end):
         panel.axvline(1, **SEAM)
         _log_axis(panel, [math.exp(place) for place in ends])
+        low, high = panel.get_xlim()
+        panel.set_xlim(low, high * (high / low) ** 0.22)  # room for the numbers
     names = [PARTS.get(part["name"], "The kick ratio, in all") for part in parts]
     panel.set_yticks(range(len(parts)), names)
     panel.set_ylim(len(parts) - 0.4, -0.6)
@@ -254,8 +291,16 @@ def _plain_log_ticks(axis) -> None:
     decades = math.log10(high / low) if low > 0 else FEW_TICKS + 1
     subs = (1, 1.5, 2, 3, 5, 7) if decades < 1 else (1, 2, 5) if decades < FEW_TICKS else (1,)
     axis.set_major_locator(LogLocator(subs=subs))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value)))
     axis.set_minor_formatter(NullFormatter())
+
+
+def _plain(value: float) -> str:
+    """Small numbers with a power of ten, all others as one writes them."""
+    if not 0 < value < SMALL:
+        return f"{value:.3g}"
+    mantissa, power = f"{value:.0e}".split("e")
+    return f"{mantissa}·10{str(int(power)).translate(SUPERSCRIPTS)}"
 
 
 def _number(value: float | None) -> float:
@@ -280,7 +325,7 @@ def _key(drawing: Figure, summary: dict) -> None:
             Line2D([], [], color=style.FAINT, **WIDE, label="5% to 95% of tokens"),
             Line2D([], [], **style.DOT | {"marker": "D"}, label="by learning rates alone"),
         ],
-        loc="outside lower center",
+        loc="lower center",
         ncols=3,
     )
 
