@@ -45,7 +45,7 @@ SEAM = {"color": style.FAINT, "linewidth": 0.8, "linestyle": (0, (1, 1.5))}
 WIDE = {"linewidth": 2.6, "solid_capstyle": "butt", "alpha": 0.45}
 NARROW = {"linewidth": 1.1, "solid_capstyle": "butt"}
 GREY = "#b9b9b9"
-SMALL = 0.002
+SMALL = 0.02
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 FEW_TICKS = 3  # decades on a log axis up to which ticks between them help
 MEASURES = (
@@ -289,7 +289,15 @@ def _plain_log_ticks(axis) -> None:
     """Numbers as one writes them, at 1, 2 and 5 of each decade while there are few."""
     low, high = axis.get_view_interval()
     decades = math.log10(high / low) if low > 0 else FEW_TICKS + 1
-    subs = (1, 1.5, 2, 3, 5, 7) if decades < 1 else (1, 2, 5) if decades < FEW_TICKS else (1,)
+    subs = (
+        (1, 1.5, 2, 3, 5, 7)
+        if decades < 1
+        else (1, 2, 5)
+        if decades < 2
+        else (1, 3)
+        if decades < FEW_TICKS
+        else (1,)
+    )
     axis.set_major_locator(LogLocator(subs=subs))
     axis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value)))
     axis.set_minor_formatter(NullFormatter())
@@ -300,7 +308,8 @@ def _plain(value: float) -> str:
     if not 0 < value < SMALL:
         return f"{value:.3g}"
     mantissa, power = f"{value:.0e}".split("e")
-    return f"{mantissa}·10{str(int(power)).translate(SUPERSCRIPTS)}"
+    digits = str(int(power)).translate(SUPERSCRIPTS)
+    return f"10{digits}" if mantissa == "1" else f"{mantissa}·10{digits}"
 
 
 def _number(value: float | None) -> float:
