@@ -33,7 +33,7 @@ DECIDING_MOTION = (
     *("corpus", "model", "hidden_dim", "num_layers", "num_heads", "init_std", "examples"),
     *("seq_len", "target_offset", "batch_size", "learning_rate", "schedule", "clip_norm", "beta1"),
     *("beta2", "epsilon", "weight_decay", "adamw", "precision", "autocast", "head"),
-    *("random_seed", "threads", "device", "naming"),
+    *("random_seed", "threads", "device", "products", "naming"),
 )
 
 
