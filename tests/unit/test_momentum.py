@@ -246,8 +246,7 @@ def written_files(rows, folder):
     source, moved = folder / "trajectory.safetensors", folder / "displacement.safetensors"
     ids = np.arange(rows["W"].shape[1]) * 3
     write_file(source, rows | {"dead_indices": ids})
-    with TrajectoryReader(source) as file:
-        displacement.measure(file, moved)
+    planted.measure(source, moved)
     return source, moved
 
 

@@ -38,16 +38,18 @@ def figures(file, moved, last: np.ndarray, max_bytes: int) -> dict[str, object]:
     file: a reader of the trajectory, moved: one of its displacement, both asked for `chunks` within
     `max_bytes`; last: (n,) last motion.
     """
+    steps = moved.fields["l2"][1][0]
     ranges = {
-        name: statistic(file.chunks(field, max_bytes), first_row)
-        for field, name, statistic, first_row in summary.RANGES
+        # What exists before the first step has a row more than there are steps.
+        name: statistic(file.chunks(field, max_bytes), file.fields[field][1][0] - steps)
+        for field, name, statistic in summary.RANGES
         if field in file.fields
     }
     return {
         "displacement": of_displacement(moved.chunks("l2", max_bytes)),
-        **{name: ranges.get(name) for _, name, _, _ in summary.RANGES},
+        **{name: ranges.get(name) for _, name, _ in summary.RANGES},
         "last_motion": int(last.max()),
-        "tokens_still_moving": int((last == moved.fields["l2"][1][0]).sum()),
+        "tokens_still_moving": int((last == steps).sum()),
     }
 
 
