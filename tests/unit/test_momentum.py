@@ -5,12 +5,13 @@ import json
 import math
 
 import numpy as np
+import planted
 import pytest
 import torch
 from planted import run_script
 from safetensors.numpy import load_file
 
-from deadtokens import displacement, lattice
+from deadtokens import lattice
 from deadtokens.analysis import density, freezing, momentum, plane, quick_statistics
 from deadtokens.analysis.critical import Adam
 from deadtokens.files.trajectory import TrajectoryReader, write_file
