@@ -16,9 +16,9 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/corpus.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/analysis.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/momentum.smk"
 include: "workflow/rules/kick.smk"
-include: "workflow/rules/report.smk"
 include: "workflow/rules/drift.smk"
 
 
