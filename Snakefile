@@ -10,6 +10,7 @@ min_version("9.0")
 
 
 configfile: f"{workflow.basedir}/config/config.yaml"
+configfile: f"{workflow.basedir}/config/verdicts.yaml"
 
 
 include: "workflow/rules/common.smk"
@@ -20,6 +21,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/momentum.smk"
 include: "workflow/rules/kick.smk"
 include: "workflow/rules/drift.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:

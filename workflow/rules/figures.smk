@@ -12,6 +12,9 @@ rule plot_phases:
         density="results/{run}/phases{which}_density.safetensors",
     output:
         "results/{run}/phases{which}.{format}",
+        in_report(
+            "results/{run}/phases.{format}", "phases", "phases", "phases over time, on both scales"
+        ),
     log:
         "results/{run}/logs/plot_phases{which}_{format}.log",
     benchmark:
@@ -69,6 +72,9 @@ rule plot_stillness:
         summary="results/{run}/stillness{which}.json",
     output:
         "results/{run}/stillness{which}.{format}",
+        in_report(
+            "results/{run}/stillness.{format}", "stillness", "permanence", "runs of stillness"
+        ),
     log:
         "results/{run}/logs/plot_stillness{which}_{format}.log",
     benchmark:
@@ -90,6 +96,39 @@ rule plot_stillness:
         " --figure {output:q}"
 
 
+rule plot_permanence:
+    """Draw how often a token that has been still moves again."""
+    input:
+        table="results/{run}/permanence.csv",
+        summary="results/{run}/permanence.json",
+    output:
+        in_report(
+            "results/{run}/permanence.{format}",
+            "permanence",
+            "permanence",
+            "how often still tokens move again",
+        ),
+    log:
+        "results/{run}/logs/plot_permanence_{format}.log",
+    benchmark:
+        "results/{run}/benchmarks/plot_permanence_{format}.tsv"
+    wildcard_constraints:
+        format="png|svg|pdf",
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=figure_settings,
+        code=code_of("plot_permanence", "figures"),
+    shell:
+        'python "$scripts"/plot_permanence.py --settings {params.settings:q} --log {log:q}'
+        " --table {input.table:q} --summary {input.summary:q}"
+        " --figure {output:q}"
+
+
 rule plot_freezing:
     """Draw when tokens freeze: the survival curve, and who stops early."""
     input:
@@ -97,6 +136,12 @@ rule plot_freezing:
         summary="results/{run}/freezing{which}.json",
     output:
         "results/{run}/freezing{which}.{format}",
+        in_report(
+            "results/{run}/freezing.{format}",
+            "freezing",
+            "freezing",
+            "when tokens freeze, and who stops early",
+        ),
     log:
         "results/{run}/logs/plot_freezing{which}_{format}.log",
     benchmark:
@@ -125,6 +170,12 @@ rule plot_lifecycle:
         summary="results/{run}/lifecycle{which}.json",
     output:
         "results/{run}/lifecycle{which}.{format}",
+        in_report(
+            "results/{run}/lifecycle.{format}",
+            "lifecycle",
+            "phases",
+            "the phase of every token at every step",
+        ),
     log:
         "results/{run}/logs/plot_lifecycle{which}_{format}.log",
     benchmark:

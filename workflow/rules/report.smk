@@ -1,0 +1,89 @@
+"""The verdicts on the seeds' questions, and what results/report.html shows.
+
+Needs the statistics (JSON) of the runs in the report. Leaves the verdicts as JSON, as a table (CSV)
+and as a page (HTML), and a page of provenance. `make report` asks for `report_results` and then has
+Snakemake put it all into one page that needs no network.
+"""
+
+
+report: "../report/workflow.rst"
+
+
+rule judge_questions:
+    """Judge the questions of the published notebooks by rules that were fixed before any run."""
+    input:
+        evidence(),
+    output:
+        verdicts="results/verdicts.json",
+        table=in_report("results/verdicts.csv", "verdicts", "Verdicts", "table", of="all runs"),
+    log:
+        "results/logs/judge_questions.log",
+    benchmark:
+        "results/benchmarks/judge_questions.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        settings=verdict_settings(),
+        code=code_of("judge_questions", "analysis"),
+    shell:
+        'python "$scripts"/judge_questions.py --settings {params.settings:q} --log {log:q}'
+        " --evidence {input:q} --verdicts {output.verdicts:q} --table {output.table:q}"
+
+
+rule write_verdicts_page:
+    """Write the verdicts as a page, which also stands at the opening of the report."""
+    input:
+        "results/verdicts.json",
+    output:
+        in_report("results/verdicts.html", "verdicts", "Verdicts", "page", of="all runs"),
+    log:
+        "results/logs/write_verdicts_page.log",
+    benchmark:
+        "results/benchmarks/write_verdicts_page.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        code=code_of("write_verdicts_page", "analysis"),
+    shell:
+        'python "$scripts"/write_verdicts_page.py --log {log:q}'
+        " --verdicts {input:q} --page {output:q}"
+
+
+rule write_provenance_page:
+    """Write what computed every run, on what, and with which settings."""
+    input:
+        expand("results/{run}/metadata.json", run=REPORT["runs"]),
+    output:
+        in_report("results/provenance.html", "provenance", "Provenance", "page", of="all runs"),
+    log:
+        "results/logs/write_provenance_page.log",
+    benchmark:
+        "results/benchmarks/write_provenance_page.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        settings=provenance_settings(),
+        code=code_of("write_provenance_page", "analysis"),
+    shell:
+        'python "$scripts"/write_provenance_page.py --settings {params.settings:q} --log {log:q}'
+        " --metadata {input:q} --page {output:q}"
+
+
+rule report_results:
+    """Everything that the report shows."""
+    input:
+        report_figures(),
+        "results/verdicts.html",
+        "results/provenance.html",
