@@ -504,6 +504,14 @@ def has_dead_rows(run):
     return run["rows"] == "dead" and run["naming"] == "crucible" and "W" in run["record"]
 
 
+def has_hidden_mean(run):
+    return (
+        run["rows"] == "all"
+        and run["naming"] == "crucible"
+        and {"W", "h_mean"} <= {*run["record"]}
+    )
+
+
 # Figures of a run, and which runs have them.
 FIGURES = {
     "phases": has_dead_rows,
@@ -511,6 +519,7 @@ FIGURES = {
     "freezing": has_dead_rows,
     "lifecycle": has_dead_rows,
     "permanence": has_dead_rows,
+    "drift": has_hidden_mean,
 }
 
 
