@@ -38,7 +38,7 @@ def test_one_page_holds_verdicts_figures_and_provenance(finished):
 
     results = embedded(page, "results", "results")
     figures = [name for name in results if name.endswith(".png")]
-    expected = {"phases", "stillness", "freezing", "lifecycle", "permanence"}
+    expected = {"phases", "stillness", "freezing", "lifecycle", "permanence", "momentum"}
     assert {name.split("/")[-1].removesuffix(".png") for name in figures} >= expected
     for name, result in results.items():
         assert result["labels"]["shows"], name

@@ -80,9 +80,7 @@ def resolve(configuration: Mapping, schema: Mapping) -> dict:
     for name in resolved["report"]["runs"]:
         _check_known("report.runs", name, "runs", resolved)
     for name in resolved["report"]["checkpoint_artifacts"]:
-        _check_known(
-            "report.checkpoint_artifacts", name, "checkpoint_artifacts", _with_artifacts(resolved)
-        )
+        _check_known("report.checkpoint_artifacts", name, "checkpoint_artifacts", resolved)
     _check_verdicts(resolved)
     # A run before those that are like it, so that a mistake is told where it was made.
     for name in sorted(
@@ -288,16 +286,12 @@ def _check_phase_scheme(key: str, scheme: Mapping) -> None:
 
 def _check_verdicts(configuration: Mapping) -> None:
     verdicts = configuration["verdicts"]
-    artifacts = _with_artifacts(configuration)["checkpoint_artifacts"]
-    known = {"runs": configuration["runs"] | artifacts, "chapters": verdicts["chapters"]}
+    answering = configuration["runs"] | configuration["checkpoint_artifacts"]
+    known = {"runs": answering, "chapters": verdicts["chapters"]}
     for instead in verdicts["runs"].values():
         _check_known("verdicts.runs", instead, "runs", known)
     for name, question in verdicts["questions"].items():
         _check_question(f"verdicts.questions.{name}", question, known)
-
-
-def _with_artifacts(configuration: Mapping) -> Mapping:
-    return {"checkpoint_artifacts": {}} | configuration
 
 
 def _check_question(key: str, question: Mapping, known: Mapping) -> None:

@@ -497,28 +497,39 @@ def figure_settings(wildcards):
 
 VERDICTS = CONFIG["verdicts"]
 REPORT = CONFIG["report"]
-ARTIFACTS = CONFIG.get("checkpoint_artifacts", {})
+ARTIFACTS = CONFIG["checkpoint_artifacts"]
 
 
-def has_dead_rows(run):
-    return run["rows"] == "dead" and run["naming"] == "crucible" and "W" in run["record"]
+def has_motion(run):
+    return "W" in run["record"]
+
+
+def has_own_notebook(run):
+    return has_motion(run) and run["naming"] == "thimble"
 
 
 def has_hidden_mean(run):
     return (
-        run["rows"] == "all"
-        and run["naming"] == "crucible"
-        and {"W", "h_mean"} <= {*run["record"]}
+        run["rows"] == "all" and run["naming"] == "crucible" and {"W", "h_mean"} <= {*run["record"]}
+    )
+
+
+def has_dead_rows_with(*names):
+    return lambda run: (
+        run["rows"] == "dead" and run["naming"] == "crucible" and {"W", *names} <= {*run["record"]}
     )
 
 
 # Figures of a run, and which runs have them.
 FIGURES = {
-    "phases": has_dead_rows,
-    "stillness": has_dead_rows,
-    "freezing": has_dead_rows,
-    "lifecycle": has_dead_rows,
-    "permanence": has_dead_rows,
+    "phases": has_motion,
+    "phase_transitions": has_own_notebook,
+    "stillness": has_motion,
+    "freezing": has_motion,
+    "lifecycle": has_motion,
+    "permanence": has_motion,
+    "momentum": has_dead_rows_with("m", "v"),
+    "gradients": has_dead_rows_with("g"),
     "drift": has_hidden_mean,
 }
 
@@ -530,6 +541,9 @@ def report_figures():
         for name in REPORT["runs"]
         for figure, has_it in FIGURES.items()
         if has_it(run_named(name))
+    ] + [
+        f"results/{name}/checkpoint_artifact.{REPORT['format']}"
+        for name in REPORT["checkpoint_artifacts"]
     ]
 
 

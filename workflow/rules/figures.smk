@@ -11,9 +11,11 @@ rule plot_phases:
         summary="results/{run}/phases{which}.json",
         density="results/{run}/phases{which}_density.safetensors",
     output:
-        "results/{run}/phases{which}.{format}",
         in_report(
-            "results/{run}/phases.{format}", "phases", "phases", "phases over time, on both scales"
+            "results/{run}/phases{which}.{format}",
+            "phases",
+            "phases",
+            "phases over time, on both scales",
         ),
     log:
         "results/{run}/logs/plot_phases{which}_{format}.log",
@@ -43,7 +45,12 @@ rule plot_phase_transitions:
         summary="results/{run}/phase_transitions{which}.json",
         density="results/{run}/phase_transitions{which}_density.safetensors",
     output:
-        "results/{run}/phase_transitions{which}.{format}",
+        in_report(
+            "results/{run}/phase_transitions{which}.{format}",
+            "phase_transitions",
+            "phases",
+            "the three plots of Thimble 7",
+        ),
     log:
         "results/{run}/logs/plot_phase_transitions{which}_{format}.log",
     benchmark:
@@ -71,9 +78,11 @@ rule plot_stillness:
         table="results/{run}/stillness{which}.csv",
         summary="results/{run}/stillness{which}.json",
     output:
-        "results/{run}/stillness{which}.{format}",
         in_report(
-            "results/{run}/stillness.{format}", "stillness", "permanence", "runs of stillness"
+            "results/{run}/stillness{which}.{format}",
+            "stillness",
+            "permanence",
+            "runs of stillness",
         ),
     log:
         "results/{run}/logs/plot_stillness{which}_{format}.log",
@@ -135,9 +144,8 @@ rule plot_freezing:
         survival="results/{run}/freezing{which}_survival.csv",
         summary="results/{run}/freezing{which}.json",
     output:
-        "results/{run}/freezing{which}.{format}",
         in_report(
-            "results/{run}/freezing.{format}",
+            "results/{run}/freezing{which}.{format}",
             "freezing",
             "freezing",
             "when tokens freeze, and who stops early",
@@ -169,9 +177,8 @@ rule plot_lifecycle:
         table="results/{run}/lifecycle{which}.safetensors",
         summary="results/{run}/lifecycle{which}.json",
     output:
-        "results/{run}/lifecycle{which}.{format}",
         in_report(
-            "results/{run}/lifecycle.{format}",
+            "results/{run}/lifecycle{which}.{format}",
             "lifecycle",
             "phases",
             "the phase of every token at every step",
