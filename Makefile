@@ -7,11 +7,12 @@ MAKEFLAGS += --no-builtin-rules
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 ready := .venv/installed
 
-.PHONY: help docs bench test test-cuda lint format lock FORCE
+.PHONY: help report docs bench test test-cuda lint format lock FORCE
 
 help:
 	@echo "make results/RUN/FILE   compute one file, for instance results/crucible2/phases.png;"
 	@echo "                        OPTIONS='--configfile mine.yaml' goes to snakemake"
+	@echo "make report             results/report.html: the verdicts, every figure, provenance"
 	@echo "make test               the test suite      make test-cuda   what needs a CUDA device"
 	@echo "make bench              memory, recording and speed of the published runs"
 	@echo "make lint               format and lint checks; make format mends what it can"
@@ -19,6 +20,15 @@ help:
 
 results/%: $(ready) FORCE
 	snakemake --cores $(CORES) $@ $(OPTIONS)
+
+# The page is renamed last: under its name it is complete. It needs no network.
+report: results/report.html
+
+results/report.html: $(ready) FORCE
+	snakemake --cores $(CORES) report_results $(OPTIONS)
+	snakemake report_results --report results/.partial.report.html \
+	  --report-html-stylesheet-path workflow/report/style.css $(OPTIONS)
+	mv results/.partial.report.html $@
 
 # The pictures in docs/ are copies of what the workflow draws.
 docs/figures/%_phases.png: results/%/phases.png

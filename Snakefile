@@ -10,16 +10,18 @@ min_version("9.0")
 
 
 configfile: f"{workflow.basedir}/config/config.yaml"
+configfile: f"{workflow.basedir}/config/verdicts.yaml"
 
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/corpus.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/analysis.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/momentum.smk"
 include: "workflow/rules/kick.smk"
-include: "workflow/rules/report.smk"
 include: "workflow/rules/drift.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:

@@ -35,6 +35,7 @@ def test_defaults_obey_their_own_rules():
         "phase_schemes": {"published": configuration._defaults(SCHEMA["$defs"]["phase_scheme"])},
         "comparison": ["any"],
         "published": {"runs": ["any"]},
+        "report": {"runs": ["any"]},
         "runs": {"any": configuration._defaults(SCHEMA["$defs"]["run"])},
     }
     assert configuration.resolve(entries, SCHEMA)["runs"] == entries["runs"]

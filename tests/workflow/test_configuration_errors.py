@@ -30,6 +30,42 @@ MISTAKES = {
         "runs: {wordybird3: {hidden_dim: 32}}",
         ["runs.wordybird3.hidden_dim", "wordybird1"],
     ),
+    "rule of a question": (
+        "verdicts: {questions: {all_moved: {supported_iff: {equals: 0}}}}",
+        ["verdicts.questions.all_moved.supported_iff", "Did you mean supported_if?"],
+    ),
+    "bound of a rule": (
+        "verdicts: {questions: {all_moved: {supported_if: {at_last: 1}}}}",
+        ["verdicts.questions.all_moved.supported_if.at_last", "Did you mean at_least?"],
+    ),
+    "two lower bounds": (
+        "verdicts: {questions: {longest_silence: {supported_if: {above: 20}}}}",
+        ["verdicts.questions.longest_silence.supported_if", "at_least and above"],
+    ),
+    "rule of an open question": (
+        "verdicts: {questions: {softmax: {supported_if: {above: 20}}}}",
+        ["verdicts.questions.softmax", "undecided_because and supported_if"],
+    ),
+    "question without a statistic": (
+        "verdicts: {questions: {mine: {chapter: kick, seed: me, question: 'Why?'}}}",
+        ["verdicts.questions.mine.statistic is missing", "undecided_because"],
+    ),
+    "chapter of a question": (
+        "verdicts: {questions: {all_moved: {chapter: freezes}}}",
+        ["verdicts.questions.all_moved.chapter", "'freezes'", "Did you mean freezing?"],
+    ),
+    "run of a question": (
+        "verdicts: {questions: {all_moved: {run: crucible11}}}",
+        ["verdicts.questions.all_moved.run", "'crucible11'", "Did you mean crucible1?"],
+    ),
+    "run in place of another": (
+        "verdicts: {runs: {crucible1: crucible22}}",
+        ["verdicts.runs", "'crucible22'", "Did you mean crucible2?"],
+    ),
+    "run of the report": (
+        "report: {runs: [crucible22]}",
+        ["report.runs", "'crucible22'", "Did you mean crucible2?"],
+    ),
     "out of bounds": (
         "runs: {crucible2: {beta2: 1.0}}",
         ["runs.crucible2.beta2", "1.0", "less than 1"],

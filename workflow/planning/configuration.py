@@ -23,6 +23,7 @@ FILE_KEYS = (
     "merges_file",
     "mask_file",
 )
+CONDITIONS = ("at_least", "above", "at_most", "below", "equals")
 SMALLEST_VOCABULARY_OF_BYTES = 257  # every byte, and <|endoftext|>
 
 
@@ -65,6 +66,8 @@ def resolve(configuration: Mapping, schema: Mapping) -> dict:
         "drift": _defaults(entries["drift"]) | configuration.get("drift", {}),
         "freezing_causes": _defaults(entries["freezing_causes"])
         | configuration.get("freezing_causes", {}),
+        "report": _defaults(entries["report"]) | configuration.get("report", {}),
+        "verdicts": _verdicts(configuration.get("verdicts", {}), entries),
     }
     for name, corpus in resolved["corpora"].items():
         _check_corpus(f"corpora.{name}", corpus)
@@ -74,6 +77,11 @@ def resolve(configuration: Mapping, schema: Mapping) -> dict:
         _check_known("comparison", name, "runs", resolved)
     for name in resolved["published"]["runs"]:
         _check_known("published.runs", name, "runs", resolved)
+    for name in resolved["report"]["runs"]:
+        _check_known("report.runs", name, "runs", resolved)
+    for name in resolved["report"]["checkpoint_artifacts"]:
+        _check_known("report.checkpoint_artifacts", name, "checkpoint_artifacts", resolved)
+    _check_verdicts(resolved)
     # A run before those that are like it, so that a mistake is told where it was made.
     for name in sorted(
         resolved["runs"], key=lambda name: len(_lineage(name, configuration["runs"]))
@@ -173,6 +181,16 @@ def _defaults(rule: Mapping) -> dict:
     return {key: copy.deepcopy(value["default"]) for key, value in properties if "default" in value}
 
 
+def _verdicts(verdicts: Mapping, entries: Mapping) -> dict:
+    """The section completed; every question asks the run that stands in for the one it names."""
+    filled = _defaults(entries["verdicts"]) | copy.deepcopy(dict(verdicts))
+    filled["chapters"] = _completed(filled["chapters"], entries["chapter"])
+    filled["questions"] = _completed(filled["questions"], entries["question"])
+    for question in filled["questions"].values():
+        question["run"] = filled["runs"].get(question["run"], question["run"])
+    return filled
+
+
 def _inherited(runs: Mapping) -> dict:
     """Every run with what it takes over from the run it is `like`, and that one from its own."""
     inherited = {}
@@ -264,6 +282,55 @@ def _check_phase_scheme(key: str, scheme: Mapping) -> None:
             f"{key}.density_lowest is {scheme['density_lowest']}; allowed: less than "
             f"density_highest, {scheme['density_highest']}."
         )
+
+
+def _check_verdicts(configuration: Mapping) -> None:
+    verdicts = configuration["verdicts"]
+    answering = configuration["runs"] | configuration["checkpoint_artifacts"]
+    known = {"runs": answering, "chapters": verdicts["chapters"]}
+    for instead in verdicts["runs"].values():
+        _check_known("verdicts.runs", instead, "runs", known)
+    for name, question in verdicts["questions"].items():
+        _check_question(f"verdicts.questions.{name}", question, known)
+
+
+def _check_question(key: str, question: Mapping, known: Mapping) -> None:
+    for name in ("seed", "question"):
+        if not question[name]:
+            raise ConfigurationError(f"{key}.{name} is missing; every question needs it.")
+    _check_known(f"{key}.chapter", question["chapter"], "chapters", known)
+    needed = ("statistic", "run", "file", "value", "supported_if")
+    if question["undecided_because"]:
+        given = [name for name in needed[2:] if question[name]]
+        if given:
+            raise ConfigurationError(
+                f"{key} has both undecided_because and {given[0]}; allowed: a rule, or the reason "
+                "why there can be none. Remove one, or set undecided_because to null."
+            )
+        return
+    missing = [name for name in needed if not question[name]]
+    if missing:
+        raise ConfigurationError(
+            f"{key}.{missing[0]} is missing; a question needs {', '.join(needed)}, or "
+            "undecided_because."
+        )
+    _check_known(f"{key}.run", question["run"], "runs", known)
+    for name in ("supported_if", "contradicted_if"):
+        _check_condition(f"{key}.{name}", question[name])
+
+
+def _check_condition(key: str, condition: Mapping | None) -> None:
+    given = [name for name, bound in (condition or {}).items() if bound is not None]
+    if condition is not None and not given:
+        raise ConfigurationError(f"{key} has no bound. {nearest('', CONDITIONS)}")
+    for pair in (("at_least", "above"), ("at_most", "below")):
+        if set(pair) <= set(given):
+            raise ConfigurationError(
+                f"{key} has both {pair[0]} and {pair[1]}; allowed: one of them. Set the other "
+                "to null."
+            )
+    if "equals" in given and len(given) > 1:
+        raise ConfigurationError(f"{key} has {', '.join(given)}; allowed: equals alone.")
 
 
 def _check_known(key: str, name: str, table: str, configuration: Mapping) -> None:

@@ -39,6 +39,11 @@ SECTIONS = (
     ("figures", "figures"),
     ("drift", "drift"),
     ("freezing_causes", "freezing_causes"),
+    ("report", "report"),
+    ("verdicts", "verdicts"),
+    ("verdicts.chapters.NAME", "chapter"),
+    ("verdicts.questions.NAME", "question"),
+    ("verdicts.questions.NAME.supported_if", "condition"),
 )
 
 
@@ -51,7 +56,8 @@ def reference(schema: Mapping) -> str:
 
 
 def _section(schema: Mapping, title: str, definition: str) -> str:
-    top = schema["properties"][title.split(".")[0]]["description"]
+    described = schema["$defs"][definition], schema["properties"][title.split(".")[0]]
+    top = next(rule["description"] for rule in described if "description" in rule)
     rows = [
         f"| `{key}` | {_cell(rule['description'])} | {_allowed(rule)} | {_default(rule)} |"
         for key, rule in schema["$defs"][definition]["properties"].items()

@@ -113,6 +113,31 @@ rule compute_stillness:
         " --displacement {input:q} --table {output.table:q} --summary {output.summary:q}"
 
 
+rule compute_permanence:
+    """Bound the rate of motion by the silences: how much a long silence proves."""
+    input:
+        "results/{run}/displacement.safetensors",
+    output:
+        table="results/{run}/permanence.csv",
+        summary="results/{run}/permanence.json",
+    log:
+        "results/{run}/logs/compute_permanence.log",
+    benchmark:
+        "results/{run}/benchmarks/compute_permanence.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=permanence_settings,
+        code=code_of("compute_permanence", "analysis"),
+    shell:
+        'python "$scripts"/compute_permanence.py --settings {params.settings:q} --log {log:q}'
+        " --displacement {input:q} --table {output.table:q} --summary {output.summary:q}"
+
+
 rule compute_freezing:
     """Find when each token moves for the last time, and who stops early."""
     input:

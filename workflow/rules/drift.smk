@@ -45,7 +45,7 @@ rule plot_drift:
         tokens="results/{run}/drift_tokens.csv",
         summary="results/{run}/drift.json",
     output:
-        "results/{run}/drift.{format}",
+        in_report("results/{run}/drift.{format}", "drift", "drift", "h_mean and both clouds"),
     log:
         "results/{run}/logs/plot_drift_{format}.log",
     benchmark:

@@ -94,7 +94,13 @@ rule plot_checkpoint_artifact:
         table="results/{artifact}/checkpoint_artifact.csv",
         summary="results/{artifact}/checkpoint_artifact.json",
     output:
-        "results/{artifact}/checkpoint_artifact.{format}",
+        in_report(
+            "results/{artifact}/checkpoint_artifact.{format}",
+            "checkpoint_artifact",
+            "kick",
+            "the kick, and what it is made of",
+            of="{artifact}",
+        ),
     log:
         "results/{artifact}/logs/plot_checkpoint_artifact_{format}.log",
     benchmark:

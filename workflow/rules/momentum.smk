@@ -73,7 +73,12 @@ rule plot_momentum:
         summary="results/{run}/momentum.json",
         density="results/{run}/momentum_density.safetensors",
     output:
-        "results/{run}/momentum.{format}",
+        in_report(
+            "results/{run}/momentum.{format}",
+            "momentum",
+            "cohorts",
+            "updates against the critical line",
+        ),
     log:
         "results/{run}/logs/plot_momentum_{format}.log",
     benchmark:
@@ -101,7 +106,9 @@ rule plot_gradients:
         table="results/{run}/gradients.csv",
         summary="results/{run}/gradients.json",
     output:
-        "results/{run}/gradients.{format}",
+        in_report(
+            "results/{run}/gradients.{format}", "gradients", "cohorts", "alignment of gradients"
+        ),
     log:
         "results/{run}/logs/plot_gradients_{format}.log",
     benchmark:

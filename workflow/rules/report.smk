@@ -1,146 +1,89 @@
-"""From tables to pictures; nothing here computes.
+"""The verdicts on the seeds' questions, and what results/report.html shows.
 
-Needs the tables of results/{run}/ and leaves figures beside them.
+Needs the statistics (JSON) of the runs in the report. Leaves the verdicts as JSON, as a table (CSV)
+and as a page (HTML), and a page of provenance. `make report` asks for `report_results` and then has
+Snakemake put it all into one page that needs no network.
 """
 
 
-rule plot_phases:
-    """Draw the phases of a run: fractions on both scales, displacement, all tokens' traces."""
+report: "../report/workflow.rst"
+
+
+rule judge_questions:
+    """Judge the questions of the published notebooks by rules that were fixed before any run."""
     input:
-        table="results/{run}/phases{which}.csv",
-        summary="results/{run}/phases{which}.json",
-        density="results/{run}/phases{which}_density.safetensors",
+        evidence(),
     output:
-        "results/{run}/phases{which}.{format}",
+        verdicts="results/verdicts.json",
+        table=in_report("results/verdicts.csv", "verdicts", "Verdicts", "table", of="all runs"),
     log:
-        "results/{run}/logs/plot_phases{which}_{format}.log",
+        "results/logs/judge_questions.log",
     benchmark:
-        "results/{run}/benchmarks/plot_phases{which}_{format}.tsv"
-    wildcard_constraints:
-        format="png|svg|pdf",
+        "results/benchmarks/judge_questions.tsv"
     conda:
-        "../envs/figures.yaml"
+        "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=500,
+        runtime=5,
     params:
-        settings=figure_settings,
-        code=code_of("plot_phases", "figures"),
+        settings=verdict_settings(),
+        code=code_of("judge_questions", "analysis"),
     shell:
-        'python "$scripts"/plot_phases.py --settings {params.settings:q} --log {log:q}'
-        " --table {input.table:q} --summary {input.summary:q} --density {input.density:q}"
-        " --figure {output:q}"
+        'python "$scripts"/judge_questions.py --settings {params.settings:q} --log {log:q}'
+        " --evidence {input:q} --verdicts {output.verdicts:q} --table {output.table:q}"
 
 
-rule plot_phase_transitions:
-    """Draw the three plots of the Thimble 7 notebook."""
+rule write_verdicts_page:
+    """Write the verdicts as a page, which also stands at the opening of the report."""
     input:
-        table="results/{run}/phase_transitions{which}.csv",
-        summary="results/{run}/phase_transitions{which}.json",
-        density="results/{run}/phase_transitions{which}_density.safetensors",
+        "results/verdicts.json",
     output:
-        "results/{run}/phase_transitions{which}.{format}",
+        in_report("results/verdicts.html", "verdicts", "Verdicts", "page", of="all runs"),
     log:
-        "results/{run}/logs/plot_phase_transitions{which}_{format}.log",
+        "results/logs/write_verdicts_page.log",
     benchmark:
-        "results/{run}/benchmarks/plot_phase_transitions{which}_{format}.tsv"
-    wildcard_constraints:
-        format="png|svg|pdf",
+        "results/benchmarks/write_verdicts_page.tsv"
     conda:
-        "../envs/figures.yaml"
+        "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=500,
+        runtime=5,
     params:
-        settings=figure_settings,
-        code=code_of("plot_phase_transitions", "figures"),
+        code=code_of("write_verdicts_page", "analysis"),
     shell:
-        'python "$scripts"/plot_phase_transitions.py --settings {params.settings:q} --log {log:q}'
-        " --table {input.table:q} --summary {input.summary:q} --density {input.density:q}"
-        " --figure {output:q}"
+        'python "$scripts"/write_verdicts_page.py --log {log:q}'
+        " --verdicts {input:q} --page {output:q}"
 
 
-rule plot_stillness:
-    """Draw how long the still runs are and where in time they lie."""
+rule write_provenance_page:
+    """Write what computed every run, on what, and with which settings."""
     input:
-        table="results/{run}/stillness{which}.csv",
-        summary="results/{run}/stillness{which}.json",
+        expand("results/{run}/metadata.json", run=REPORT["runs"]),
     output:
-        "results/{run}/stillness{which}.{format}",
+        in_report("results/provenance.html", "provenance", "Provenance", "page", of="all runs"),
     log:
-        "results/{run}/logs/plot_stillness{which}_{format}.log",
+        "results/logs/write_provenance_page.log",
     benchmark:
-        "results/{run}/benchmarks/plot_stillness{which}_{format}.tsv"
-    wildcard_constraints:
-        format="png|svg|pdf",
+        "results/benchmarks/write_provenance_page.tsv"
     conda:
-        "../envs/figures.yaml"
+        "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=500,
+        runtime=5,
     params:
-        settings=figure_settings,
-        code=code_of("plot_stillness", "figures"),
+        settings=provenance_settings(),
+        code=code_of("write_provenance_page", "analysis"),
     shell:
-        'python "$scripts"/plot_stillness.py --settings {params.settings:q} --log {log:q}'
-        " --table {input.table:q} --summary {input.summary:q}"
-        " --figure {output:q}"
+        'python "$scripts"/write_provenance_page.py --settings {params.settings:q} --log {log:q}'
+        " --metadata {input:q} --page {output:q}"
 
 
-rule plot_freezing:
-    """Draw when tokens freeze: the survival curve, and who stops early."""
+rule report_results:
+    """Everything that the report shows."""
     input:
-        survival="results/{run}/freezing{which}_survival.csv",
-        summary="results/{run}/freezing{which}.json",
-    output:
-        "results/{run}/freezing{which}.{format}",
-    log:
-        "results/{run}/logs/plot_freezing{which}_{format}.log",
-    benchmark:
-        "results/{run}/benchmarks/plot_freezing{which}_{format}.tsv"
-    wildcard_constraints:
-        format="png|svg|pdf",
-    conda:
-        "../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        settings=figure_settings,
-        code=code_of("plot_freezing", "figures"),
-    shell:
-        'python "$scripts"/plot_freezing.py --settings {params.settings:q} --log {log:q}'
-        " --survival {input.survival:q} --summary {input.summary:q}"
-        " --figure {output:q}"
-
-
-rule plot_lifecycle:
-    """Draw the phase of every token at every step as one picture."""
-    input:
-        table="results/{run}/lifecycle{which}.safetensors",
-        summary="results/{run}/lifecycle{which}.json",
-    output:
-        "results/{run}/lifecycle{which}.{format}",
-    log:
-        "results/{run}/logs/plot_lifecycle{which}_{format}.log",
-    benchmark:
-        "results/{run}/benchmarks/plot_lifecycle{which}_{format}.tsv"
-    wildcard_constraints:
-        format="png|svg|pdf",
-    conda:
-        "../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        settings=figure_settings,
-        code=code_of("plot_lifecycle", "figures"),
-    shell:
-        'python "$scripts"/plot_lifecycle.py --settings {params.settings:q} --log {log:q}'
-        " --table {input.table:q} --summary {input.summary:q}"
-        " --figure {output:q}"
+        report_figures(),
+        "results/verdicts.html",
+        "results/provenance.html",

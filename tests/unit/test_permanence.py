@@ -1,0 +1,140 @@
+"""Upper bounds on the rate of motion: closed forms, brute force, planted rates."""
+
+import numpy as np
+import pytest
+
+from deadtokens.analysis import permanence
+
+THRESHOLD = 0.1
+
+
+def in_chunks(l2, size):
+    return ((start, l2[start : start + size]) for start in range(0, len(l2), size))
+
+
+def followed(moving, size=7):
+    return permanence.follow(in_chunks(np.where(moving, 1.0, 0.0).astype(np.float32), size), 0.1)
+
+
+def brute_force(moving):
+    """By the definition, token by token."""
+    exposure, resumed = {}, {}
+    for token in moving.T:
+        steps = np.flatnonzero(token)
+        for t in range(len(token)):
+            before = steps[steps < t]
+            if len(before) and (age := t - before[-1] - 1) > 0:
+                exposure[age] = exposure.get(age, 0) + 1
+                resumed[age] = resumed.get(age, 0) + bool(token[t])
+    return exposure, resumed
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_resumptions_are_those_of_the_definition(size):
+    moving = np.random.default_rng(1).random((60, 9)) < 0.2
+    found = followed(moving, size)
+    exposure, resumed = brute_force(moving)
+    assert {a: n for a, n in enumerate(found.exposure) if n} == exposure
+    assert {a: n for a, n in enumerate(found.resumed) if n} == {
+        a: n for a, n in resumed.items() if n
+    }
+    assert found.n_moving.tolist() == moving.sum(axis=1).tolist()
+
+
+def test_a_hand_computed_example():
+    #              moves at 2 and 5 | moves at 1 | never
+    moving = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 0], [0, 0, 0], [1, 0, 0], [0, 0, 0]], bool)
+    found = followed(moving)
+    # First token: ages 1 and 2 before it moves at 5 (t 4 and 5), none after 5 but age 0.
+    # Second token: ages 1, 2, 3, 4 at t 3 to 6. The third never moved: no silence since a motion.
+    assert found.exposure.tolist() == [0, 2, 2, 1, 1]
+    assert found.resumed.tolist() == [0, 0, 1, 0, 0]
+    told = permanence.summary(found, THRESHOLD, [2], 0.95)
+    assert told["final_silence"]["steps"] == 1
+    assert told["final_silence"]["token_steps"] == 3
+    assert told["still_for"]["2"]["exposure"] == 4
+    assert told["still_for"]["2"]["rate"] == 1 / 4
+    assert told["before"]["per_token_step"] == 1 / 3
+
+
+def test_the_rule_of_three():
+    assert permanence.upper_bound(0, 1000, 0.95) == pytest.approx(2.9957 / 1000, rel=1e-4)
+    assert permanence.upper_bound(0, 0, 0.95) is None
+
+
+@pytest.mark.parametrize(("events", "published"), [(1, 0.0513), (5, 1.970), (10, 5.425)])
+def test_exact_lower_bounds(events, published):
+    """Half of the 5% quantile of chi squared with 2n degrees of freedom, from tables."""
+    assert permanence.lower_bound(events, 1, 0.95) == pytest.approx(published, abs=1e-3)
+    assert permanence.lower_bound(0, 1, 0.95) == 0
+
+
+@pytest.mark.parametrize(
+    ("events", "published"), [(1, 4.744), (5, 10.513), (10, 16.962), (50, 63.287)]
+)
+def test_exact_poisson_bounds(events, published):
+    """Half of the 95% quantile of chi squared with 2(n + 1) degrees of freedom, from tables."""
+    assert permanence.upper_bound(events, 1, 0.95) == pytest.approx(published, abs=2e-3)
+
+
+def test_the_approximation_for_large_counts_continues_the_exact_one():
+    exact = permanence.upper_bound(permanence.LARGEST_EXACT, 1, 0.95)
+    large = permanence.upper_bound(permanence.LARGEST_EXACT + 1, 1, 0.95)
+    assert 1 < large - exact < 1.1  # a bound grows by a little more than its count
+
+
+def test_bounds_cover_a_planted_rate_as_often_as_they_say():
+    rng, rate, steps = np.random.default_rng(2), 0.01, 500
+    covered = [
+        permanence.upper_bound(int(rng.poisson(rate * steps)), steps, 0.9) >= rate
+        for _ in range(2000)
+    ]
+    assert 0.89 < np.mean(covered) < 0.96
+
+
+def test_a_null_of_constant_rate_shows_no_fall_but_a_planted_freeze_does():
+    rng = np.random.default_rng(3)
+    null = rng.random((2000, 20)) < 0.01
+    told = permanence.summary(followed(null), THRESHOLD, [10], 0.95)
+    assert told["fell_by_at_least"]["per_step"] is None or (
+        told["fell_by_at_least"]["per_step"] < 3
+    )
+    assert told["still_for"]["10"]["rate"] == pytest.approx(0.01, rel=0.1)
+    frozen = null.copy()
+    frozen[1000:] = False
+    told = permanence.summary(followed(frozen), THRESHOLD, [10], 0.95)
+    assert told["fell_by_at_least"]["per_step"] > 30
+
+
+def test_the_final_silence_of_a_run_and_what_moved_before():
+    moving = np.zeros((100, 4), bool)
+    moving[:60] = True
+    told = permanence.summary(followed(moving), THRESHOLD, [10, 50], 0.95)
+    silence = told["final_silence"]
+    assert (silence["steps"], silence["token_steps"]) == (40, 160)
+    assert silence["upper_bound"]["per_token_step"] == pytest.approx(-np.log(0.05) / 160)
+    assert told["before"] == {"steps": 40, "per_step": 1.0, "per_token_step": 1.0}
+    assert told["fell_by_at_least"]["per_step"] == pytest.approx(40 / -np.log(0.05))
+    assert told["still_for"]["10"]["resumed"] == 0
+    assert told["still_for"]["50"]["upper_bound"] is None
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_all_still_or_all_moving_give_no_bound_that_means_anything(value):
+    l2 = np.full((30, 1), value, np.float32)
+    told = permanence.summary(permanence.follow(in_chunks(l2, 8), 0.1), 0.1, [5], 0.95)
+    assert told["fell_by_at_least"] == {"per_step": None, "per_token_step": None}
+    assert told["still_for"]["5"]["exposure"] == 0
+    assert permanence.table(permanence.follow(in_chunks(l2, 8), 0.1), 0.95)["rate"] == []
+
+
+def test_octaves_of_the_table_hold_all_exposure_once():
+    moving = np.random.default_rng(4).random((300, 5)) < 0.05
+    found = followed(moving)
+    columns = permanence.table(found, 0.95)
+    assert sum(columns["exposure"]) == found.exposure.sum()
+    assert columns["still_from"][:3] == [1, 2, 4]
+    assert columns["still_to"][:3] == [1, 3, 7]
+    assert all(
+        rate <= bound for rate, bound in zip(columns["rate"], columns["upper_bound"], strict=True)
+    )

@@ -1,0 +1,61 @@
+"""The report of a run, in real Snakemake at smoke size: verdicts, figures, captions, no network."""
+
+import csv
+import json
+import re
+
+REPORT = "results/report.html"
+ONE_RUN = "report: {runs: [crucible2], checkpoint_artifacts: []}"
+
+
+def embedded(page: str, script: str, name: str):
+    """A variable of the report: the value of `name` in its own script."""
+    text = page[page.index(f'<script id="{script}">') :]
+    text = text[text.index(f"var {name} = ") + len(f"var {name} = ") :]
+    return json.JSONDecoder().raw_decode(text)[0]
+
+
+def test_one_page_holds_verdicts_figures_and_provenance(finished):
+    finished.run("report_results", changes=ONE_RUN)
+    style = ("--report-html-stylesheet-path", "workflow/report/style.css")
+    finished.run("report_results", "--report", REPORT, *style, changes=ONE_RUN)
+    page = (finished.root / REPORT).read_text("utf-8")
+    assert not re.search(r"""<(script|img|iframe|link)[^>]+(src|href)=["']?https?:""", page)
+
+    opening = embedded(page, "workflow-desc", "workflow_desc")
+    assert "system-message" not in opening  # what docutils puts where it could not read the text
+    with open(finished.root / "results/verdicts.csv", newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    assert len(rows) > 20
+    for row in rows:
+        assert f'<span class="{row["verdict"]}">' in opening
+        assert row["question"].replace("'", "&#x27;") in opening
+    of_this_run = [
+        row for row in rows if row["run"] == "crucible2" and row["name"] == "hot_to_cold"
+    ]
+    assert "too short: 40 steps, and this needs 500" in of_this_run[0]["reason"]
+    assert {row["verdict"] for row in rows if int(row["chapter"] == "causes")} == {"undecided"}
+
+    results = embedded(page, "results", "results")
+    figures = [name for name in results if name.endswith(".png")]
+    expected = {"phases", "stillness", "freezing", "lifecycle", "permanence", "momentum"}
+    assert {name.split("/")[-1].removesuffix(".png") for name in figures} >= expected
+    for name, result in results.items():
+        assert result["labels"]["shows"], name
+        assert result["data_uri"].startswith("data:"), name
+        assert len(result["caption"]) > 100, name
+        assert "system-message" not in result["caption"], name
+        assert "{{" not in result["caption"], name
+    # Thresholds in captions are those of the configuration, defaults among them.
+    assert "0.1, 10, 100" in results["results/crucible2/phases.png"]["caption"]
+    assert "results/provenance.html" in results
+    chapters = embedded(page, "categories", "categories")
+    assert "crucible2" in chapters["1 Through which phases do dead tokens pass?"]
+
+
+def test_a_changed_rule_judges_again_and_computes_nothing(finished):
+    finished.run("results/verdicts.html", changes=ONE_RUN)
+    assert finished.planned("results/verdicts.html", changes=ONE_RUN) == set()
+    rule = "verdicts: {questions: {hot_to_cold: {needs_steps: 10}}}"
+    after = finished.planned("results/verdicts.html", changes=f"{ONE_RUN}\n{rule}")
+    assert after == {"judge_questions", "write_verdicts_page"}

@@ -1,0 +1,1 @@
+"""Pages of HTML for the report: tables in, text out; they know not how numbers came about."""

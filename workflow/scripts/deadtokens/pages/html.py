@@ -1,0 +1,45 @@
+"""What pages share: escaped text, tables, and a style that holds inside and outside the report.
+
+A page is a fragment in a `<section class="fimbulwinter">`, so that the opening page of the report
+can hold it as it is; browsers show a fragment alone just as well.
+"""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+# The report's own stylesheet undoes most of a browser's defaults, so all that is needed is here.
+STYLE = """\
+.fimbulwinter { font: 14px/1.45 system-ui, sans-serif; color: #222; max-width: 72rem; }
+.fimbulwinter h3 { font-size: 1.15em; font-weight: 600; margin: 1.8em 0 0.4em; }
+.fimbulwinter p { margin: 0.4em 0; max-width: 48rem; }
+.fimbulwinter table { border-collapse: collapse; width: 100%; margin: 0.6em 0 1em; }
+.fimbulwinter th { text-align: left; font-weight: 600; border-bottom: 1px solid #888; }
+.fimbulwinter th, .fimbulwinter td { padding: 0.35em 0.8em 0.35em 0; vertical-align: top; }
+.fimbulwinter td { border-bottom: 1px solid #ddd; }
+.fimbulwinter small { color: #6b6b6b; display: block; font-size: 0.88em; }
+.fimbulwinter pre { white-space: pre-wrap; font-size: 0.88em; background: none; color: inherit; }
+"""
+
+
+def page(style: str, *parts: str) -> str:
+    """A fragment with its style."""
+    body = "\n".join(parts)
+    return f'<section class="fimbulwinter">\n<style>\n{STYLE}{style}</style>\n{body}\n</section>\n'
+
+
+def heading(text: str) -> str:
+    return f"<h3>{escape(text)}</h3>"
+
+
+def paragraph(text: str) -> str:
+    return f"<p>{escape(text)}</p>"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; the header is text, the cells are HTML."""
+    lines = ["<table>", _row("th", map(escape, header))]
+    return "\n".join([*lines, *(_row("td", row) for row in rows), "</table>"])
+
+
+def _row(tag: str, cells: Iterable[str]) -> str:
+    return "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
