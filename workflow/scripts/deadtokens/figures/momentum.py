@@ -167,7 +167,7 @@ def _crossing_density(last: np.ndarray, crossing: np.ndarray) -> tuple[np.ndarra
     low, high = min(map(np.min, both)), max(map(np.max, both))
     wide = max(1, -(-(high - low + 1) // MOST_CELLS))  # steps to a cell
     edges = np.arange(low - 0.5, high + 0.5 + wide, wide)
-    return edges, np.histogram2d(*both, edges)[0]
+    return edges, np.histogram2d(*both, [edges, edges])[0]
 
 
 def _bar(drawing: Figure, panels: list[Axes], low: float, label: str, high: float = 1) -> None:
