@@ -145,18 +145,17 @@ def _draw_origin(panel: Axes, table: Table, summary: dict) -> None:
         ):
             with np.errstate(divide="ignore", invalid="ignore"):
                 distance = norm / table[f"{cloud}_{radius}"]
-            named = f"{cloud}, {'bounding' if line == '-' else 'mean'} radius"
-            panel.plot(table["step"], distance, color=colour, linestyle=line, label=named)
             left = summary["clouds"][cloud]["origin"][sphere]["left"]
+            kind = "bounding" if line == "-" else "mean"
+            end = " radius" if left is None else f": left at {left:,}"
+            panel.plot(
+                *(table["step"], distance),
+                color=colour,
+                linestyle=line,
+                label=f"{cloud}, {kind}{end}",
+            )
             if left is not None:
                 panel.plot(left, distance[left], **style.DOT)
-                panel.annotate(
-                    f"{left:,}",
-                    (left, distance[left]),
-                    xytext=(-4, 4),
-                    textcoords="offset points",
-                    ha="right",
-                )
     panel.axhline(1, **RULE)
     panel.set_ylim(0, max(1.08, panel.get_ylim()[1]))
     panel.set_ylabel("Origin to centroid\n(radii; above 1 it is outside)")
