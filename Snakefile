@@ -28,3 +28,11 @@ rule all:
     default_target: True
     input:
         "results/crucible2/phases.png",
+
+
+rule report_results:
+    """Everything that the report shows."""
+    input:
+        report_figures(),
+        "results/verdicts.html",
+        "results/provenance.html",

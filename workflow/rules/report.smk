@@ -79,11 +79,3 @@ rule write_provenance_page:
     shell:
         'python "$scripts"/write_provenance_page.py --settings {params.settings:q} --log {log:q}'
         " --metadata {input:q} --page {output:q}"
-
-
-rule report_results:
-    """Everything that the report shows."""
-    input:
-        report_figures(),
-        "results/verdicts.html",
-        "results/provenance.html",
