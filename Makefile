@@ -31,8 +31,11 @@ results/report.html: $(ready) FORCE
 	mv results/.partial.report.html $@
 
 # The pictures in docs/ are copies of what the workflow draws.
-docs/figures/%_phases.png: results/%/phases.png
-	cp $< $@
+define picture
+docs/figures/%_$(1).png: results/%/$(1).png
+	cp $$< $$@
+endef
+$(foreach name,phases momentum gradients drift checkpoint_artifact,$(eval $(call picture,$(name))))
 
 test: $(ready)
 	pytest -m "not cuda"
