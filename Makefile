@@ -38,7 +38,7 @@ endef
 $(foreach name,phases momentum gradients drift checkpoint_artifact,$(eval $(call picture,$(name))))
 
 test: $(ready)
-	pytest -m "not cuda"
+	pytest -m "not cuda" --numprocesses auto --dist worksteal
 
 test-cuda: $(ready)
 	pytest -m cuda
