@@ -145,7 +145,7 @@ def test_trajectory_without_weights(finished):
     save_file({"loss": load_file(path)["loss"]}, path)
     (finished.root / "results/crucible2/displacement.safetensors").unlink()
     output = finished.failure("results/crucible2/displacement.safetensors")
-    assert "trajectory.safetensors: no W in this file" in output
+    assert "trajectory.safetensors: no rows of tokens in this file (one of W" in output
 
 
 @pytest.mark.parametrize("name", ["model_corpus.txt", "tokenizer.json", "tokens.safetensors"])
