@@ -98,11 +98,12 @@ def in_float64(hidden, W, targets, softmax):
     return grad @ W.double(), grad.T @ rows
 
 
+@pytest.mark.parametrize("chunked", [chunked_head.native, chunked_head.widened])
 @pytest.mark.parametrize("chunk_bytes", [1, 4 * 3001 * 70, 2**24])
 @pytest.mark.parametrize(("name", "softmax"), [("plain", torch.bfloat16), ("hf", torch.float32)])
 @pytest.mark.parametrize("offset", [1, 2])
 def test_a_chunked_head_pushes_dead_rows_as_exactly_as_the_whole_one(
-    monkeypatch, name, softmax, offset, chunk_bytes
+    monkeypatch, name, softmax, offset, chunk_bytes, chunked
 ):
     """Its gradients err no more than those of the published operations, row by row."""
     monkeypatch.setattr(chunked_head, "CHUNK_BYTES", chunk_bytes)
@@ -111,7 +112,7 @@ def test_a_chunked_head_pushes_dead_rows_as_exactly_as_the_whole_one(
     ids = torch.randint(live, (4, 64))
     hidden, tied = torch.randn(4, 64, 32).bfloat16(), (torch.randn(V, 32) * 0.02).bfloat16()
     results = []
-    for head in (chunked_head.HEADS[name], heads.HEADS[name]):
+    for head in (chunked[name], heads.HEADS[name]):
         h, W = hidden.clone().requires_grad_(), tied.clone().requires_grad_()
         loss, sample = head(h, W, ids[:, offset:])
         loss.backward()
@@ -131,11 +132,12 @@ def test_a_chunked_head_pushes_dead_rows_as_exactly_as_the_whole_one(
             assert (ours[rows] - theirs[rows]).norm() < 0.001 * theirs[rows].norm()
 
 
-def test_a_chunked_head_scales_its_gradient_with_the_loss():
+@pytest.mark.parametrize("chunked", [chunked_head.native, chunked_head.widened])
+def test_a_chunked_head_scales_its_gradient_with_the_loss(chunked):
     hidden, tied = torch.randn(2, 3, 8), torch.randn(11, 8)
     grads = []
     for factor in (1, 3):
         W = tied.clone().requires_grad_()
-        (chunked_head.HEADS["hf"](hidden, W, torch.tensor([[1], [2]]))[0] * factor).backward()
+        (chunked["hf"](hidden, W, torch.tensor([[1], [2]]))[0] * factor).backward()
         grads.append(W.grad)
     torch.testing.assert_close(grads[1], grads[0] * 3)

@@ -1,11 +1,13 @@
-"""The heads of `head` with float32 products, some rows at a time: no logits of a whole batch.
+"""The heads of `head` some rows at a time: no float32 copy of the logits of a whole batch.
 
 A chunk of rows goes from logits to gradients while it is in the cache, already in the forward pass.
 Values are rounded where `head` rounds them, and by the same kernels; only the sums over all rows
-are taken chunk by chunk, in float32 (docs/numerics.md, 10).
+are taken in another order (docs/numerics.md, 10). Two ways to multiply: with the processor's own
+bfloat16 instructions, or widened to float32.
 """
 
 import functools
+from collections.abc import Callable
 
 import torch
 
@@ -15,8 +17,64 @@ CHUNK_BYTES = 2**24  # of float32 logits; measured: docs/performance.md
 MEAN, IGNORED = 1, -100  # torch's numbers for this reduction, and for what counts for nothing
 
 
+class Native:
+    """Products of bfloat16 factors, which sum in float32 and round once.
+
+    A sum over all rows must be a single product then, so the gradient of all logits is kept.
+    """
+
+    def __init__(self, rows: torch.Tensor, tied: torch.Tensor, chunk: int):
+        self.rows, self.tied = rows, tied
+        self.kept = rows.new_empty(len(rows), len(tied))  # logits, then their gradient
+        self.grad_rows = torch.empty_like(rows)
+
+    def logits(self, part: slice) -> torch.Tensor:
+        """Logits (k, V) of a chunk of rows, in the precision of the rows."""
+        return torch.mm(self.rows[part], self.tied.T, out=self.kept[part])
+
+    def take(self, part: slice, grad: torch.Tensor) -> None:
+        """Take the gradient (k, V) of a chunk of logits, and round it."""
+        torch.mm(self.kept[part].copy_(grad), self.tied, out=self.grad_rows[part])
+
+    def gradients(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Gradients of rows (N, D) and of the tied matrix (V, D), rounded once."""
+        return self.grad_rows, self.kept.T @ self.rows
+
+
+class Widened:
+    """Products of float32 copies; sums over rows are kept in float32 from chunk to chunk."""
+
+    def __init__(self, rows: torch.Tensor, tied: torch.Tensor, chunk: int):
+        self.rows, self.tied = rows.float(), tied.float()
+        self.grad_rows = torch.empty_like(self.rows)
+        self.grad_tied = torch.zeros_like(self.tied)
+        self.wide = self.rows.new_empty(chunk, len(tied))
+        self.rounded = rows.new_empty(chunk, len(tied))
+
+    def logits(self, part: slice) -> torch.Tensor:
+        """Logits (k, V) of a chunk of rows, rounded to the precision that the rows came in."""
+        k = part.stop - part.start
+        torch.mm(self.rows[part], self.tied.T, out=self.wide[:k])
+        return self.rounded[:k].copy_(self.wide[:k])
+
+    def take(self, part: slice, grad: torch.Tensor) -> None:
+        """Take the gradient (k, V) of a chunk of logits, and round it."""
+        wide = self.wide[: len(grad)].copy_(self.rounded[: len(grad)].copy_(grad))
+        torch.mm(wide, self.tied, out=self.grad_rows[part])
+        self.grad_tied.addmm_(wide.T, self.rows[part])
+
+    def gradients(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Gradients of rows (N, D) and of the tied matrix (V, D), rounded once."""
+        dtype = self.rounded.dtype
+        return self.grad_rows.to(dtype), self.grad_tied.to(dtype)
+
+
 def _head(
-    softmax: torch.dtype | None, hidden: torch.Tensor, tied: torch.Tensor, targets: torch.Tensor
+    softmax: torch.dtype | None,
+    multiply: type[Native | Widened],
+    hidden: torch.Tensor,
+    tied: torch.Tensor,
+    targets: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """As `head` describes; log-probabilities are of the type `softmax`, or of the logits' own."""
     device = hidden.device.type
@@ -27,7 +85,8 @@ def _head(
     with torch.autocast(device, enabled=False):
         last = hidden.detach()[:1, -1]  # (1, D)
         sample = (last.float() @ tied.detach().float().T).to(tied.dtype)[0]  # (V,)
-        loss = _CrossEntropy.apply(rows, tied, targets.reshape(-1), softmax or tied.dtype)
+        kind = softmax or tied.dtype
+        loss = _CrossEntropy.apply(rows, tied, targets.reshape(-1), kind, multiply)
     return loss, sample
 
 
@@ -35,33 +94,26 @@ class _CrossEntropy(torch.autograd.Function):
     """Mean cross-entropy of rows (N, D) with the tied matrix (V, D), and both gradients at once."""
 
     @staticmethod
-    def forward(ctx, rows, tied, targets, softmax):
+    def forward(ctx, rows, tied, targets, softmax, multiply):
         n, vocab = len(rows), len(tied)
         chunk = min(n, max(1, CHUNK_BYTES // (4 * vocab)))
+        products = multiply(rows, tied, chunk)
         of_targets = rows.new_zeros(n, 1, dtype=softmax)  # log-probabilities
         of_target = _gradient_of_mean(of_targets)
-        wide_rows, wide_tied = rows.float(), tied.float()
-        grad_rows, grad_tied = torch.empty_like(wide_rows), torch.zeros_like(wide_tied)
-        logits = wide_rows.new_empty(chunk, vocab)
-        rounded = rows.new_empty(chunk, vocab)
         log_p, grad, one_hot = (rows.new_zeros(chunk, vocab, dtype=softmax) for _ in range(3))
         for start in range(0, n, chunk):
             part = slice(start, min(start + chunk, n))
             k = part.stop - part.start
             at_targets = torch.arange(k, device=rows.device), targets[part]
-            torch.mm(wide_rows[part], wide_tied.T, out=logits[:k])
-            rounded.copy_(logits)
-            x = _as(softmax, rounded, logits)[:k]
+            logits = products.logits(part)
+            x = logits if logits.dtype == softmax else grad[:k].copy_(logits)
             aten._log_softmax.out(x, 1, False, out=log_p[:k])
             of_targets[part, 0] = log_p[at_targets]
             one_hot[at_targets] = of_target
             aten._log_softmax_backward_data.out(one_hot[:k], log_p[:k], 1, softmax, out=grad[:k])
             one_hot[at_targets] = 0
-            rounded.copy_(grad)
-            logits.copy_(rounded)  # their gradient, from here on
-            torch.mm(logits[:k], wide_tied, out=grad_rows[part])
-            grad_tied.addmm_(logits[:k].T, wide_rows[part])
-        ctx.save_for_backward(grad_rows.to(rows.dtype), grad_tied.to(tied.dtype))
+            products.take(part, grad[:k])
+        ctx.save_for_backward(*products.gradients())
         return torch.nn.functional.nll_loss(of_targets, torch.zeros_like(targets))
 
     @staticmethod
@@ -70,12 +122,7 @@ class _CrossEntropy(torch.autograd.Function):
         grads = ctx.saved_tensors
         if grad_output != 1:
             grads = (grad * grad_output.to(grad.dtype) for grad in grads)
-        return *grads, None, None
-
-
-def _as(dtype: torch.dtype, rounded: torch.Tensor, wide: torch.Tensor) -> torch.Tensor:
-    """The rounded values in this type; those of the wider one overwrite `wide`."""
-    return rounded if dtype == rounded.dtype else wide.copy_(rounded)
+        return *grads, None, None, None
 
 
 def _gradient_of_mean(of_targets: torch.Tensor) -> torch.Tensor:
@@ -87,7 +134,9 @@ def _gradient_of_mean(of_targets: torch.Tensor) -> torch.Tensor:
     return grads[0, 0]
 
 
-HEADS = {
-    "plain": functools.partial(_head, None),
-    "hf": functools.partial(_head, torch.float32),
-}
+def _heads(multiply: type[Native | Widened]) -> dict[str, Callable]:
+    kinds = {"plain": None, "hf": torch.float32}
+    return {name: functools.partial(_head, kind, multiply) for name, kind in kinds.items()}
+
+
+native, widened = _heads(Native), _heads(Widened)

@@ -166,6 +166,11 @@ def described(on: torch.device) -> dict[str, object]:
     }
 
 
+def multiplies_bfloat16() -> bool:
+    """Whether the CPU here has instructions for products of bfloat16 values."""
+    return bool({"avx512_bf16", "amx_bf16"} & {*_cpu_flags()})
+
+
 def _check_environment(threads: int) -> None:
     limit = os.environ.get(THREAD_LIMIT, "")
     if limit.isdigit() and int(limit) < threads:

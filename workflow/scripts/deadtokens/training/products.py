@@ -1,9 +1,10 @@
-"""How bfloat16 matrices are multiplied: as PyTorch does on the device, or widened to float32.
+"""How bfloat16 matrices are multiplied: as published, by the processor itself, or widened.
 
-Few processors multiply bfloat16 themselves; on the others PyTorch does it element by element and
-needs twenty times the time of a float32 product. A product of two bfloat16 values is exact in
-float32, and every kernel sums in float32 and rounds the sum once. So widening the factors moves no
-rounding point; the order of the sums alone is another (docs/numerics.md, 10).
+`native` is the published loop. Few processors multiply bfloat16 themselves (`bfloat16`); on the
+others PyTorch does it element by element and needs twenty times the time of a float32 product
+(`float32`). A product of two bfloat16 values is exact in float32, and every kernel sums in float32
+and rounds the sum once. So neither moves a rounding point of the published loop; the order of the
+sums alone is another (docs/numerics.md, 10).
 """
 
 import contextlib
@@ -13,12 +14,21 @@ from dataclasses import dataclass
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from deadtokens.training import attention, chunked_head, head
+from deadtokens.training import attention, chunked_head, head, machine
 from deadtokens.training.settings import choice
 
 aten = torch.ops.aten
 MULTIPLY = (aten.mm.default, aten.addmm.default, aten.bmm.default)
 ATTENTION_BACKWARD = aten._scaled_dot_product_flash_attention_for_cpu_backward.default
+
+
+class OwnAttention(TorchDispatchMode):
+    """Within it attention's backward pass is `attention.flash_backward`."""
+
+    def __torch_dispatch__(self, operation, types, arguments=(), options=None):
+        if operation == ATTENTION_BACKWARD:
+            return attention.flash_backward(*arguments, **(options or {}))
+        return operation(*arguments, **(options or {}))
 
 
 class WidenedProducts(TorchDispatchMode):
@@ -46,7 +56,9 @@ class Products:
 
 PRODUCTS = {
     "native": Products(contextlib.nullcontext, head.HEADS),
-    "float32": Products(WidenedProducts, chunked_head.HEADS),
+    # The head of transformers gains nothing from being cut: its softmax is cut already.
+    "bfloat16": Products(OwnAttention, head.HEADS | {"plain": chunked_head.native["plain"]}),
+    "float32": Products(WidenedProducts, chunked_head.widened),
 }
 
 
@@ -56,7 +68,9 @@ def named(name: str, device: torch.device) -> Products:
 
 
 def resolved(name: str, device: torch.device) -> str:
-    """What `auto` stands for: float32 on a CPU, native on devices made for bfloat16."""
-    if name == "auto":
-        return "float32" if device.type == "cpu" else "native"
-    return name
+    """What `auto` stands for: native on devices made for bfloat16, on a CPU what it is fast at."""
+    if name != "auto":
+        return name
+    if device.type != "cpu":
+        return "native"
+    return "bfloat16" if machine.multiplies_bfloat16() else "float32"
