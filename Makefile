@@ -7,13 +7,14 @@ MAKEFLAGS += --no-builtin-rules
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 ready := .venv/installed
 
-.PHONY: help report docs bench test test-cuda lint format lock FORCE
+.PHONY: help report docs bench test test-cuda test-slurm lint format lock FORCE
 
 help:
 	@echo "make results/RUN/FILE   compute one file, for instance results/crucible2/phases.png;"
 	@echo "                        OPTIONS='--configfile mine.yaml' goes to snakemake"
 	@echo "make report             results/report.html: the verdicts, every figure, provenance"
-	@echo "make test               the test suite      make test-cuda   what needs a CUDA device"
+	@echo "make test               the test suite"
+	@echo "make test-cuda          what needs a CUDA device; make test-slurm what needs a real Slurm"
 	@echo "make bench              memory, recording and speed of the published runs"
 	@echo "make lint               format and lint checks; make format mends what it can"
 	@echo "make lock               rewrite the second half of requirements.txt from the first"
@@ -38,10 +39,13 @@ endef
 $(foreach name,phases momentum gradients drift checkpoint_artifact,$(eval $(call picture,$(name))))
 
 test: $(ready)
-	pytest -m "not cuda" --numprocesses auto --dist worksteal
+	pytest -m "not cuda and not slurm" --numprocesses auto --dist worksteal
 
 test-cuda: $(ready)
 	pytest -m cuda
+
+test-slurm: $(ready)
+	pytest -m slurm
 
 bench: $(ready)
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/steady.py

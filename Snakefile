@@ -22,6 +22,8 @@ include: "workflow/rules/momentum.smk"
 include: "workflow/rules/kick.smk"
 include: "workflow/rules/drift.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/sweeps.smk"
+include: "workflow/rules/cluster.smk"
 
 
 rule all:

@@ -15,6 +15,8 @@ from pathlib import Path
 import jsonschema
 import yaml
 
+from planning import sweeps
+
 FILE_KEYS = (
     "model_corpus_file",
     "tokenizer_corpus_file",
@@ -50,11 +52,13 @@ def load_schema(path: Path) -> dict:
 def resolve(configuration: Mapping, schema: Mapping) -> dict:
     """The configuration with every key of every entry present; raises `ConfigurationError`."""
     _check_against_schema(configuration, schema)
+    configuration, swept = _without_sweeps(configuration, schema)
     entries = schema["$defs"]
     resolved = {
         "corpora": _completed(configuration["corpora"], entries["corpus"]),
         "phase_schemes": _completed(configuration["phase_schemes"], entries["phase_scheme"]),
         "runs": _completed(_inherited(configuration["runs"]), entries["run"]),
+        "sweeps": swept,
         "checkpoint_artifacts": _completed(
             configuration.get("checkpoint_artifacts", {}), entries["checkpoint_artifact"]
         ),
@@ -63,12 +67,16 @@ def resolve(configuration: Mapping, schema: Mapping) -> dict:
         ),
         "published": _defaults(entries["published"]) | configuration.get("published", {}),
         "figures": _defaults(entries["figures"]) | configuration.get("figures", {}),
+        "cluster": _defaults(entries["cluster"]) | configuration.get("cluster", {}),
         "drift": _defaults(entries["drift"]) | configuration.get("drift", {}),
         "freezing_causes": _defaults(entries["freezing_causes"])
         | configuration.get("freezing_causes", {}),
         "report": _defaults(entries["report"]) | configuration.get("report", {}),
         "verdicts": _verdicts(configuration.get("verdicts", {}), entries),
     }
+    resolved["comparison"] = sweeps.runs_in(resolved["comparison"], swept)
+    for section in ("published", "report"):
+        resolved[section]["runs"] = sweeps.runs_in(resolved[section]["runs"], swept)
     for name, corpus in resolved["corpora"].items():
         _check_corpus(f"corpora.{name}", corpus)
     for name, scheme in resolved["phase_schemes"].items():
@@ -90,6 +98,18 @@ def resolve(configuration: Mapping, schema: Mapping) -> dict:
     for name, artifact in resolved["checkpoint_artifacts"].items():
         _check_checkpoint_artifact(f"checkpoint_artifacts.{name}", artifact, resolved)
     return resolved
+
+
+def _without_sweeps(configuration: Mapping, schema: Mapping) -> tuple[dict, dict]:
+    """The configuration with every sweep expanded and checked again, and the sweeps."""
+    try:
+        runs, swept = sweeps.expanded(configuration["runs"])
+    except sweeps.SweepError as error:
+        raise ConfigurationError(str(error)) from None
+    configuration = {**configuration, "runs": runs}
+    if swept:
+        _check_against_schema(configuration, schema)
+    return configuration, swept
 
 
 def nearest(wrong: object, known: Iterable[str]) -> str:

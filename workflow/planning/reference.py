@@ -34,6 +34,7 @@ SECTIONS = (
     ("corpora.NAME", "corpus"),
     ("phase_schemes.NAME", "phase_scheme"),
     ("runs.NAME", "run"),
+    ("cluster", "cluster"),
     ("published", "published"),
     ("checkpoint_artifacts.NAME", "checkpoint_artifact"),
     ("figures", "figures"),

@@ -7,6 +7,7 @@ script, of all library modules that it imports, and of its declared environment.
 
 import json
 import os
+import re
 import shlex
 import sys
 from collections import defaultdict, namedtuple
@@ -19,8 +20,12 @@ sys.path.insert(0, f"{workflow.basedir}/workflow")
 from planning import codedigest, configuration
 
 SCRIPTS = os.path.relpath(f"{workflow.basedir}/workflow/scripts")
-# Every job knows where the scripts are, wherever results are kept.
+# Every job knows where the scripts are, wherever results are kept, and runs them with the Python that
+# runs Snakemake, whatever PATH a node has; with `--sdm`, with that of the declared environment.
 shell.prefix(f"scripts={shlex.quote(SCRIPTS)}; ")
+if not workflow.deployment_settings.deployment_method:
+    own_python = shlex.quote(os.path.dirname(sys.executable))
+    shell.prefix(f"scripts={shlex.quote(SCRIPTS)}; PATH={own_python}:$PATH; ")
 ENVIRONMENTS = f"{workflow.basedir}/workflow/envs"
 
 try:
@@ -41,6 +46,7 @@ WHICH = {"": "dead", "_live": "live", "_all": "all"}
 
 wildcard_constraints:
     run="(?!corpora/)[^/]+",
+    sweep="(?!corpora/)[^/]+",
     artifact="(?!corpora/)[^/]+",
     corpus="[^/]+",
     which="|".join(WHICH),
@@ -98,6 +104,32 @@ def trains_its_tokenizer(corpus):
 def corpora_where(condition):
     """A wildcard constraint: the corpora for which the condition holds, none if there are none."""
     return "|".join(name for name, corpus in CORPORA.items() if condition(corpus)) or "(?!)"
+
+
+# Resources of the steps, for clusters.
+
+CLUSTER = CONFIG["cluster"]
+
+
+def growing(amount):
+    """A resource, a number or a function of wildcards, that grows with every attempt of a job."""
+
+    def of_attempt(wildcards, attempt):
+        return attempt * (amount(wildcards) if callable(amount) else amount)
+
+    return of_attempt
+
+
+def gpu_resources(run):
+    """What a run on a GPU asks for beside the rest."""
+    if run["device"] != "cuda":
+        return {}
+    asked = {
+        "gpu": 1,
+        "gpu_model": CLUSTER["gpu_model"],
+        "slurm_partition": CLUSTER["gpu_partition"],
+    }
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 # Input functions.
@@ -304,35 +336,44 @@ def masks_of_artifact(wildcards):
 # What training leaves.
 
 SUFFIX = {"safetensors": "safetensors", "hdf5": "h5"}
-TrainingFiles = namedtuple("TrainingFiles", "name runs trajectory checkpoints")
+# Runs of one kind leave the same files and ask for the same device: they share a training rule.
+Kind = namedtuple("Kind", "storage kept on_gpu checkpoints")
+PLAIN = Kind("safetensors", kept=True, on_gpu=False, checkpoints=())
+TrainingFiles = namedtuple("TrainingFiles", "name runs trajectory kept checkpoints gpu")
 
 
 def trajectory_path(name, run):
     return f"results/{name}/trajectory.{SUFFIX[run['storage']]}"
 
 
-PLAIN = ("safetensors", ())
+def kind_of(run):
+    steps = tuple(run["save_checkpoint_at"])
+    return Kind(run["storage"], run["keep_trajectory"], run["device"] == "cuda", steps)
 
 
 def _all_but(kinds, names):
     """A wildcard constraint for all runs of no other kind: unknown ones are told by their rule."""
-    others = "|".join(name for kind in kinds.values() for name in kind if kind is not names)
-    return f"(?!(?:corpora|{others})/)[^/]+"
+    others = (name for kind in kinds.values() for name in kind if kind is not names)
+    return f"(?!(?:corpora|{'|'.join(map(re.escape, others))})/)[^/]+"
 
 
 def training_files():
-    """The runs that leave the same files, and which files: what one training rule is for."""
+    """The runs of each kind, and what they leave."""
     kinds = defaultdict(list)
     for name, run in RUNS.items():
-        kinds[run["storage"], tuple(run["save_checkpoint_at"])].append(name)
-    for (storage, steps), names in kinds.items():
+        kinds[kind_of(run)].append(name)
+    for kind, names in kinds.items():
+        words = {"hdf5": kind.storage == "hdf5", "temporary": not kind.kept, "cuda": kind.on_gpu}
+        of_kind = [word for word, holds in words.items() if holds]
         yield TrainingFiles(
-            name="_".join(
-                ["train_run", *(["hdf5"] if storage == "hdf5" else []), *map(str, steps)]
-            ),
-            runs=_all_but(kinds, names) if (storage, steps) == PLAIN else "|".join(names),
-            trajectory=trajectory_path("{run}", {"storage": storage}),
-            checkpoints=[f"results/{{run}}/checkpoint_{step}.safetensors" for step in steps],
+            name="_".join(["train_run", *of_kind, *map(str, kind.checkpoints)]),
+            runs=_all_but(kinds, names) if kind == PLAIN else "|".join(map(re.escape, names)),
+            trajectory=trajectory_path("{run}", {"storage": kind.storage}),
+            kept=kind.kept,
+            checkpoints=[
+                f"results/{{run}}/checkpoint_{step}.safetensors" for step in kind.checkpoints
+            ],
+            gpu=gpu_resources(RUNS[names[0]]),
         )
 
 
@@ -343,7 +384,7 @@ def corpus_settings(*keys):
     return lambda wildcards: canonical({key: corpus_named(wildcards.corpus)[key] for key in keys})
 
 
-WITHOUT_EFFECT_ON_TRAINING = ("phases", "checkpoint_seconds")
+WITHOUT_EFFECT_ON_TRAINING = ("phases", "checkpoint_seconds", "keep_trajectory")
 
 
 def training_settings(wildcards):
@@ -482,6 +523,22 @@ def checkpoint_artifact_settings(wildcards):
     rules = ("window", "hop_threshold", "band", "resamples", "confidence", "random_seed")
     seam = {"seam": RUNS[artifact["after"]]["resume_step"]}
     return canonical({key: artifact[key] for key in rules} | seam | {"runs": runs})
+
+
+def sweep_named(name):
+    """What each run of a sweep was given; a wrong name suggests the right one."""
+    sweeps = CONFIG["sweeps"]
+    if name not in sweeps:
+        raise WorkflowError(f"{name!r} is no sweep. {configuration.nearest(name, sweeps)}")
+    return sweeps[name]
+
+
+def summaries_of_sweep(wildcards):
+    return [f"results/{run}/summary.json" for run in sweep_named(wildcards.sweep)]
+
+
+def sweep_settings(wildcards):
+    return canonical({"runs": sweep_named(wildcards.sweep)})
 
 
 def artifact_figure_settings(wildcards):

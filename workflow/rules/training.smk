@@ -5,7 +5,7 @@ one. Leaves in results/{run}/ the trajectory (safetensors or HDF5, a row per ste
 (JSON) and the checkpoints that the run keeps. What is in the making lies beside them under hidden
 names, and a killed run goes on from there.
 
-Runs that leave the same files share a rule; they differ in nothing else.
+Runs that leave the same files and train on the same kind of device share a rule.
 """
 
 for files in training_files():
@@ -18,7 +18,7 @@ for files in training_files():
             masks=of_its_corpus("masks.safetensors"),
             checkpoint=checkpoint_to_begin_from,
         output:
-            trajectory=files.trajectory,
+            trajectory=files.trajectory if files.kept else temp(files.trajectory),
             metadata="results/{run}/metadata.json",
             checkpoints=files.checkpoints,
         log:
@@ -31,10 +31,12 @@ for files in training_files():
             "../envs/training.yaml"
         threads: lambda wildcards: run_named(wildcards.run)["threads"]
         resources:
-            mem_mb=2500,
-            runtime=240,
-            # Not a parameter, for it changes no byte of the outputs.
+            **files.gpu,
+            # Not parameters, for they change no byte of the outputs.
+            mem_mb=growing(2500),
+            runtime=growing(240),
             checkpoint_seconds=lambda wildcards: run_named(wildcards.run)["checkpoint_seconds"],
+            scratch=CLUSTER["scratch"] or "",
         params:
             settings=training_settings,
             code=code_of("train_run", "training"),
@@ -42,6 +44,6 @@ for files in training_files():
             'python "$scripts"/train_run.py --settings {params.settings:q} --log {log:q}'
             " --code {params.code} --tokens {input.tokens:q} --masks {input.masks:q}"
             " --from-checkpoint {input.checkpoint:q}"
-            " --checkpoint-seconds {resources.checkpoint_seconds}"
+            " --checkpoint-seconds {resources.checkpoint_seconds} --scratch {resources.scratch:q}"
             " --trajectory {output.trajectory:q} --metadata {output.metadata:q}"
             " --checkpoint {output.checkpoints:q}"

@@ -7,6 +7,7 @@ import json
 import logging
 import math
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from deadtokens.errors import UserError
+from deadtokens.errors import Stopped, UserError
 
 log = logging.getLogger("fimbulwinter")
 
@@ -46,6 +47,8 @@ def parser(docstring: str, *settings: str) -> argparse.ArgumentParser:
 def run(main: Callable[[argparse.Namespace], None], arguments: argparse.ArgumentParser) -> None:
     """Run a script: a `UserError` or a full disk ends it with one message and exit code 1."""
     options = arguments.parse_args()
+    # Snakemake ignores it inside a cluster's job, and a program inherits that (rules/common.smk).
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if options.log:
         _send_messages_to(options.log)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
@@ -53,6 +56,9 @@ def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Argument
         main(options)
     except UserError as error:
         sys.exit(f"error: {error}")
+    except Stopped as stopped:
+        log.warning("%s", stopped)
+        sys.exit(stopped.exit_code)
     except OSError as error:
         if error.errno in DISK_IS_FULL:
             advice = "Free some space and start again."

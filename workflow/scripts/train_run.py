@@ -6,14 +6,23 @@
         --metadata results/crucible2/metadata.json
 
 A run with parts of another one restored gets that run's checkpoint by --from-checkpoint.
-Until it is complete, the trajectory lies beside its final place as .trajectory.DIGEST.partial with
+Asked to end (SIGTERM, SIGUSR1, SIGINT) it writes a checkpoint first. Until it is complete, the
+trajectory lies beside its final place as .trajectory.DIGEST.partial with
 .checkpoint.DIGEST.safetensors; the digest covers settings, code, inputs, torch and instruction set.
 """
 
 from pathlib import Path
 
 import command
-from deadtokens.training import batches, checkpoints, loop, machine, metadata, origin
+from deadtokens.training import (
+    batches,
+    checkpoints,
+    interruption,
+    loop,
+    machine,
+    metadata,
+    origin,
+)
 from deadtokens.training.masks import load_masks
 from deadtokens.training.settings import RunSettings
 
@@ -31,7 +40,9 @@ def main(options):
     bits = machine.deciding_bits(machine.device(settings.device))
     deciding = {"settings": settings.deciding_bits(), "machine": bits}
     identity = checkpoints.identity(code=options.code, inputs=inputs, **deciding)
-    work = checkpoints.Workspace(options.trajectory, identity, settings.checkpoint_seconds, kept)
+    scratch = checkpoints.scratch(options.scratch)
+    interval = settings.checkpoint_seconds
+    work = checkpoints.Workspace(options.trajectory, identity, interval, kept, scratch)
     show = None
 
     def report(step, loss):
@@ -39,8 +50,9 @@ def main(options):
         show = show or command.Progress(settings.total_steps, "step", done=step)
         show(step, f"loss {loss:.4f}")
 
-    with work:
-        outcome = loop.train(settings, tokens, masks, work, report, options.from_checkpoint)
+    with interruption.heeded() as asked, work:
+        begin_from = options.from_checkpoint
+        outcome = loop.train(settings, tokens, masks, work, report, begin_from, asked)
         description = metadata.describe(settings, masks, outcome, options.code, inputs)
         with command.finished(options.metadata) as (metadata_file,):
             command.write_json(metadata_file, description)
@@ -62,5 +74,6 @@ if __name__ == "__main__":
         default={},
         help="wall time between two checkpoints; apart from the settings, for it changes no byte",
     )
+    arguments.add_argument("--scratch", nargs="?", help="a disk for what is in the making")
     arguments.add_argument("--metadata", type=Path, required=True)
     command.run(main, arguments)

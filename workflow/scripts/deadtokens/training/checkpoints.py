@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from deadtokens.errors import UserError
+from deadtokens.files.trajectory import full_disk_told
 
 log = logging.getLogger("fimbulwinter")
 
@@ -112,10 +114,12 @@ def fill(
 
 
 class Workspace:
-    """The working files of an unfinished run, beside its output; a context manager.
+    """The working files of an unfinished run, beside its output or on a scratch disk.
 
-    `kept` are the checkpoints that are outputs of their own, by step; they get their final names
-    with the trajectory. One process at a time: UserError if another one is at work on the same run.
+    A context manager. `kept` are the checkpoints that are outputs of their own, by step; they get
+    their final names with the trajectory. With `scratch` the working files lie there, in a folder
+    of the run's own, until they are complete. One process at a time: UserError if another one is
+    at work on the same run.
     """
 
     def __init__(
@@ -124,19 +128,21 @@ class Workspace:
         run: str,
         checkpoint_seconds: float,
         kept: Mapping[int, Path] | None = None,
+        scratch: Path | None = None,
     ):
         self.output = output
         self.run = run
         self.kept = dict(kept or {})
+        self.folder = output.parent if scratch is None else scratch / _own_name(output)
         self.rows = self._partial(output)
-        self.checkpoint = output.with_name(f".checkpoint.{run[:12]}.safetensors")
+        self.checkpoint = self.folder / f".checkpoint.{run[:12]}.safetensors"
         self._lock_file = self.rows.with_suffix(".lock")
         self._interval = checkpoint_seconds
         self._written = time.monotonic()
 
     def __enter__(self) -> Self:
-        for path in (self.output, *self.kept.values()):
-            path.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (self.folder, *(path.parent for path in (self.output, *self.kept.values()))):
+            folder.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(self._lock_file)
         for other in self._of_other_settings():
             log.warning("%s is left of other settings, code or machine; it is not used", other)
@@ -178,10 +184,17 @@ class Workspace:
         write(self._partial(self.kept[step]), state, step, run, behind=dict(behind))
 
     def finish(self) -> None:
-        """Give the complete outputs their final names, and remove all working files."""
-        for path in (self.output, *self.kept.values()):
-            os.replace(self._partial(path), path)
+        """Give the complete outputs their final names, and remove all working files.
+
+        UserError if they lie on another disk and have no room beside their final places.
+        """
+        complete = {path: self._partial(path) for path in (self.output, *self.kept.values())}
+        beside = {path: _brought_beside(path, partial) for path, partial in complete.items()}
+        for path in complete:
+            os.replace(beside[path], path)
             _sync_folder(path.parent)
+        for partial in complete.values():
+            partial.unlink(missing_ok=True)
         self.checkpoint.unlink(missing_ok=True)
         self.checkpoint.with_name(self.checkpoint.name + ".new").unlink(missing_ok=True)
         for other in self._of_other_settings():
@@ -191,12 +204,53 @@ class Workspace:
         """Working files of the same output that this run cannot use."""
         patterns = [f".{self.output.stem}.*.lock", ".checkpoint.*.safetensors*"]
         patterns += [f".{path.stem}.*.partial*" for path in (self.output, *self.kept.values())]
-        found = (path for pattern in patterns for path in self.output.parent.glob(pattern))
+        folders = {self.folder, self.output.parent}
+        found = (
+            path for folder in folders for pattern in patterns for path in folder.glob(pattern)
+        )
         return sorted(path for path in found if f".{self.run[:12]}." not in path.name)
 
     def _partial(self, path: Path) -> Path:
         """Where an output lies until all are complete."""
-        return path.with_name(f".{path.stem}.{self.run[:12]}.partial")
+        return self.folder / f".{path.stem}.{self.run[:12]}.partial"
+
+
+def scratch(name: str | None) -> Path | None:
+    """The folder of this name, in which $VARIABLES are filled in; None where none is named.
+
+    UserError if a variable is not set here.
+    """
+    if not name:
+        return None
+    filled = os.path.expanduser(os.path.expandvars(name))
+    if "$" in filled:
+        raise UserError(
+            f"cluster.scratch: {name!r} names a variable that is not set on this machine; expected "
+            "a folder. Set the variable in the job's environment, or name a folder."
+        )
+    return Path(filled)
+
+
+def _own_name(output: Path) -> str:
+    """A folder's name for the working files of this output, apart from all others on the disk."""
+    folder = output.parent.resolve()
+    return f"{folder.name}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
+
+
+def _brought_beside(path: Path, partial: Path) -> Path:
+    """The complete file on the disk of its final place, under a name that is not final yet."""
+    if partial.stat().st_dev == path.parent.stat().st_dev:
+        return partial
+    beside = path.with_name(partial.name)
+    try:
+        with full_disk_told(beside, partial.stat().st_size):
+            shutil.copyfile(partial, beside)
+            with beside.open("rb") as file:
+                os.fsync(file.fileno())
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    return beside
 
 
 def _locked(path: Path) -> IO:

@@ -4,11 +4,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from signal import Signals
 
 import numpy as np
 import torch
 from torch import nn
 
+from deadtokens.errors import Stopped
 from deadtokens.training import machine, models, origin, products
 from deadtokens.training.adamw import ADAMW
 from deadtokens.training.batches import EXAMPLES, Batches
@@ -37,6 +39,7 @@ def train(
     work: Workspace,
     report: Callable[[int, float], None],
     begin_from: Path | None = None,
+    asked_to_stop: Callable[[], Signals | None] = lambda: None,
 ) -> Outcome:
     """Train a run from its first step, or from its last checkpoint, to its last step.
 
@@ -45,7 +48,8 @@ def train(
     tokens (n,) int32. The trajectory is complete in `work.rows` when this returns; `work.finish`
     gives it its name. `report(step, loss)` is called where the run begins or goes on (loss NaN) and
     after every step. UserError on settings that cannot be, a corpus shorter than a batch, a disk
-    too small and a damaged checkpoint.
+    too small and a damaged checkpoint. `Stopped`, with a checkpoint behind it, after the step
+    during which `asked_to_stop` began to name a signal.
     """
     with machine.pinned(settings.threads):
         examples = choice("examples", settings.examples, EXAMPLES)
@@ -109,8 +113,11 @@ def train(
                 if step in settings.save_checkpoint_at:
                     record.flush()
                     work.keep(state, step, settings.run, behind.after(step))
-                if work.checkpoint_due() and step < settings.total_steps:
+                signal = asked_to_stop()
+                if (work.checkpoint_due() or signal) and step < settings.total_steps:
                     record.flush()
                     work.write_checkpoint(state, step)
+                    if signal:
+                        raise Stopped(signal, step)
     epochs = batches.epochs(behind.data + settings.total_steps)
     return Outcome(loss, epochs, last_motion_step.numpy())

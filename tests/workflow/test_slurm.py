@@ -1,0 +1,244 @@
+"""The workflow on a real Slurm of one node, through profiles/slurm.
+
+make test-slurm
+"""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from conftest import SNAKEMAKE, Project
+
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
+
+CLUSTER = Path(__file__).with_name("slurm_cluster.sh")
+PHASES = "results/crucible2/phases.png"
+TRAJECTORY = "results/crucible2/trajectory.safetensors"
+LOG = "results/crucible2/logs/train_run.log"
+# Long enough to be met on the way, and without a checkpoint but that of a signal.
+LONG = "runs: {crucible2: {total_steps: 1500, checkpoint_seconds: 3600}}"
+# No accounting database here, and nobody wants to wait.
+OF_THIS_SITE = (
+    *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2"),
+    *("--latency-wait", "10"),
+)
+
+
+@pytest.fixture(scope="session")
+def slurm(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("slurm")
+    started = subprocess.run(
+        [CLUSTER, "start", folder], capture_output=True, text=True, check=False
+    )
+    assert started.returncode == 0, started.stderr
+    yield folder
+    subprocess.run([CLUSTER, "stop", folder], check=True)
+
+
+@pytest.fixture
+def site(slurm, fresh) -> Project:
+    """A project whose profile has been edited for this cluster."""
+    profile = fresh.root / "profiles/slurm/config.yaml"
+    edited, count = re.subn(r"slurm_partition: .*", "slurm_partition: debug", profile.read_text())
+    assert count == 1
+    profile.write_text(edited)
+    return fresh
+
+
+def start(project: Project, *arguments: str, changes: str = "{}") -> subprocess.Popen:
+    project.write("config/changes.yaml", changes)
+    configuration = ["--configfile", "config/smoke.yaml", "config/changes.yaml"]
+    return subprocess.Popen(
+        [SNAKEMAKE, "--profile", "profiles/slurm", *OF_THIS_SITE, *arguments, *configuration],
+        cwd=project.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def end(process: subprocess.Popen, seconds: int = 300) -> str:
+    """What it printed, and its exit code in `process.returncode`; ended if it hangs."""
+    try:
+        return process.communicate(timeout=seconds)[0]
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
+        raise
+
+
+def run(project: Project, *arguments: str, changes: str = "{}", seconds: int = 300) -> str:
+    process = start(project, *arguments, changes=changes)
+    output = end(process, seconds)
+    assert process.returncode == 0, output
+    return output
+
+
+def failure(project: Project, *arguments: str, changes: str = "{}") -> str:
+    process = start(project, "--retries", "0", *arguments, changes=changes)
+    output = end(process)
+    assert process.returncode == 1, output
+    return output
+
+
+def jobs_of(project: Project) -> dict[str, dict[str, str]]:
+    """What Slurm knows of the jobs of a project, by the rule or group that it was given."""
+    listing = subprocess.run(
+        ["scontrol", "--oneliner", "show", "job"], capture_output=True, text=True, check=True
+    ).stdout
+    jobs = (dict(re.findall(r"(\S+?)=(\S*)", line)) for line in listing.splitlines())
+    return {job["Comment"]: job for job in jobs if job.get("WorkDir") == str(project.root)}
+
+
+def until(condition, seconds: int = 120):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not come to that in time"
+        time.sleep(0.2)
+    return found
+
+
+def training_job(project: Project) -> str:
+    """The Slurm job of a run that is in the middle of its training."""
+    log = project.root / LOG
+    until(lambda: log.exists() and "step/s" in log.read_text())
+    return jobs_of(project)["rule_train_run_wildcards_crucible2"]["JobId"]
+
+
+def test_the_same_command_on_a_cluster_leaves_the_same_bytes(site, finished):
+    run(site, PHASES)
+    for name in (PHASES, TRAJECTORY, "results/crucible2/phases.csv"):
+        assert (site.root / name).read_bytes() == (finished.root / name).read_bytes(), name
+
+    jobs = jobs_of(site)
+    # All steps from text to masks are one job, and so are all from displacement to picture.
+    assert len(jobs) == 3
+    training = jobs.pop("rule_train_run_wildcards_crucible2")
+    assert training["JobState"] == "COMPLETED"
+    assert training["MinMemoryNode"] == "2500M"
+    assert training["TimeLimit"] == "04:00:00"
+    assert training["NumCPUs"] == "1"
+    assert training["Partition"] == "debug"
+    groups = {comment.split("_")[1] for comment in jobs}
+    assert groups == {"corpus", "analyses"}
+
+    assert "Nothing to be done" in run(site, PHASES)
+    assert len(jobs_of(site)) == 3
+
+
+def test_a_training_that_is_requeued_leaves_the_same_bytes(site, tmp_path):
+    process = start(site, TRAJECTORY, changes=LONG)
+    job = training_job(site)
+    subprocess.run(["scontrol", "requeue", job], check=True)
+    log = site.root / LOG
+    until(lambda: "stopped by SIGTERM after step" in log.read_text())
+    # Slurm lets a job that it takes back rest for two minutes.
+    until(
+        lambda: (
+            not subprocess.run(
+                ["scontrol", "update", f"JobId={job}", "StartTime=now"],
+                capture_output=True,
+                check=False,
+            ).returncode
+        )
+    )
+    output = end(process)
+    assert process.returncode == 0, output
+    assert re.search(r"going on after step \d+", log.read_text())
+    assert (site.root / TRAJECTORY).read_bytes() == uninterrupted(tmp_path)
+
+
+def test_a_training_that_is_out_of_time_goes_on_in_the_next_attempt(site, tmp_path):
+    process = start(site, TRAJECTORY, changes=LONG)
+    job = training_job(site)
+    subprocess.run(["scontrol", "update", f"JobId={job}", "TimeLimit=00:00:01"], check=True)
+    output = end(process)
+    assert process.returncode == 0, output
+    assert "TIMEOUT" in output
+    again = jobs_of(site)["rule_train_run_wildcards_crucible2"]
+    assert again["JobId"] != job
+    assert (again["MinMemoryNode"], again["TimeLimit"]) == ("5000M", "08:00:00")
+    assert re.search(r"going on after step \d+", (site.root / LOG).read_text())
+    assert (site.root / TRAJECTORY).read_bytes() == uninterrupted(tmp_path)
+
+
+def uninterrupted(folder: Path) -> bytes:
+    """The trajectory of the long run, made on this machine alone."""
+    from conftest import copy_sources
+
+    project = copy_sources(folder / "uninterrupted")
+    project.run(TRAJECTORY, changes=LONG)
+    return (project.root / TRAJECTORY).read_bytes()
+
+
+def test_a_job_that_fails_shows_its_log_where_it_was_submitted(site):
+    """The GPU of this node is none, but the job that asks for it is given it."""
+    on_gpu = "runs: {hot: {like: crucible2, device: cuda}}"
+    output = failure(site, "results/hot/trajectory.safetensors", changes=on_gpu)
+    assert "device: cuda asked for, but here is only cpu. Choose one of these, or auto." in output
+    job = jobs_of(site)["rule_train_run_cuda_wildcards_hot"]
+    assert "gres/gpu=1" in job["TRES"] + job.get("TresPerJob", "").replace("gres:gpu:", "gres/gpu=")
+    assert not (site.root / "results/hot/trajectory.safetensors").exists()
+
+
+def test_scratch_of_the_node(site, finished, tmp_path):
+    """What is in the making lies there, under a variable of the job, and nothing stays."""
+    scratch = tmp_path / "scratch/root"
+    run(site, TRAJECTORY, changes=f"cluster: {{scratch: {scratch.parent}/$USER}}")
+    assert (site.root / TRAJECTORY).read_bytes() == (finished.root / TRAJECTORY).read_bytes()
+    (of_the_run,) = scratch.iterdir()
+    assert of_the_run.name.startswith("crucible2-")
+    assert list(of_the_run.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("resources", "message"),
+    [
+        (("slurm_partition=''",), "No partition specified or system default partition"),
+        (("slurm_partition=none",), "Invalid partition name specified"),
+        (("slurm_partition=debug", "mem_mb=99000000"), "Memory specification can not be satisfied"),
+        (("slurm_partition=debug", "gpu=8"), "Requested node configuration is not available"),
+    ],
+)
+def test_what_no_node_can_give_is_refused_at_once(site, resources, message):
+    rule = [f"make_corpus:{resource}" for resource in resources]
+    output = failure(site, "--set-resources", *rule, "--groups", "make_corpus=alone", "--", PHASES)
+    assert message in output
+
+
+def test_an_account_that_may_not_use_the_partition_is_told_and_does_not_hang(site):
+    profile = site.root / "profiles/slurm/config.yaml"
+    profile.write_text(
+        profile.read_text().replace("slurm_partition: debug", "slurm_partition: physics")
+    )
+    output = failure(site, PHASES)
+    assert "cannot start: Job's account not" in output or "AccountNotAllowed" in output
+    assert "Set slurm_partition and slurm_account under default-resources" in output
+
+
+def test_results_that_the_node_cannot_write_are_told(site, slurm):
+    results = site.root / "results"
+    results.mkdir()
+    node = (slurm / "slurmd.pid").read_text().strip()
+    read_only = f"mount --bind {results} {results} && mount -o remount,bind,ro {results}"
+    subprocess.run(["nsenter", "--target", node, "--mount", "sh", "-c", read_only], check=True)
+    output = failure(site, PHASES)
+    subprocess.run(["nsenter", "--target", node, "--mount", "umount", results], check=True)
+    assert "Read-only file system" in output
+    assert str(results) in output or "results/" in output
+
+
+def test_a_sweep_of_fifty_runs(site):
+    fifty = "runs: {seeds: {like: crucible2, total_steps: 2, sweep: {random_seed: %s}}}"
+    seeds = [*range(1, 51)]
+    targets = [f"results/seeds_{seed}/trajectory.safetensors" for seed in seeds]
+    run(site, *targets, changes=fifty % json.dumps(seeds), seconds=800)
+    jobs = [name for name in jobs_of(site) if name.startswith("rule_train_run_wildcards_seeds")]
+    assert len(jobs) == 50
+    trajectories = {(site.root / target).read_bytes() for target in targets}
+    assert len(trajectories) == 50
+    shutil.rmtree(site.root / "results")

@@ -1,0 +1,34 @@
+"""Set the runs of a sweep side by side: a CSV with a row per run.
+
+    python workflow/scripts/compare_sweep.py \\
+        --settings '{"runs": {"seeds_1": {"random_seed": 1}, "seeds_2": {"random_seed": 2}}}' \\
+        --summaries results/seeds_1/summary.json results/seeds_2/summary.json --table sweep.csv
+"""
+
+import csv
+import json
+from pathlib import Path
+
+import command
+from deadtokens.analysis import sweep
+
+
+def main(options):
+    summaries = {
+        path.parent.name: json.loads(path.read_text("utf-8")) for path in options.summaries
+    }
+    rows = sweep.table(options.settings["runs"], summaries)
+    with (
+        command.finished(options.table) as (path,),
+        open(path, "w", newline="", encoding="utf-8") as lines,
+    ):
+        csv.writer(lines).writerows(rows)
+
+
+if __name__ == "__main__":
+    arguments = command.parser(__doc__, "runs")
+    arguments.add_argument(
+        "--summaries", type=Path, nargs="+", required=True, help="summary.json of every run"
+    )
+    arguments.add_argument("--table", type=Path, required=True, help="CSV: a row per run")
+    command.run(main, arguments)
