@@ -8,7 +8,7 @@
 # State, sockets and logs lie in FOLDER. /etc/slurm/{slurm,gres}.conf link to it while the cluster
 # is up: the executor plugin's jobs forget SLURM_CONF. A cluster that is configured there already is
 # left alone. Needs: apt-get install --no-install-recommends slurmctld slurmd slurm-client munge
-set -euo pipefail
+set -eEuo pipefail
 action=${1:?start or stop}
 folder=$(realpath -m "${2:?a folder for state, sockets and logs}")
 wait_seconds=30
@@ -29,6 +29,7 @@ start() {
       exit 1
     }
   done
+  trap stop ERR # nothing half-started stays
   mkdir -p "$folder"/{munge,state,spool,log}
   # munged refuses to run as root, and to use what others may write to.
   chmod 755 "$folder" "$folder/munge"

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -20,8 +21,12 @@ CLUSTER = Path(__file__).with_name("slurm_cluster.sh")
 PHASES = "results/crucible2/phases.png"
 TRAJECTORY = "results/crucible2/trajectory.safetensors"
 LOG = "results/crucible2/logs/train_run.log"
-# Long enough to be met on the way, and without a checkpoint but that of a signal.
-LONG = "runs: {crucible2: {total_steps: 1500, checkpoint_seconds: 3600}}"
+# Longer than the half minute between two looks of Slurm at the time limit of its jobs, and without a
+# checkpoint but that of a signal.
+LONG = """
+runs:
+  crucible2: {total_steps: 500, batch_size: 128, seq_len: 128, record: [W], checkpoint_seconds: 3600}
+"""
 # No accounting database here, and nobody wants to wait.
 OF_THIS_SITE = (
     *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2"),
@@ -30,14 +35,15 @@ OF_THIS_SITE = (
 
 
 @pytest.fixture(scope="session")
-def slurm(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("slurm")
+def slurm():
+    folder = Path(tempfile.mkdtemp(prefix="slurm-"))  # munge's own user must come through
     started = subprocess.run(
         [CLUSTER, "start", folder], capture_output=True, text=True, check=False
     )
     assert started.returncode == 0, started.stderr
     yield folder
     subprocess.run([CLUSTER, "stop", folder], check=True)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -94,6 +100,11 @@ def jobs_of(project: Project) -> dict[str, dict[str, str]]:
     return {job["Comment"]: job for job in jobs if job.get("WorkDir") == str(project.root)}
 
 
+def state_of(job: str) -> str:
+    command = ["squeue", "--noheader", "--states=all", "--format=%T", "--jobs", job]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def until(condition, seconds: int = 120):
     deadline = time.monotonic() + seconds
     while not (found := condition()):
@@ -136,16 +147,9 @@ def test_a_training_that_is_requeued_leaves_the_same_bytes(site, tmp_path):
     subprocess.run(["scontrol", "requeue", job], check=True)
     log = site.root / LOG
     until(lambda: "stopped by SIGTERM after step" in log.read_text())
+    until(lambda: state_of(job) == "PENDING")
     # Slurm lets a job that it takes back rest for two minutes.
-    until(
-        lambda: (
-            not subprocess.run(
-                ["scontrol", "update", f"JobId={job}", "StartTime=now"],
-                capture_output=True,
-                check=False,
-            ).returncode
-        )
-    )
+    subprocess.run(["scontrol", "update", f"JobId={job}", "StartTime=now"], check=True)
     output = end(process)
     assert process.returncode == 0, output
     assert re.search(r"going on after step \d+", log.read_text())
