@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from deadtokens.errors import UserError
+from deadtokens.files import sums
 
 log = logging.getLogger("fimbulwinter")
 
@@ -184,6 +185,7 @@ class Workspace:
             _sync_folder(path.parent)
         self.checkpoint.unlink(missing_ok=True)
         self.checkpoint.with_name(self.checkpoint.name + ".new").unlink(missing_ok=True)
+        sums.beside(self.rows).unlink(missing_ok=True)
         for other in self._of_other_settings():
             other.unlink(missing_ok=True)
 
