@@ -198,6 +198,24 @@ def test_scripts_from_gradients_to_picture(with_h, tmp_path):
     drawn(table, summary, tmp_path)
 
 
+def test_h_of_another_run_of_the_same_training_is_taken_and_of_another_refused(tmp_path):
+    last, g = planted(3, strength=0.5)
+    loss, h = np.linspace(9, 5, len(g) + 1, dtype=np.float32), g.mean(axis=1)
+    expected, own_table, _ = computed(last, g, tmp_path, h)
+    assert expected.returncode == 0, expected.stderr
+    with_own = own_table.read_text()
+    write_file(tmp_path / "t.safetensors", {"g": g, "loss": loss})
+    for other, told in ((loss, ""), (loss[::-1].copy(), "that of another training")):
+        write_file(tmp_path / "h.safetensors", {"h_mean": h, "loss": other})
+        files = [("--trajectory", "t"), ("--displacement", "d"), ("--hidden-mean", "h")]
+        given = [x for name, file in files for x in (name, tmp_path / f"{file}.safetensors")]
+        made = "--table", tmp_path / "b.csv", "--summary", tmp_path / "b.json"
+        done = run_script("compute_gradients", "--settings", SETTINGS, *given, *made)
+        assert (done.returncode, "Traceback" in done.stderr) == (1 if told else 0, False)
+        assert told in done.stderr
+    assert (tmp_path / "b.csv").read_text() == with_own
+
+
 @pytest.mark.parametrize("reason", NOTHING)
 def test_nothing_to_test_is_said(reason, tmp_path):
     done, table, summary = computed(NOTHING[reason], np.ones((20, 3, 4)), tmp_path)

@@ -1,12 +1,13 @@
 """Threads and kernels are pinned while a run computes, and as before afterwards."""
 
 import hugging_face
+import numpy as np
 import pytest
 import tiny_run
 import torch
-from safetensors.torch import load_file
 
 from deadtokens.errors import UserError
+from deadtokens.files.storage import SUFFIX, open_reader
 from deadtokens.training import machine
 
 CPU = torch.device("cpu")
@@ -71,16 +72,87 @@ def test_a_device_that_is_unknown_or_not_there_is_told(monkeypatch):
             machine.device(name)
 
 
-@pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("family", [{}, hugging_face.THIMBLE_7, hugging_face.WORDYBIRD_1])
-def test_on_cuda_a_run_begins_as_on_a_cpu_and_repeats_itself_to_the_bit(tmp_path, family):
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+FAMILIES = {
+    "crucible2": {},
+    "crucible3": tiny_run.CRUCIBLE_3,
+    "thimble7": hugging_face.THIMBLE_7,
+    "thimble7 in HDF5": hugging_face.THIMBLE_7 | {"storage": "hdf5", "chunk_rows": 5},
+    "wordybird1": hugging_face.WORDYBIRD_1,
+}
+
+
+@pytest.fixture(params=FAMILIES.values(), ids=FAMILIES.keys())
+def family(request, tmp_path):
     tiny_run.make_inputs(tmp_path)
-    runs, began = [], []
-    for device in ("cpu", "cuda", "cuda"):
-        tiny_run.train(tmp_path, tiny_run.settings(**family | {"device": device}))
-        runs.append((tmp_path / "trajectory.safetensors").read_bytes())
-        W = load_file(tmp_path / "trajectory.safetensors")
-        began.append(W["embeddings" if "embeddings" in W else "W"][0].clone())
-    assert all(torch.equal(first, began[0]) for first in began)
-    assert runs[1] == runs[2]
+    return request.param
+
+
+def trained(folder, report=lambda step, loss: None, **changes):
+    """The bytes of the trajectory, and the weights in its first row."""
+    settings = tiny_run.settings(**changes)
+    tiny_run.train(folder, settings, report)
+    path = folder / f"trajectory{SUFFIX[settings.storage]}"
+    with open_reader(path) as file:
+        name = "embeddings" if "embeddings" in file.fields else "W"
+        return path.read_bytes(), file.read(name, 0, 1)
+
+
+@pytest.mark.cuda
+@needs_cuda
+def test_on_cuda_a_run_begins_as_on_a_cpu_and_repeats_itself_to_the_bit(tmp_path, family):
+    devices = ("cpu", "cuda", "cuda")
+    runs = [trained(tmp_path, **family | {"device": device}) for device in devices]
+    assert all(np.array_equal(first, runs[0][1]) for _, first in runs)
+    assert runs[1][0] == runs[2][0]
+
+
+@pytest.mark.cuda
+@needs_cuda
+def test_on_cuda_a_killed_run_goes_on_to_the_same_bytes(tmp_path, family):
+    class Killed(Exception):
+        pass
+
+    def kill(step, loss):
+        if step == 7:
+            raise Killed
+
+    on_cuda = family | {"device": "cuda", "checkpoint_seconds": 0}
+    never_killed, _ = trained(tmp_path, **on_cuda)
+    with pytest.raises(Killed):
+        trained(tmp_path, kill, **on_cuda)
+    begun_at = []
+    again, _ = trained(tmp_path, lambda step, loss: begun_at.append(step), **on_cuda)
+    assert begun_at[0] == 6
+    assert again == never_killed
+
+
+@pytest.mark.cuda
+@needs_cuda
+def test_on_cuda_a_run_keeps_close_to_that_on_a_cpu(tmp_path):
+    """Sums of other kernels round otherwise: the first loss differs by some roundings, no more."""
+    losses = []
+    tiny_run.make_inputs(tmp_path)
+    for device in ("cpu", "cuda"):
+        tiny_run.train(tmp_path, tiny_run.settings(device=device))
+        with open_reader(tmp_path / "trajectory.safetensors") as file:
+            losses.append(file.read("loss"))
+    np.testing.assert_allclose(losses[1][1:], losses[0][1:], rtol=0.02)
+
+
+@pytest.mark.cuda
+@needs_cuda
+def test_copies_from_cuda_are_pinned_and_hold_what_was_there_when_they_began():
+    """The next step writes to the same memory while the copies are still under way."""
+    weights = torch.randn(4000, 1000, device="cuda")
+    expected = weights.cpu()
+    copied = machine.begin_copy_to_host({"W": weights})
+    weights.zero_()
+    found = copied()
+    assert found["W"].is_pinned()
+    assert torch.equal(found["W"], expected)
+
+
+def test_what_lies_on_the_host_is_given_as_it_is():
+    weights = torch.ones(3)
+    assert machine.begin_copy_to_host({"W": weights})()["W"] is weights

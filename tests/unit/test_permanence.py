@@ -1,9 +1,16 @@
 """Upper bounds on the rate of motion: closed forms, brute force, planted rates."""
 
+import csv
+import json
+
 import numpy as np
 import pytest
+from planted import run_script
 
 from deadtokens.analysis import permanence
+from deadtokens.figures import permanence as figure
+from deadtokens.figures import style
+from deadtokens.files.trajectory import write_file
 
 THRESHOLD = 0.1
 
@@ -138,3 +145,86 @@ def test_octaves_of_the_table_hold_all_exposure_once():
     assert all(
         rate <= bound for rate, bound in zip(columns["rate"], columns["upper_bound"], strict=True)
     )
+
+
+def drawn(moving, path, kind="png"):
+    found = followed(moving)
+    table = {name: np.array(column) for name, column in permanence.table(found, 0.95).items()}
+    with style.applied():
+        told = permanence.summary(found, THRESHOLD, [10], 0.95)
+        drawing = figure.draw(table, told, "Planted", width_mm=120)
+        style.save(drawing, path, kind, dpi=80)
+    return drawing
+
+
+def frozen_from(step, steps=300):
+    moving = np.random.default_rng(4).random((steps, 5)) < 0.2
+    moving[step:] = False
+    return moving
+
+
+LIVES = {
+    "frozen": (frozen_from(100), "motion fell"),
+    "all still": (np.zeros((30, 4), bool), "nothing moves in the last 30 steps"),
+    "never still": (np.ones((30, 4), bool), "something moves at the last step"),
+    "one token": (frozen_from(100)[:, :1], "nothing moves in the last"),
+    "one step": (np.ones((1, 1), bool), "something moves at the last step"),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", LIVES)
+def test_the_figure_tells_what_is_seen(kind, tmp_path):
+    moving, told = LIVES[kind]
+    assert told in drawn(moving, tmp_path / "a.png").get_suptitle()
+
+
+def test_the_figure_shows_rates_where_tokens_moved_and_bounds_where_none_did(tmp_path):
+    columns = permanence.table(followed(frozen_from(100)), 0.95)
+    rates, watched = drawn(frozen_from(100), tmp_path / "a.png").axes
+    dots, bounds = (line.get_ydata().tolist() for line in rates.lines)
+    assert dots == [rate for rate in columns["rate"] if rate]
+    pairs = zip(columns["upper_bound"], columns["resumed"], strict=True)
+    assert bounds == [bound for bound, resumed in pairs if not resumed]
+    assert len(bounds) > 1
+    assert watched.lines[0].get_ydata().tolist() == columns["exposure"]
+
+
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+def test_the_same_input_gives_the_same_bytes(kind, tmp_path):
+    for name in ("a", "b"):
+        drawn(frozen_from(100), tmp_path / name, kind)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_scripts_from_displacement_to_picture(tmp_path):
+    l2 = np.where(frozen_from(100), 3.0, 0).astype(np.float32)
+    write_file(tmp_path / "d.safetensors", {"l2": l2})
+    settings = {"motion_threshold": THRESHOLD, "still_for": [10, 100], "confidence": 0.95}
+    files = [("--table", tmp_path / "a.csv"), ("--summary", tmp_path / "a.json")]
+    tables = [word for pair in files for word in pair]
+    given = "--displacement", tmp_path / "d.safetensors"
+    done = run_script("compute_permanence", "--settings", settings, *given, *tables)
+    assert done.returncode == 0, done.stderr
+    found = permanence.follow([(0, l2)], THRESHOLD)
+    told = json.loads((tmp_path / "a.json").read_text())
+    assert told == json.loads(json.dumps(permanence.summary(found, THRESHOLD, [10, 100], 0.95)))
+    with open(tmp_path / "a.csv", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert [int(row["exposure"]) for row in rows] == permanence.table(found, 0.95)["exposure"]
+    look = {"title": "Planted", "width_mm": 120, "dpi": 60}
+    picture = tmp_path / "a.png"
+    done = run_script("plot_permanence", "--settings", look, *tables, "--figure", picture)
+    assert done.returncode == 0, done.stderr
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_file_of_another_step_is_refused(tmp_path):
+    write_file(tmp_path / "d.safetensors", {"loss": np.zeros(3, np.float32)})
+    settings = {"motion_threshold": THRESHOLD, "still_for": [10], "confidence": 0.95}
+    files = "--table", tmp_path / "made/a.csv", "--summary", tmp_path / "made/a.json"
+    given = "--displacement", tmp_path / "d.safetensors"
+    done = run_script("compute_permanence", "--settings", settings, *given, *files)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert "no l2 in this file" in done.stderr
+    assert not (tmp_path / "made").exists()

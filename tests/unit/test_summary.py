@@ -45,6 +45,8 @@ def test_unigram_entropy_is_the_loss_of_the_frequencies_themselves():
 PHASE = {"vanished": {"first": None}, "majority": {"first": None}}
 PHASES = {
     "steps": 2,
+    "phases": ["cold", "warm", "hot"],
+    "vanishing_fraction": 0.02,
     "scales": {
         "element": {
             "phases": {
@@ -66,6 +68,8 @@ def test_figures_of_motion_are_those_of_the_tables():
         "mean_displacement_at_first_step": 7.0,
         "mean_displacement_at_last_step": 0.5,
         "tokens_moving_at_last_step": 5,
+        "hottest_phase": "hot",
+        "vanishing_fraction": 0.02,
         "hottest_phase_vanished": 3,
         "half_still": 4,
         "last_motion": 2,
@@ -158,6 +162,22 @@ def test_table_has_a_column_for_the_published_figures_of_these_experiments_alone
     assert "| range of &#124;g&#124;₂ | 1.00e-05 to 1.00e-03 | not given |" in lines
     assert "| first step with half of the tokens still | not given | never |" in lines
     assert len({line.count(" | ") for line in lines}) == 1
+
+
+ABSENT = {"experiment": "F"}
+
+
+def test_the_hottest_phase_has_the_name_and_the_fraction_of_the_scheme():
+    gas = {"hottest_phase": "Gas", "vanishing_fraction": 0.005, "hottest_phase_vanished": 142}
+    known = {"E": gas | {"hottest_phase_vanished": 7}}
+    alike = comparison.markdown(known, {"mine": gas | {"experiment": "E"}, "other": ABSENT})
+    assert "| first step with Gas below 0.5% | 7 | 142 | not given |" in alike.splitlines()
+    hot = {"hottest_phase": "Hot", "vanishing_fraction": 0.2, "hottest_phase_vanished": None}
+    apart = comparison.markdown(known, {"mine": hot | {"experiment": "E"}, "other": ABSENT})
+    assert (
+        "| first step with the hottest phase vanished | 7 (Gas below 0.5%) "
+        "| never (Hot below 20%) | not given |"
+    ) in apart.splitlines()
 
 
 MINE = {

@@ -28,11 +28,8 @@ class Project:
 
         A file that grows beyond `largest_file` bytes fails as on a full disk.
         """
-        self.write("config/changes.yaml", changes or "{}")
-        # `--configfile` takes all that follows it, so it stands last.
-        configuration = ["--configfile", "config/smoke.yaml", "config/changes.yaml"]
         return subprocess.run(
-            [SNAKEMAKE, "--cores", str(cores), *arguments, *configuration],
+            self.command(*arguments, cores=cores, changes=changes),
             cwd=self.root,
             capture_output=True,
             text=True,
@@ -40,6 +37,13 @@ class Project:
             check=False,
             preexec_fn=largest_file and (lambda: setrlimit(RLIMIT_FSIZE, (largest_file,) * 2)),
         )
+
+    def command(self, *arguments: str, cores: int = 2, changes: str = "") -> list[str | Path]:
+        """The words of such a call, whose configuration lies ready."""
+        self.write("config/changes.yaml", changes or "{}")
+        # `--configfile` takes all that follows it, so it stands last.
+        configuration = ["--configfile", "config/smoke.yaml", "config/changes.yaml"]
+        return [SNAKEMAKE, "--cores", str(cores), *arguments, *configuration]
 
     def run(self, *arguments: str, cores: int = 2, changes: str = "") -> None:
         result = self.snakemake(*arguments, cores=cores, changes=changes)

@@ -30,6 +30,36 @@ MISTAKES = {
         "runs: {wordybird3: {hidden_dim: 32}}",
         ["runs.wordybird3.hidden_dim", "wordybird1"],
     ),
+    "run of an h_mean": (
+        "freezing_causes: {hidden_means: {crucible2: crucible33}}",
+        ["freezing_causes.hidden_means.crucible2", "'crucible33'", "Did you mean crucible3?"],
+    ),
+    "run without h_mean": (
+        "freezing_causes: {hidden_means: {crucible2: crucible1}}",
+        ["freezing_causes.hidden_means.crucible2 is crucible1", "with h_mean among it"],
+    ),
+    "resume arm without its checkpoint": (
+        "runs: {wordybird3: {resume_step: 7}}",
+        ["runs.wordybird3.resume_step is 7", "wordybird1 keeps no checkpoint", "[8]"],
+    ),
+    "run to begin from": (
+        "runs: {wordybird3: {resume_run: wordybird11}}",
+        ["runs.wordybird3.resume_run", "'wordybird11'", "Did you mean wordybird1"],
+    ),
+    "resume in a circle": (
+        "runs: {wordybird1: {resume_run: wordybird1b, resume_step: 8, restore: [parameters]}, "
+        "wordybird1b: {resume_run: wordybird1}}",
+        ["resume_run closes a circle"],
+    ),
+    "parts without a run to begin from": (
+        "runs: {crucible2: {restore: [parameters]}}",
+        ["runs.crucible2 has resume_run: None", "all three, or none"],
+    ),
+    "unknown device": (
+        "runs: {crucible2: {device: gpu}}",
+        ["runs.crucible2.device", "'gpu'", "Allowed: auto, cpu, cuda, mps."],
+    ),
+    "run like itself": ("runs: {a: {like: a}}", ["runs.a.like closes a circle", "a -> a"]),
     "rule of a question": (
         "verdicts: {questions: {all_moved: {supported_iff: {equals: 0}}}}",
         ["verdicts.questions.all_moved.supported_iff", "Did you mean supported_if?"],

@@ -21,6 +21,21 @@ def test_every_motion_of_a_real_run_is_foretold(finished):
     assert "train_run" not in finished.planned(*FIGURES, changes="figures: {dpi: 77}")
 
 
+def test_gradients_are_held_against_h_of_the_same_training_and_of_no_other(finished):
+    finished.run(FIGURES[1])
+    told = json.loads((finished.root / "results/crucible2/gradients.json").read_text())
+    assert told["direction_of_h"] == "h_mean"
+    assert told["mean_over_steps"]["mean_with_h_mean"] > 0.9
+    other = "runs: {crucible3: {random_seed: 7}}"
+    output = finished.failure(FIGURES[1], "--dry-run", changes=other)
+    assert "freezing_causes.hidden_means.crucible2 is crucible3, whose random_seed is 7" in output
+    alone = f"{other}\nfreezing_causes: {{hidden_means: {{crucible2: null}}}}"
+    assert "train_run" not in finished.planned(FIGURES[1], changes=alone)
+    finished.run(FIGURES[1], changes=alone)
+    told = json.loads((finished.root / "results/crucible2/gradients.json").read_text())
+    assert told["direction_of_h"] == "others"
+
+
 def test_a_run_without_moments_is_refused_with_its_reason(fresh):
     output = fresh.failure(FIGURES[0].replace("crucible2", "crucible1"), "--dry-run")
     assert "does not record m, v" in output

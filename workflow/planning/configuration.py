@@ -38,6 +38,11 @@ DECIDING_MOTION = (
     *("beta2", "epsilon", "weight_decay", "adamw", "precision", "autocast", "head"),
     *("random_seed", "threads", "device", "products", "naming"),
 )
+# Runs alike in these and in the above differ in what they record, and in no bit of the training.
+DECIDING_TRAINING = (
+    *DECIDING_MOTION,
+    *("total_steps", "schedule_steps", "resume_run", "resume_step", "restore"),
+)
 
 
 class ConfigurationError(Exception):
@@ -90,6 +95,7 @@ def resolve(configuration: Mapping, schema: Mapping) -> dict:
     for name in resolved["report"]["checkpoint_artifacts"]:
         _check_known("report.checkpoint_artifacts", name, "checkpoint_artifacts", resolved)
     _check_verdicts(resolved)
+    _check_hidden_means(resolved)
     # A run before those that are like it, so that a mistake is told where it was made.
     for name in sorted(
         resolved["runs"], key=lambda name: len(_lineage(name, configuration["runs"]))
@@ -129,6 +135,17 @@ def check_files(key: str, corpus: Mapping) -> None:
     if missing:
         place = f"Paths are taken from the working directory, {Path.cwd()}."
         raise ConfigurationError("\n".join([*missing, place]))
+
+
+def check_same_training(key: str, name: str, source: str, runs: Mapping) -> None:
+    """Raises `ConfigurationError` unless two runs differ in nothing but in what they record."""
+    for setting in DECIDING_TRAINING:
+        if runs[name][setting] != runs[source][setting]:
+            raise ConfigurationError(
+                f"{key} is {source}, whose {setting} is {_told(runs[source][setting])}; allowed: a "
+                f"run of the same training as {name}, which has {_told(runs[name][setting])}. Set "
+                f"runs.{source}.{setting}, or {key} to null."
+            )
 
 
 def _check_against_schema(configuration: Mapping, schema: Mapping) -> None:
@@ -302,6 +319,21 @@ def _check_phase_scheme(key: str, scheme: Mapping) -> None:
             f"{key}.density_lowest is {scheme['density_lowest']}; allowed: less than "
             f"density_highest, {scheme['density_highest']}."
         )
+
+
+def _check_hidden_means(configuration: Mapping) -> None:
+    """All but whether it is the same training: only of the runs that are asked for must it be."""
+    for name, source in configuration["freezing_causes"]["hidden_means"].items():
+        key = "freezing_causes.hidden_means"
+        _check_known(key, name, "runs", configuration)
+        if source is None:
+            continue
+        _check_known(f"{key}.{name}", source, "runs", configuration)
+        if "h_mean" not in configuration["runs"][source]["record"]:
+            raise ConfigurationError(
+                f"{key}.{name} is {source}, whose record is "
+                f"{configuration['runs'][source]['record']}; allowed: a run with h_mean among it."
+            )
 
 
 def _check_verdicts(configuration: Mapping) -> None:

@@ -249,6 +249,20 @@ def dead_rows_with(*names):
     return file
 
 
+def hidden_mean(wildcards):
+    """The trajectory that holds the h_mean of a run which does not record it, nothing if none."""
+    name, run = wildcards.run, run_named(wildcards.run)
+    source = CONFIG["freezing_causes"]["hidden_means"].get(name)
+    if source is None or "h_mean" in run["record"]:
+        return []
+    try:
+        key = f"freezing_causes.hidden_means.{name}"
+        configuration.check_same_training(key, name, source, RUNS)
+    except configuration.ConfigurationError as error:
+        raise WorkflowError(f"Wrong configuration.\n{error}") from None
+    return trajectory_path(source, RUNS[source])
+
+
 def which_tokens(wildcards):
     """dead, live or all, by the name of the file that is asked for."""
     return WHICH[wildcards.get("which", "")]

@@ -1,7 +1,8 @@
 """Why tokens stop: pending updates against half a lattice cell, and the alignment of gradients.
 
 Needs results/{run}/trajectory.safetensors of dead rows, with W, m and v (momentum) or g (gradients)
-recorded, and results/{run}/displacement.safetensors. Leaves in results/{run}/ for each token when it
+recorded, and results/{run}/displacement.safetensors; for gradients also the trajectory of the run
+that holds h_mean, if the configuration names one. Leaves in results/{run}/ for each token when it
 crosses the critical line and when it stops (momentum.csv), what was found and the notebook's quick
 statistics (momentum.json), every token's distance to the line at every step and densities
 (safetensors), the alignment of gradients by step (gradients.csv) and in short with the test of
@@ -44,6 +45,7 @@ rule compute_gradients:
     input:
         trajectory=dead_rows_with("g"),
         displacement="results/{run}/displacement.safetensors",
+        hidden_mean=hidden_mean,
     output:
         table="results/{run}/gradients.csv",
         summary="results/{run}/gradients.json",
@@ -63,6 +65,7 @@ rule compute_gradients:
     shell:
         'python "$scripts"/compute_gradients.py --settings {params.settings:q} --log {log:q}'
         " --trajectory {input.trajectory:q} --displacement {input.displacement:q}"
+        " --hidden-mean {input.hidden_mean:q}"
         " --table {output.table:q} --summary {output.summary:q}"
 
 

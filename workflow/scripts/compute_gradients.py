@@ -5,6 +5,7 @@
                      "permutations": 999, "permutation_seed": 42}' \\
         --trajectory results/crucible2/trajectory.safetensors \\
         --displacement results/crucible2/displacement.safetensors \\
+        --hidden-mean results/crucible3/trajectory.safetensors \\
         --table gradients.csv --summary gradients.json
 """
 
@@ -13,12 +14,11 @@ from pathlib import Path
 
 import command
 from deadtokens.analysis import alignment, freezing
+from deadtokens.files import hidden_mean
 from deadtokens.files.storage import open_reader
 
-SETTINGS = (
-    *("motion_threshold", "cohort_window", "alignment_steps"),
-    *("permutations", "permutation_seed"),
-)
+OF_COHORTS = ("cohort_window", "alignment_steps", "permutations", "permutation_seed")
+SETTINGS = ("motion_threshold", *OF_COHORTS)
 CHUNK_BYTES = 16_000_000
 
 
@@ -32,7 +32,7 @@ def main(options):
         alignment.check(file.fields["g"][1], shape)
         last = freezing.last_motion(moved.chunks("l2", CHUNK_BYTES), wanted["motion_threshold"])
         by_step = alignment.Steps()
-        h_mean = file.read("h_mean") if "h_mean" in file.fields else None
+        h_mean = hidden_mean.read(file, options.hidden_mean)
         progress = command.Progress(shape[0], unit="step")
         for start, chunk in file.chunks("g", CHUNK_BYTES):
             for i, rows in enumerate(chunk, start=start):
@@ -54,4 +54,5 @@ if __name__ == "__main__":
     arguments = command.parser(__doc__, *SETTINGS)
     for name in ("trajectory", "displacement", "table", "summary"):
         arguments.add_argument(f"--{name}", type=Path, required=True)
+    arguments.add_argument("--hidden-mean", type=Path, nargs="?", help="a file that holds h_mean")
     command.run(main, arguments)

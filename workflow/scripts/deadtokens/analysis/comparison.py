@@ -1,7 +1,8 @@
 """Runs side by side, as a table for people."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
+VANISHED = "hottest_phase_vanished"
 ROWS = {
     "steps": "steps",
     "corpus_tokens": "tokens of the model corpus",
@@ -12,7 +13,7 @@ ROWS = {
     "momentum_norm": "range of |m|₂",
     "mean_variance": "range of the mean of v",
     "gradient_norm": "range of |g|₂",
-    "hottest_phase_vanished": "first step with Classical Gas below 1%",
+    VANISHED: "first step with the hottest phase vanished",
     "half_still": "first step with half of the tokens still",
     "tokens_moving_at_last_step": "tokens moving at the last step",
     "unigram_entropy": "entropy of the token frequencies, nats",
@@ -30,8 +31,25 @@ def markdown(published: Mapping[str, Mapping], summaries: Mapping[str, Mapping])
     columns |= {f"`{run}`": figures for run, figures in summaries.items()}
     lines = [_line(["", *columns]), _line(["---"] * (len(columns) + 1))]
     for key, meaning in ROWS.items():
-        lines.append(_line([meaning, *(_cell(figures, key) for figures in columns.values())]))
+        if key == VANISHED:
+            lines.append(_line(_vanishing(columns.values())))
+        else:
+            lines.append(_line([meaning, *(_cell(figures, key) for figures in columns.values())]))
     return "\n".join(lines) + "\n"
+
+
+def _vanishing(columns: Collection[Mapping]) -> list[str]:
+    """The row of the hottest phase's end; runs in different phases have theirs in the cell."""
+    schemes = {_vanished(figures) for figures in columns if VANISHED in figures}
+    if len(schemes) == 1:
+        return [f"first step with {schemes.pop()}", *(_cell(f, VANISHED) for f in columns)]
+    told = (_cell(f, VANISHED) + (f" ({_vanished(f)})" if VANISHED in f else "") for f in columns)
+    return [ROWS[VANISHED], *told]
+
+
+def _vanished(figures: Mapping) -> str:
+    """When the phases of these figures count the hottest one as vanished, in words."""
+    return f"{figures['hottest_phase']} below {100 * figures['vanishing_fraction']:.3g}%"
 
 
 def _line(cells: list[str]) -> str:

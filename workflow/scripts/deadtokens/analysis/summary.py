@@ -65,6 +65,8 @@ def of_motion(
         "mean_displacement_at_first_step": float(displacement[0]),
         "mean_displacement_at_last_step": float(displacement[-1]),
         "tokens_moving_at_last_step": phases["motion"]["tokens_moving_at_last_step"],
+        "hottest_phase": phases["phases"][-1],
+        "vanishing_fraction": phases["vanishing_fraction"],
         "hottest_phase_vanished": hottest["vanished"]["first"],
         "half_still": coldest["majority"]["first"],
         "last_motion": phases["motion"]["last_motion_step"],

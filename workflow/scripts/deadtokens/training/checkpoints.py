@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from deadtokens.errors import UserError
+from deadtokens.files import sums
 from deadtokens.files.trajectory import full_disk_told
 
 log = logging.getLogger("fimbulwinter")
@@ -197,6 +198,7 @@ class Workspace:
             partial.unlink(missing_ok=True)
         self.checkpoint.unlink(missing_ok=True)
         self.checkpoint.with_name(self.checkpoint.name + ".new").unlink(missing_ok=True)
+        sums.beside(self.rows).unlink(missing_ok=True)
         for other in self._of_other_settings():
             other.unlink(missing_ok=True)
 

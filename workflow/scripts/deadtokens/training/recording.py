@@ -10,6 +10,7 @@ import torch
 from deadtokens import lattice
 from deadtokens.files import storage
 from deadtokens.files.layout import NUMPY_DTYPE, Field
+from deadtokens.files.sums import RowSums
 from deadtokens.training import machine
 from deadtokens.training.masks import Masks
 from deadtokens.training.naming import NAMINGS, Naming
@@ -103,6 +104,14 @@ class Recorder:
         self._file = storage.create(
             path, layout(settings, masks), _storage(settings), attributes(settings, masks), resume
         )
+        stored = (self._naming.stored[quantity] for quantity in sorted(self._recorded))
+        first_steps = {field.name: field.first for field in stored}
+        try:
+            self._sums = RowSums(self._file, first_steps, resume)
+        except BaseException:
+            self._file.close()
+            raise
+        self._written = -1  # the last step with rows in the file
         for name, array in self._naming.fixed(settings, masks).items():
             self._file.write(name, array)
         self._write(0, {"loss": self._as_stored("loss", torch.tensor(torch.nan))})
@@ -148,6 +157,7 @@ class Recorder:
         """Wait until every row is on the disk."""
         self._writer.wait()
         self._file.flush()
+        self._sums.extend(self._written)
 
     def __enter__(self) -> Self:
         return self
@@ -193,6 +203,7 @@ class Recorder:
                 self.last_motion_step[moved(displacement, self._threshold)] = step
         self._previous = current
         self._write(step, values)
+        self._written = step
 
     def _write(self, step: int, values: dict[str, torch.Tensor]) -> None:
         for quantity in self._recorded & values.keys():

@@ -1,0 +1,133 @@
+"""Verdicts on cohorts, drift and the kick, from real analyses of a null and of planted truth.
+
+Those on phases, freezing and permanence are in test_verdicts.py.
+"""
+
+import numpy as np
+import pytest
+import test_checkpoint_artifact as kicks
+import test_drift as clouds
+import test_momentum as moments
+from planted import bits_of
+from test_alignment import planted as planted_gradients
+from test_verdicts import shipped
+
+from deadtokens.analysis import (
+    alignment,
+    attribution,
+    checkpoint_artifact,
+    drift,
+    momentum,
+    persistence,
+    verdicts,
+)
+
+STEPS = 420  # so that h_mean has pairs 400 steps apart
+
+
+def judged(file: str, found: dict) -> dict[str, str]:
+    """The verdict of each shipped question that this file answers."""
+    asked = {name: q for name, q in shipped().items() if q["file"] == file}
+    evidence = {f"{q['run']}/{file}": found for q in asked.values()}
+    assert asked
+    return {row["name"]: row["verdict"] for row in verdicts.judge(asked, evidence, {})}
+
+
+def in_favour(told: dict[str, str]) -> set[str]:
+    return {name for name, verdict in told.items() if verdict == "supported"}
+
+
+def of_gradients(last, gradients) -> dict:
+    steps = alignment.Steps()
+    for step, rows in enumerate(gradients, start=1):
+        steps.add(step, rows, None)
+    cohorts = alignment.Cohorts(last, len(gradients), 5)
+    looked_at = cohorts.steps(8)
+    compared = alignment.compare(cohorts, [gradients[t - 1] for t in looked_at], 199, 1)
+    return alignment.summary(steps.columns, cohorts, looked_at, compared)
+
+
+def test_gradients_without_direction_and_with_planted_ones():
+    random = np.random.default_rng(5)
+    noise = random.normal(0, 1, (40, 120, 16)).astype(np.float32)
+    null = judged("gradients.json", of_gradients(random.integers(1, 40, 120), noise))
+    assert null["gradients_aligned"] == "contradicted"
+    assert in_favour(null) == set()
+    told = judged("gradients.json", of_gradients(*planted_gradients(3, strength=0.5)))
+    assert in_favour(told) == {
+        "gradients_aligned",
+        "cohorts_aligned",
+        "cohorts_aligned_beyond_common",
+    }
+
+
+def of_moments(rows, last=None) -> dict:
+    trace, _ = moments.followed(rows, last)
+    return momentum.summary(trace, [], moments.STEPS, 0.1)
+
+
+def test_tokens_that_stop_at_the_line_and_at_random_steps():
+    """Weights whose recorded motion has nothing to do with the pending updates, and real ones."""
+    rows = moments.real(moments.cooling)
+    at_random = np.random.default_rng(2).integers(1, moments.STEPS, rows["W"].shape[1])
+    null = judged("momentum.json", of_moments(rows, at_random))
+    assert null["critical_line"] == "contradicted"
+    assert in_favour(null) - {"pending_updates"} == set()  # which no last motion decides
+    real = judged("momentum.json", of_moments(rows))
+    assert {"critical_line", "pending_updates"} <= in_favour(real)
+    hot = judged("momentum.json", of_moments(moments.real(moments.hot)))
+    assert hot["pending_updates"] == "contradicted"
+
+
+def of_clouds(weights, hidden, mask, loss) -> dict:
+    found = drift.measure([(0, weights)], hidden, mask)
+    table = drift.table(found, hidden, loss)
+    lagged = persistence.autocorrelation(hidden, [1, 400], 0.95)
+    told = drift.summary(found, table, hidden, mask)
+    return told | {"h_mean": persistence.summary(hidden, lagged, 0.95)}
+
+
+def test_clouds_that_walk_at_random_and_along_h():
+    random, width = np.random.default_rng(11), 64
+    walks = np.cumsum(random.normal(0, 1e-3, (STEPS + 1, 60, width)), axis=0)
+    hidden = random.normal(0, 1, (STEPS, width)).astype(np.float32)
+    mask = np.arange(60) % 3 == 0
+    loss = np.ones(STEPS + 1, np.float32)
+    # Centroids that walk at random do separate, as √steps: that alone is no drift along h.
+    null = judged("drift.json", of_clouds(bits_of(walks), hidden, mask, loss))
+    assert in_favour(null) <= {"separation"}
+    told = judged("drift.json", of_clouds(*clouds.planted_run(STEPS, speed=0.25)))
+    expected = {"h_from_step_to_step", "h_over_the_run", "dead_against_h", "live_along_h"}
+    assert expected | {"straight", "toward_live"} <= in_favour(told)
+
+
+def of_kicks(factor_of_arm, stitched: float, before: float) -> dict:
+    whole = kicks.motion(kicks.STEPS, 30)
+    arms = [
+        kicks.series(
+            arm, whole[kicks.SEAM :] * factor_of_arm(attribution.number_of_arm(arm["restored"]))
+        )
+        for arm in kicks.ARMS
+    ]
+    parts = (
+        kicks.series(kicks.CONTINUOUS, whole),
+        kicks.series(kicks.BEFORE, before * whole[: kicks.SEAM]),
+        kicks.series(kicks.AFTER, stitched * whole[kicks.SEAM :]),
+    )
+    return checkpoint_artifact.summary(*parts, arms, kicks.RULES)
+
+
+def test_a_seam_that_changes_nothing_and_planted_kicks():
+    null = judged("checkpoint_artifact.json", of_kicks(lambda arm: 1.0, 1.0, 1.0))
+    assert in_favour(null) == {"no_kick_without_a_break"}  # and so it is
+    for name in ("kick_of_the_resume", "kick_is_an_artifact", "kick_of_the_moments"):
+        assert null[name] == "contradicted"
+
+
+@pytest.mark.parametrize(("factor", "name"), [*enumerate(attribution.FACTORS)])
+def test_a_kick_planted_in_one_factor_is_blamed_on_it_alone(factor, name):
+    kicked = of_kicks(lambda arm: 4.0 if arm >> factor & 1 else 1.0, 4.0, 1.0)
+    told = judged("checkpoint_artifact.json", kicked)
+    blamed = {question for question in in_favour(told) if question.startswith("kick_of_the_")}
+    assert blamed == {"kick_of_the_resume", f"kick_of_the_{name}"}
+    assert told["kick_is_an_artifact"] == "supported"
