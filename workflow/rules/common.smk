@@ -29,6 +29,18 @@ try:
 except configuration.ConfigurationError as error:
     raise WorkflowError(f"Wrong configuration.\n{error}") from None
 
+if workflow.storage_settings.default_storage_provider == "s3":
+    # Only here: it imports the client, which takes a second.
+    from planning import bucket
+
+    try:
+        bucket.check(
+            workflow.storage_settings.default_storage_prefix,
+            workflow.storage_registry.default_storage_provider.settings,
+        )
+    except bucket.BucketError as error:
+        raise WorkflowError(f"Results cannot be kept there.\n{error}") from None
+
 # Captions of the report read the configuration; this way they find every key, defaults too.
 config.update(CONFIG)
 RUNS = CONFIG["runs"]
@@ -112,7 +124,8 @@ def given_file(key):
             configuration.check_files(f"corpora.{wildcards.corpus}", corpus)
         except configuration.ConfigurationError as error:
             raise WorkflowError(f"Wrong configuration.\n{error}") from None
-        return corpus[key] or []
+        # Where the user said, also when results are on S3.
+        return local(corpus[key]) if corpus[key] else []
 
     return file
 
