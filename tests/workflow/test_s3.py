@@ -49,12 +49,13 @@ def test_bucket_gets_the_bytes_of_a_plain_run_and_nothing_runs_again(s3, fresh, 
 
 
 def test_training_killed_with_results_in_a_bucket_goes_on_from_its_checkpoint(s3, fresh):
-    changes = "runs: {crucible2: {total_steps: 400, checkpoint_seconds: 0.05}}"
-    killer = threading.Thread(target=_kill_training, args=(fresh.root,))
+    changes = "runs: {crucible2: {total_steps: 400, checkpoint_seconds: 0}}"
+    killed = []
+    killer = threading.Thread(target=_kill_training, args=(fresh.root, killed), daemon=True)
     killer.start()
     failed = fresh.snakemake(TRAJECTORY, *at(s3), changes=changes)
-    killer.join()
     assert failed.returncode == 1, failed.stdout + failed.stderr
+    assert killed, failed.stdout + failed.stderr
     assert TRAJECTORY not in s3.names()
 
     fresh.run(TRAJECTORY, *at(s3), changes=changes)
@@ -84,13 +85,13 @@ def test_wrong_place_is_said_at_once_and_nothing_is_made(s3, fresh, wrong):
     assert "make_corpus" not in message
 
 
-def _kill_training(root: Path) -> None:
+def _kill_training(root: Path, killed: list) -> None:
     """Kill the process that trains as soon as it has a checkpoint to go on from."""
     deadline = time.monotonic() + 300
-    while time.monotonic() < deadline:
+    while not killed and time.monotonic() < deadline:
+        time.sleep(0.005)
         if any((root / ".snakemake/storage").rglob(".checkpoint.*.safetensors")):
             for child in psutil.Process().children(recursive=True):
-                if "train_run.py" in " ".join(child.cmdline()) and "python" in child.name():
+                if child.name().startswith("python") and "train_run.py" in str(child.cmdline()):
                     child.kill()
-            return
-        time.sleep(0.005)
+                    killed.append(child.pid)
