@@ -1,5 +1,6 @@
 """What unit and workflow tests share."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -42,6 +43,8 @@ def s3(monkeypatch) -> Iterator[S3Server]:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    # A line for each of some hundred requests would bury what a failing test has to say.
+    monkeypatch.setattr(logging.getLogger("werkzeug"), "level", logging.WARNING)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
