@@ -23,7 +23,7 @@ include: "workflow/rules/kick.smk"
 include: "workflow/rules/drift.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/sweeps.smk"
-include: "workflow/rules/cluster.smk"
+include: "workflow/rules/places.smk"
 
 
 rule all:

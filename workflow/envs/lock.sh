@@ -9,7 +9,7 @@ sed "/^$heading/,\$d" requirements.txt > "$fresh/direct.txt"
 {
   cat "$fresh/direct.txt"
   echo "$heading"
-  "$fresh/venv/bin/pip" freeze | sed 's/+cpu$//' |
+  "$fresh/venv/bin/pip" freeze --all --exclude pip | sed 's/+cpu$//' |
     grep -v -x -i -F "$(sed -n 's/^\([A-Za-z][^ ]*==[^ ]*\).*/\1/p' "$fresh/direct.txt")"
 } > "$fresh/requirements.txt"
 cp "$fresh/requirements.txt" requirements.txt

@@ -256,7 +256,7 @@ rule compare_runs:
     """Set all runs of the configuration side by side, and beside the published figures."""
     input:
         summaries=expand("results/{run}/summary.json", run=CONFIG["comparison"]),
-        published=f"{workflow.basedir}/workflow/report/published.json",
+        published=local(f"{workflow.basedir}/workflow/report/published.json"),
     output:
         "results/comparison.md",
     log:
@@ -281,7 +281,7 @@ rule compare_with_published:
     """Set runs beside the published figures, a line per run."""
     input:
         summaries=expand("results/{run}/summary.json", run=CONFIG["published"]["runs"]),
-        published=f"{workflow.basedir}/workflow/report/published.json",
+        published=local(f"{workflow.basedir}/workflow/report/published.json"),
     output:
         "results/published.md",
     log:

@@ -144,7 +144,8 @@ def given_file(key):
             configuration.check_files(f"corpora.{wildcards.corpus}", corpus)
         except configuration.ConfigurationError as error:
             raise WorkflowError(f"Wrong configuration.\n{error}") from None
-        return corpus[key] or []
+        # Where the user said, also when results are on S3.
+        return local(corpus[key]) if corpus[key] else []
 
     return file
 
