@@ -24,8 +24,8 @@ rule measure_displacement:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=memory_to_read,
-        runtime=60,
+        mem_mb=growing(memory_to_read),
+        runtime=growing(60),
     params:
         settings=row_settings,
         code=code_of("measure_displacement", "analysis"),
@@ -50,8 +50,8 @@ rule classify_phases:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=growing(30),
     params:
         settings=phase_settings,
         code=code_of("classify_phases", "analysis"),
@@ -77,8 +77,8 @@ rule compute_phase_transitions:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=growing(30),
     params:
         settings=transition_settings,
         code=code_of("compute_phase_transitions", "analysis"),
@@ -103,8 +103,8 @@ rule compute_stillness:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=motion_settings,
         code=code_of("compute_stillness", "analysis"),
@@ -128,8 +128,8 @@ rule compute_permanence:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=permanence_settings,
         code=code_of("compute_permanence", "analysis"),
@@ -157,8 +157,8 @@ rule compute_freezing:
         "../envs/tokens.yaml"
     threads: 1
     resources:
-        mem_mb=memory_to_read,
-        runtime=10,
+        mem_mb=growing(memory_to_read),
+        runtime=growing(10),
     params:
         settings=freezing_settings,
         code=code_of("compute_freezing", "tokens"),
@@ -184,8 +184,8 @@ rule compute_lifecycle:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=growing(30),
     params:
         settings=lifecycle_settings,
         code=code_of("compute_lifecycle", "analysis"),
@@ -209,8 +209,8 @@ rule measure_rows:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=memory_to_read,
-        runtime=60,
+        mem_mb=growing(memory_to_read),
+        runtime=growing(60),
     params:
         settings=measured_row_settings,
         code=code_of("measure_rows", "analysis"),
@@ -240,8 +240,8 @@ rule summarize_run:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=growing(500),
+        runtime=growing(10),
     params:
         settings=summary_settings,
         code=code_of("summarize_run", "analysis"),
@@ -267,8 +267,8 @@ rule compare_runs:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     params:
         settings=canonical(CONFIG["comparison"]),
         code=code_of("compare_runs", "analysis"),
@@ -292,8 +292,8 @@ rule compare_with_published:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     params:
         settings=canonical(CONFIG["published"]["runs"]),
         code=code_of("compare_with_published", "analysis"),

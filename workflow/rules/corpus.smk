@@ -21,8 +21,8 @@ rule make_corpus:
         "../envs/text.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=corpus_settings(
             "seed",
@@ -53,8 +53,8 @@ rule import_model_corpus:
         "../envs/text.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=growing(500),
+        runtime=growing(10),
     params:
         code=code_of("import_corpus", "text"),
     shell:
@@ -77,8 +77,8 @@ rule import_tokenizer_corpus:
         "../envs/text.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=growing(500),
+        runtime=growing(10),
     params:
         code=code_of("import_corpus", "text"),
     shell:
@@ -101,8 +101,8 @@ rule train_tokenizer:
         "../envs/text.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         settings=corpus_settings("tokenizer", "vocab_size", "min_frequency"),
         code=code_of("train_tokenizer", "text"),
@@ -127,8 +127,8 @@ rule import_tokenizer:
         "../envs/text.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     params:
         settings=corpus_settings("vocab_size"),
         code=code_of("import_tokenizer", "text"),
@@ -154,8 +154,8 @@ rule import_vocabulary:
         "../envs/text.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     params:
         settings=corpus_settings("vocab_size"),
         code=code_of("import_vocabulary", "text"),
@@ -179,8 +179,8 @@ rule encode_corpus:
         "../envs/text.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         code=code_of("encode_corpus", "text"),
     shell:
@@ -207,8 +207,8 @@ rule find_dead_tokens:
         "../envs/text.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         settings=corpus_settings("mask_names"),
         code=code_of("find_dead_tokens", "text"),

@@ -25,8 +25,8 @@ rule compute_drift:
         "../envs/tokens.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=growing(30),
     params:
         settings=drift_settings,
         code=code_of("compute_drift", "tokens"),
@@ -56,8 +56,8 @@ rule plot_drift:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=figure_settings,
         code=code_of("plot_drift", "figures"),

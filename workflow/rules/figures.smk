@@ -27,8 +27,8 @@ rule plot_phases:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=figure_settings,
         code=code_of("plot_phases", "figures"),
@@ -61,8 +61,8 @@ rule plot_phase_transitions:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=figure_settings,
         code=code_of("plot_phase_transitions", "figures"),
@@ -94,8 +94,8 @@ rule plot_stillness:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=figure_settings,
         code=code_of("plot_stillness", "figures"),
@@ -127,8 +127,8 @@ rule plot_permanence:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=figure_settings,
         code=code_of("plot_permanence", "figures"),
@@ -160,8 +160,8 @@ rule plot_freezing:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=figure_settings,
         code=code_of("plot_freezing", "figures"),
@@ -193,8 +193,8 @@ rule plot_lifecycle:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=figure_settings,
         code=code_of("plot_lifecycle", "figures"),

@@ -23,8 +23,8 @@ rule measure_untrained_motion:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=growing(30),
     params:
         settings=vocabulary_settings,
         code=code_of("measure_untrained_motion", "analysis"),
@@ -50,8 +50,8 @@ rule check_continuation:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=growing(30),
     params:
         settings=continuation_settings,
         code=code_of("check_continuation", "analysis"),
@@ -77,8 +77,8 @@ rule compute_checkpoint_artifact:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=growing(30),
     params:
         settings=checkpoint_artifact_settings,
         code=code_of("compute_checkpoint_artifact", "analysis"),
@@ -111,8 +111,8 @@ rule plot_checkpoint_artifact:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=artifact_figure_settings,
         code=code_of("plot_checkpoint_artifact", "figures"),

@@ -28,8 +28,8 @@ rule compute_momentum:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=growing(1000),
+        runtime=growing(60),
     params:
         settings=momentum_settings,
         code=code_of("compute_momentum", "analysis"),
@@ -57,8 +57,8 @@ rule compute_gradients:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=growing(1000),
+        runtime=growing(60),
     params:
         settings=gradient_settings,
         code=code_of("compute_gradients", "analysis"),
@@ -92,8 +92,8 @@ rule plot_momentum:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=figure_settings,
         code=code_of("plot_momentum", "figures"),
@@ -122,8 +122,8 @@ rule plot_gradients:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=figure_settings,
         code=code_of("plot_gradients", "figures"),

@@ -24,8 +24,8 @@ rule judge_questions:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     params:
         settings=verdict_settings(),
         code=code_of("judge_questions", "analysis"),
@@ -48,8 +48,8 @@ rule write_verdicts_page:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     params:
         code=code_of("write_verdicts_page", "analysis"),
     shell:
@@ -71,8 +71,8 @@ rule write_provenance_page:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     params:
         settings=provenance_settings(),
         code=code_of("write_provenance_page", "analysis"),
