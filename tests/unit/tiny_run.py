@@ -87,13 +87,15 @@ def train(
     identity="0" * 64,
     kept=None,
     begin_from=None,
+    scratch=None,
+    asked=lambda: None,
 ):
     """Train on the inputs in `folder`, into its trajectory.safetensors or .h5."""
     tokens = batches.load_tokens(folder / "tokens.safetensors", run.vocab_size)
     masks = load_masks(folder / "masks.safetensors", run.vocab_size)
     output = folder / f"trajectory{SUFFIX[run.storage]}"
-    with Workspace(output, identity, run.checkpoint_seconds, kept) as work:
-        outcome = loop.train(run, tokens, masks, work, report, begin_from)
+    with Workspace(output, identity, run.checkpoint_seconds, kept, scratch) as work:
+        outcome = loop.train(run, tokens, masks, work, report, begin_from, asked)
         work.finish()
     return outcome
 

@@ -21,11 +21,12 @@ CLUSTER = Path(__file__).with_name("slurm_cluster.sh")
 PHASES = "results/crucible2/phases.png"
 TRAJECTORY = "results/crucible2/trajectory.safetensors"
 LOG = "results/crucible2/logs/train_run.log"
-# Longer than the half minute between two looks of Slurm at the time limit of its jobs, and without a
+# Longer than the half minute between two looks of Slurm at the time limit of its jobs, and with no
 # checkpoint but that of a signal.
 LONG = """
 runs:
-  crucible2: {total_steps: 500, batch_size: 128, seq_len: 128, record: [W], checkpoint_seconds: 3600}
+  crucible2:
+    {total_steps: 500, batch_size: 128, seq_len: 128, record: [W], checkpoint_seconds: 3600}
 """
 # No accounting database here, and nobody wants to wait.
 OF_THIS_SITE = (
@@ -189,12 +190,12 @@ def test_a_job_that_fails_shows_its_log_where_it_was_submitted(site):
     assert not (site.root / "results/hot/trajectory.safetensors").exists()
 
 
-def test_scratch_of_the_node(site, finished, tmp_path):
+def test_scratch_of_the_node(site, finished, tmp_path, monkeypatch):
     """What is in the making lies there, under a variable of the job, and nothing stays."""
-    scratch = tmp_path / "scratch/root"
-    run(site, TRAJECTORY, changes=f"cluster: {{scratch: {scratch.parent}/$USER}}")
+    monkeypatch.setenv("DISK_OF_THE_NODE", str(tmp_path / "scratch"))
+    run(site, TRAJECTORY, changes="cluster: {scratch: $DISK_OF_THE_NODE}")
     assert (site.root / TRAJECTORY).read_bytes() == (finished.root / TRAJECTORY).read_bytes()
-    (of_the_run,) = scratch.iterdir()
+    (of_the_run,) = (tmp_path / "scratch").iterdir()
     assert of_the_run.name.startswith("crucible2-")
     assert list(of_the_run.iterdir()) == []
 

@@ -241,7 +241,7 @@ def _own_name(output: Path) -> str:
 
 def _brought_beside(path: Path, partial: Path) -> Path:
     """The complete file on the disk of its final place, under a name that is not final yet."""
-    if partial.stat().st_dev == path.parent.stat().st_dev:
+    if _on_one_disk(partial, path.parent):
         return partial
     beside = path.with_name(partial.name)
     try:
@@ -253,6 +253,10 @@ def _brought_beside(path: Path, partial: Path) -> Path:
         beside.unlink(missing_ok=True)
         raise
     return beside
+
+
+def _on_one_disk(one: Path, other: Path) -> bool:
+    return one.stat().st_dev == other.stat().st_dev
 
 
 def _locked(path: Path) -> IO:
