@@ -211,7 +211,7 @@ def test_scratch_of_the_node(site, finished, tmp_path, monkeypatch):
 )
 def test_what_no_node_can_give_is_refused_at_once(site, resources, message):
     rule = [f"make_corpus:{resource}" for resource in resources]
-    output = failure(site, "--set-resources", *rule, "--groups", "make_corpus=alone", "--", PHASES)
+    output = failure(site, PHASES, "--set-resources", *rule, "--groups", "make_corpus=alone")
     assert message in output
 
 
