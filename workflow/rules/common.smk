@@ -200,11 +200,12 @@ def if_recorded(path, *quantities):
     return file
 
 
-def dead_rows_with(*names):
-    """The trajectory of a run whose dead rows were recorded with these quantities."""
+def rows_with(*names):
+    """The trajectory of a run of any series that records all of these quantities."""
 
     def file(wildcards):
-        trajectory, record = dead_rows(wildcards), run_named(wildcards.run)["record"]
+        run = run_named(wildcards.run)
+        record = run["record"]
         missing = [name for name in names if name not in record]
         if missing:
             raise WorkflowError(
@@ -212,7 +213,17 @@ def dead_rows_with(*names):
                 f"This analysis needs {', '.join(names)}: ask for it for another run, or add them "
                 f"to runs.{wildcards.run}.record and train it again."
             )
-        return trajectory
+        return trajectory_path(wildcards.run, run)
+
+    return file
+
+
+def dead_rows_with(*names):
+    """The trajectory of a run whose dead rows were recorded with these quantities."""
+
+    def file(wildcards):
+        dead_rows(wildcards)
+        return rows_with(*names)(wildcards)
 
     return file
 
@@ -423,8 +434,8 @@ def steps_behind(run, part):
     return run["resume_step"] + steps_behind(run_named(run["resume_run"]), part)
 
 
-def momentum_settings(wildcards):
-    run, causes = run_named(wildcards.run), CONFIG["freezing_causes"]
+def adam_settings(run):
+    """What decides an update beside the moments: optimizer, and learning rate by step."""
     optimizer = {key: run[key] for key in ("beta1", "beta2", "epsilon", "weight_decay")}
     schedule = {
         **{key: run[key] for key in ("learning_rate", "schedule")},
@@ -432,10 +443,22 @@ def momentum_settings(wildcards):
         "steps": run["total_steps"],
         "steps_behind": steps_behind(run, "schedule"),
     }
+    behind = {"steps_behind": steps_behind(run, "moments")}
+    return {"optimizer": optimizer | behind, "schedule": schedule}
+
+
+def audit_settings(wildcards):
+    run = run_named(wildcards.run)
+    recorded = {key: run[key] for key in ("adamw", "clip_norm", "naming", "rows")}
+    return canonical(adam_settings(run) | recorded)
+
+
+def momentum_settings(wildcards):
+    run, causes = run_named(wildcards.run), CONFIG["freezing_causes"]
     bins = {"time": "time", "displacement": "distance", "lowest": "lowest", "highest": "highest"}
     return canonical(
-        {"optimizer": optimizer | {"steps_behind": steps_behind(run, "moments")}}
-        | {"schedule": schedule, "motion_threshold": run["motion_threshold"]}
+        adam_settings(run)
+        | {"motion_threshold": run["motion_threshold"]}
         | {key: causes[key] for key in ("chosen_steps", "plane_bins")}
         | {"density": {name: causes[f"density_{key}"] for name, key in bins.items()}}
     )

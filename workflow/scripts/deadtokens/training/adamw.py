@@ -3,11 +3,46 @@
 Bit-identical to `torch.optim.AdamW(foreach=False, fused=False)` of torch 2.13 (its default on a
 CPU), whose order of operations and roundings it follows (torch/optim/adam.py,
 `_single_tensor_adam`). The fused kernel rounds elsewhere and drifts away (docs/numerics.md, 3).
+
+An update has two halves, each a function of its own, so that an audit can hold either of them to
+what a run recorded: gradient into moments, moments into weights.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import torch
+
+
+def take_gradient(
+    m: torch.Tensor, v: torch.Tensor, grad: torch.Tensor, *, beta1: float, beta2: float
+) -> None:
+    """The first half, in place: both moments take up the gradient.
+
+    The moments have the dtype of their parameter. In bfloat16 `v * 0.999 == v`, so there the second
+    moment never decays (docs/numerics.md, 1): so it was in the published runs, so it is studied.
+    """
+    m.lerp_(grad, 1 - beta1)
+    v.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
+
+
+def take_step(
+    param: torch.Tensor,
+    m: torch.Tensor,
+    v: torch.Tensor,
+    *,
+    step: int,
+    learning_rate: float,
+    beta1: float,
+    beta2: float,
+    epsilon: float,
+    weight_decay: float,
+) -> None:
+    """The second half, in place: the parameter follows its moments; `step` counts from 1."""
+    if weight_decay != 0:
+        param.mul_(1 - learning_rate * weight_decay)
+    denominator = (v.sqrt() / (1 - beta2**step) ** 0.5).add_(epsilon)
+    param.addcdiv_(m, denominator, value=-(learning_rate / (1 - beta1**step)))
 
 
 @torch.no_grad()
@@ -24,20 +59,31 @@ def for_loop(
     epsilon: float,
     weight_decay: float,
 ) -> None:
-    """Update parameters and both moments in place; `step` counts from 1.
-
-    The moments have the dtype of their parameter. In bfloat16 `v * 0.999 == v`, so there the second
-    moment never decays (docs/numerics.md, 1): so it was in the published runs, so it is studied.
-    """
-    step_size = learning_rate / (1 - beta1**step)
-    bias_correction2_sqrt = (1 - beta2**step) ** 0.5
+    """Update parameters and both moments in place; `step` counts from 1."""
     for param, grad, m, v in zip(params, grads, exp_avgs, exp_avg_sqs, strict=True):
-        if weight_decay != 0:
-            param.mul_(1 - learning_rate * weight_decay)
-        m.lerp_(grad, 1 - beta1)
-        v.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
-        denominator = (v.sqrt() / bias_correction2_sqrt).add_(epsilon)
-        param.addcdiv_(m, denominator, value=-step_size)
+        take_gradient(m, v, grad, beta1=beta1, beta2=beta2)
+        take_step(
+            param,
+            m,
+            v,
+            step=step,
+            learning_rate=learning_rate,
+            beta1=beta1,
+            beta2=beta2,
+            epsilon=epsilon,
+            weight_decay=weight_decay,
+        )
 
 
 ADAMW = {"for-loop": for_loop}
+
+
+@dataclass(frozen=True)
+class Halves:
+    """The two halves of an update, for those who check a record of one."""
+
+    take_gradient: Callable[..., None]
+    take_step: Callable[..., None]
+
+
+HALVES = {"for-loop": Halves(take_gradient, take_step)}
