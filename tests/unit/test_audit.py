@@ -1,5 +1,6 @@
 """The audit on runs of every series: all is predicted, unless a record was tampered with."""
 
+import argparse
 import json
 
 import hugging_face
@@ -10,16 +11,26 @@ import torch
 from planted import peak_bytes, run_script
 from safetensors.torch import load_file
 
+import audit_updates
 from deadtokens.analysis import audit, critical
 from deadtokens.files.layout import NUMPY_DTYPE
 from deadtokens.files.trajectory import TrajectoryReader, TrajectoryWriter
+from deadtokens.training.weights import RandomBits
 
 pytestmark = pytest.mark.filterwarnings("ignore:enable_nested_tensor")
 
+AUDITED = (
+    *("adamw", "state_precision", "weight_precision", "model", "random_seed", "clip_norm"),
+    *("restore", "naming", "rows"),
+)
 FAMILIES = {
     "crucible": {},
     "decay": {"weight_decay": 0.3, "beta2": 0.9, "epsilon": 1e-4, "hidden_dim": 6},
     "all_rows": {"rows": "all", "record": ["W", "m", "v"]},
+    "wide_states": {"state_precision": "float32"},
+    "master": {"weight_precision": "float32", "weight_decay": 0.3},
+    "stochastic": {"weight_precision": "stochastic", "weight_decay": 0.3, "hidden_dim": 6},
+    "kahan": {"weight_precision": "kahan", "state_precision": "float32", "weight_decay": 0.3},
     "thimble": hugging_face.THIMBLE_7 | {"storage": "hdf5"},
     "thimble_packed": hugging_face.THIMBLE_7
     | {"storage": "hdf5", "compression": "deflate", "chunk_rows": 7},
@@ -37,19 +48,23 @@ def settings_of(run):
             **{"learning_rate": run.learning_rate, "schedule": run.schedule},
             **{"schedule_steps": run.total_steps, "steps": run.total_steps, "steps_behind": 0},
         },
-        **{key: getattr(run, key) for key in ("adamw", "clip_norm", "naming", "rows")},
+        **{key: getattr(run, key) for key in AUDITED},
     }
 
 
+def law(adam, **precisions):
+    """The published one, unless precisions are given."""
+    of_states = {"state_precision": "bfloat16", "weight_precision": "bfloat16"} | precisions
+    bits = RandomBits(42, "embedding.weight")
+    return audit.Law(adam, "for-loop", **of_states, random_bits=bits, vocab_size=211)
+
+
 def audited(folder, run, trajectory=None):
+    """What the script finds, in this process: torch takes seconds to begin in another."""
     found = folder / "audit.json"
-    done = run_script(
-        "audit_updates",
-        *("--settings", settings_of(run)),
-        *("--trajectory", trajectory or next(folder.glob("trajectory.*"))),
-        *("--masks", folder / "masks.safetensors", "--audit", found),
-    )
-    assert done.returncode == 0, done.stderr
+    files = {"trajectory": trajectory or next(folder.glob("trajectory.*")), "audit": found}
+    masks = folder / "masks.safetensors"
+    audit_updates.main(argparse.Namespace(settings=settings_of(run), masks=masks, **files))
     return json.loads(found.read_text())
 
 
@@ -162,7 +177,7 @@ def test_a_record_of_another_arithmetic_is_caught():
     adam = critical.Adam(np.full(30, 1e-3), 0.9, 0.999, 1e-8)
     for options, pinned in (({"foreach": False, "fused": False}, True), ({"fused": True}, False)):
         rows = optimized(gradients, **options)
-        found = audit.follow([(0, rows)], np.arange(20), adam, "for-loop")
+        found = audit.follow([(0, rows)], np.arange(20), law(adam))
         shares = {name: tally.predicted / tally.elements for name, tally in found.items()}
         assert (min(shares.values()) == 1) == pinned, shares
         if not pinned:
@@ -179,10 +194,10 @@ def test_other_hyperparameters_than_the_runs_are_caught(trained):
     ids = np.arange(rows["W"].shape[1])
     for wrong in ({"beta1": 0.89}, {"beta2": 0.99}, {"steps_behind": 1}):
         adam = critical.Adam(rates, **right | wrong)
-        found = audit.follow([(0, rows)], ids, adam, "for-loop")
+        found = audit.follow([(0, rows)], ids, law(adam))
         assert any(tally.first for tally in found.values()), wrong
     adam = critical.Adam(rates * 1.01, **right)
-    assert audit.follow([(0, rows)], ids, adam, "for-loop")["W"].first
+    assert audit.follow([(0, rows)], ids, law(adam))["W"].first
 
 
 @pytest.mark.parametrize("steps", [1, 5, 12])
@@ -193,7 +208,7 @@ def test_the_chunks_change_nothing(trained, steps):
         rows = {name: file.read(name) for name in ("W", "m", "v", "g")}
     rows["m"][4, 2, 1] *= 2
     ids = np.arange(rows["W"].shape[1])
-    whole = audit.follow([(0, rows)], ids, adam, "for-loop")
+    whole = audit.follow([(0, rows)], ids, law(adam))
     parts = [
         (
             start,
@@ -201,8 +216,26 @@ def test_the_chunks_change_nothing(trained, steps):
         )
         for start in range(0, 12, steps)
     ]
-    assert audit.follow(parts, ids, adam, "for-loop") == whole
+    assert audit.follow(parts, ids, law(adam)) == whole
     assert whole["m"].first["step"] == 4
+
+
+@pytest.mark.parametrize("weights", ["float32", "stochastic", "kahan"])
+def test_another_way_for_updates_to_land_is_caught(tmp_path, weights):
+    """Their records are not those of rounding to the nearest, and the other way round."""
+    tiny_run.make_inputs(tmp_path)
+    tiny_run.train(tmp_path, tiny_run.settings(weight_precision=weights))
+    found = audited(tmp_path, tiny_run.settings())
+    assert found["W"]["first_mismatch"]["step"] <= 3
+    assert found["m"]["share"] == found["v"]["share"] == 1
+
+
+def test_what_is_kept_in_a_checkpoint_alone_cannot_be_carried_along():
+    clean = {"recorded": True, "clipped": False}
+    assert audit.why_not(**clean, weight_precision="float32", resumed=False) == {}
+    assert audit.why_not(**clean, weight_precision="stochastic", resumed=True) == {}
+    told = {"W": audit.FROM_A_CHECKPOINT}
+    assert audit.why_not(**clean, weight_precision="kahan", resumed=True) == told
 
 
 def test_settings_of_another_run_are_refused(trained, tmp_path):
@@ -229,7 +262,8 @@ with TrajectoryReader("{path}") as file:
     rows = TokenRows(file, "crucible", np.ones(200, bool), "dead")
     chunks = rows.steps(("W", "m", "v", "g"), 2_000_000)
     adam = critical.Adam(np.full({steps}, 1e-3), 0.9, 0.999, 1e-8)
-    audit.follow(chunks, rows.token_ids, adam, "for-loop")
+    law = audit.Law(adam, "for-loop", "bfloat16", "float32", None, 200)
+    audit.follow(chunks, rows.token_ids, law)
 """
 
 

@@ -228,6 +228,27 @@ def dead_rows_with(*names):
     return file
 
 
+def is_published_lattice(run):
+    """Whether moments are bfloat16 and every update is rounded to the nearest bfloat16 weight."""
+    return run["state_precision"] == run["weight_precision"] == "bfloat16"
+
+
+def dead_rows_of_the_published_lattice(*names):
+    """The same, of a run whose weights go from one lattice point to another by Adam alone."""
+
+    def file(wildcards):
+        run = run_named(wildcards.run)
+        if not is_published_lattice(run):
+            raise WorkflowError(
+                f"{wildcards.run} has state_precision: {run['state_precision']}, weight_precision: "
+                f"{run['weight_precision']}. The critical line is of runs with both in bfloat16, "
+                "where an update below half a cell is lost."
+            )
+        return dead_rows_with(*names)(wildcards)
+
+    return file
+
+
 def which_tokens(wildcards):
     """dead, live or all, by the name of the file that is asked for."""
     return WHICH[wildcards.get("which", "")]
@@ -449,8 +470,9 @@ def adam_settings(run):
 
 def audit_settings(wildcards):
     run = run_named(wildcards.run)
-    recorded = {key: run[key] for key in ("adamw", "clip_norm", "naming", "rows")}
-    return canonical(adam_settings(run) | recorded)
+    law = ("adamw", "state_precision", "weight_precision", "model", "random_seed", "clip_norm")
+    recorded = ("restore", "naming", "rows")
+    return canonical(adam_settings(run) | {key: run[key] for key in (*law, *recorded)})
 
 
 def momentum_settings(wildcards):
@@ -551,7 +573,7 @@ FIGURES = {
     "freezing": has_motion,
     "lifecycle": has_motion,
     "permanence": has_motion,
-    "momentum": has_dead_rows_with("m", "v"),
+    "momentum": lambda run: has_dead_rows_with("m", "v")(run) and is_published_lattice(run),
     "gradients": has_dead_rows_with("g"),
     "drift": has_hidden_mean,
 }
