@@ -475,6 +475,12 @@ def audit_settings(wildcards):
     return canonical(adam_settings(run) | {key: run[key] for key in (*law, *recorded)})
 
 
+def second_moment_settings(wildcards):
+    run = run_named(wildcards.run)
+    law = ("adamw", "beta1", "beta2", "state_precision", "clip_norm")
+    return canonical({key: run[key] for key in (*law, "record", "naming", "rows")})
+
+
 def momentum_settings(wildcards):
     run, causes = run_named(wildcards.run), CONFIG["freezing_causes"]
     bins = {"time": "time", "displacement": "distance", "lowest": "lowest", "highest": "highest"}

@@ -84,11 +84,11 @@ class TokenRows:
 
         Rows of what exists before the first step (W, m, v) are (k+1, n, D), from the state before
         the first of these steps on; rows of g are (k, n, D), one for each step. A chunk has one
-        step at least, and all quantities must be there.
+        step at least, and all quantities, and v, must be there.
         """
         fields = {name: self.field(name) for name in quantities}
         one_row = sum(layout.row_bytes(field) for field in fields.values())
-        steps = self.field("W")[1][0] - 1
+        steps = self.field("v")[1][0] - 1
         rows = max(1, max_bytes // one_row)
         for start in range(0, steps, rows):
             stop = min(steps, start + rows)
