@@ -115,3 +115,58 @@ def test_all_mistakes_are_told_at_once():
         resolved(runs=runs)
     assert "runs.a.total_steps is 0" in str(error.value)
     assert "runs.a.seed is no known key" in str(error.value)
+
+
+ONSET = yaml.safe_load((ROOT / "config/onset.yaml").read_text())
+
+
+def test_the_runs_of_the_onset_differ_from_crucible1_in_what_their_names_say():
+    runs = resolved(runs=DEFAULT["runs"] | ONSET["runs"])["runs"]
+    for name in ONSET["runs"]:
+        changed = {
+            key: value
+            for key, value in runs[name].items()
+            if value != runs["crucible1"][key] and key not in ("experiment", "record")
+        }
+        seeded = name.endswith(("_43", "_44"))
+        assert ("random_seed" in changed) == seeded, name
+        assert not seeded or changed["random_seed"] == int(name[-2:])
+        both = "float32_both" in name
+        ways = ("float32_weights", "stochastic", "kahan")
+        assert ("state_precision" in changed) == ("float32_states" in name or both), name
+        assert ("weight_precision" in changed) == (any(way in name for way in ways) or both), name
+        assert bool(changed.keys() - {"random_seed"}) != ("published" in name), name
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        (
+            {"like": "thimble7", "state_precision": "float32"},
+            "runs.new.state_precision is 'float32', but with `naming: thimble` files hold m and v",
+        ),
+        (
+            {"like": "wordybird1b", "record": ["W", "v"], "state_precision": "float32"},
+            "files hold v in bfloat16",
+        ),
+        ({"like": "wordybird1b", "head": "float32"}, "runs.new.autocast is true"),
+        (
+            {"like": "wordybird3", "weight_precision": "kahan"},
+            "runs.new.weight_precision is 'kahan', but the run begins from a checkpoint of wordy",
+        ),
+        (
+            {"like": "wordybird1b_moments", "state_precision": "float32", "record": ["W"]},
+            "which has 'bfloat16'. Both need the same model",
+        ),
+        ({"like": "crucible1", "weight_precision": "float23"}, "Did you mean float32?"),
+        ({"like": "crucible1", "state_precision": "kahan"}, "Allowed: bfloat16, float32."),
+    ],
+)
+def test_precisions_that_do_not_go_together_are_told(run, message):
+    with pytest.raises(configuration.ConfigurationError, match=re.escape(message)):
+        resolved(runs=DEFAULT["runs"] | {"new": run})
+
+
+def test_moments_of_another_precision_may_begin_anew():
+    run = {"like": "wordybird3", "state_precision": "float32", "record": ["W"]}
+    assert resolved(runs=DEFAULT["runs"] | {"new": run})["runs"]["new"]["restore"] == ["parameters"]

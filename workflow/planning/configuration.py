@@ -36,6 +36,7 @@ DECIDING_MOTION = (
     *("corpus", "model", "hidden_dim", "num_layers", "num_heads", "init_std", "examples"),
     *("seq_len", "target_offset", "batch_size", "learning_rate", "schedule", "clip_norm", "beta1"),
     *("beta2", "epsilon", "weight_decay", "adamw", "precision", "autocast", "head"),
+    *("state_precision", "weight_precision"),
     *("random_seed", "threads", "device", "products", "naming"),
 )
 # Runs alike in these and in the above differ in what they record, and in no bit of the training.
@@ -405,6 +406,7 @@ def _check_run(key: str, run: Mapping, configuration: Mapping) -> None:
             f"{key}.target_offset is {run['target_offset']}; allowed: less than seq_len, "
             f"{run['seq_len']}."
         )
+    _check_precision(key, run)
     if run["compression"] != "none" and run["storage"] != "hdf5":
         raise ConfigurationError(
             f"{key}.compression is {run['compression']!r}; allowed with `storage: "
@@ -428,6 +430,21 @@ def _check_run(key: str, run: Mapping, configuration: Mapping) -> None:
     _check_resume(key, run, configuration["runs"])
 
 
+def _check_precision(key: str, run: Mapping) -> None:
+    moments = [name for name in ("m", "v") if name in run["record"]]
+    if run["state_precision"] == "float32" and moments and run["naming"] != "crucible":
+        raise ConfigurationError(
+            f"{key}.state_precision is 'float32', but with `naming: {run['naming']}` files hold "
+            f"{' and '.join(moments)} in bfloat16, which would round them. Set {key}.naming to "
+            f"crucible, or take {' and '.join(moments)} out of {key}.record."
+        )
+    if run["head"] == "float32" and run["autocast"]:
+        raise ConfigurationError(
+            f"{key}.head is 'float32', but {key}.autocast is true, which rounds before the head "
+            "what it is to keep; allowed with `autocast: true`: plain, hf."
+        )
+
+
 def _check_resume(key: str, run: Mapping, runs: Mapping) -> None:
     """A run begins from a checkpoint that another run keeps, or from none."""
     source, step = run["resume_run"], run["resume_step"]
@@ -444,7 +461,10 @@ def _check_resume(key: str, run: Mapping, runs: Mapping) -> None:
             f"{key}.resume_step is {step}, but {source} keeps no checkpoint of that step. Allowed: "
             f"one of runs.{source}.save_checkpoint_at, {runs[source]['save_checkpoint_at']}."
         )
-    for name in ("model", "hidden_dim", "num_layers", "num_heads", "seq_len", "precision"):
+    same = ["model", "hidden_dim", "num_layers", "num_heads", "seq_len", "precision"]
+    same += ["weight_precision"] if "parameters" in run["restore"] else []
+    same += ["state_precision"] if "moments" in run["restore"] else []
+    for name in same:
         if run[name] != runs[source][name]:
             raise ConfigurationError(
                 f"{key}.{name} is {run[name]!r}, but the run begins from a checkpoint of {source}, "

@@ -233,11 +233,12 @@ def if_recorded(path, *quantities):
     return file
 
 
-def dead_rows_with(*names):
-    """The trajectory of a run whose dead rows were recorded with these quantities."""
+def rows_with(*names):
+    """The trajectory of a run of any series that records all of these quantities."""
 
     def file(wildcards):
-        trajectory, record = dead_rows(wildcards), run_named(wildcards.run)["record"]
+        run = run_named(wildcards.run)
+        record = run["record"]
         missing = [name for name in names if name not in record]
         if missing:
             raise WorkflowError(
@@ -245,7 +246,38 @@ def dead_rows_with(*names):
                 f"This analysis needs {', '.join(names)}: ask for it for another run, or add them "
                 f"to runs.{wildcards.run}.record and train it again."
             )
-        return trajectory
+        return trajectory_path(wildcards.run, run)
+
+    return file
+
+
+def dead_rows_with(*names):
+    """The trajectory of a run whose dead rows were recorded with these quantities."""
+
+    def file(wildcards):
+        dead_rows(wildcards)
+        return rows_with(*names)(wildcards)
+
+    return file
+
+
+def is_published_lattice(run):
+    """Whether moments are bfloat16 and every update is rounded to the nearest bfloat16 weight."""
+    return run["state_precision"] == run["weight_precision"] == "bfloat16"
+
+
+def dead_rows_of_the_published_lattice(*names):
+    """The same, of a run whose weights go from one lattice point to another by Adam alone."""
+
+    def file(wildcards):
+        run = run_named(wildcards.run)
+        if not is_published_lattice(run):
+            raise WorkflowError(
+                f"{wildcards.run} has state_precision: {run['state_precision']}, weight_precision: "
+                f"{run['weight_precision']}. The critical line is of runs with both in bfloat16, "
+                "where an update below half a cell is lost."
+            )
+        return dead_rows_with(*names)(wildcards)
 
     return file
 
@@ -479,8 +511,8 @@ def steps_behind(run, part):
     return run["resume_step"] + steps_behind(run_named(run["resume_run"]), part)
 
 
-def momentum_settings(wildcards):
-    run, causes = run_named(wildcards.run), CONFIG["freezing_causes"]
+def adam_settings(run):
+    """What decides an update beside the moments: optimizer, and learning rate by step."""
     optimizer = {key: run[key] for key in ("beta1", "beta2", "epsilon", "weight_decay")}
     schedule = {
         **{key: run[key] for key in ("learning_rate", "schedule")},
@@ -488,10 +520,29 @@ def momentum_settings(wildcards):
         "steps": run["total_steps"],
         "steps_behind": steps_behind(run, "schedule"),
     }
+    behind = {"steps_behind": steps_behind(run, "moments")}
+    return {"optimizer": optimizer | behind, "schedule": schedule}
+
+
+def audit_settings(wildcards):
+    run = run_named(wildcards.run)
+    law = ("adamw", "state_precision", "weight_precision", "model", "random_seed", "clip_norm")
+    recorded = ("restore", "naming", "rows")
+    return canonical(adam_settings(run) | {key: run[key] for key in (*law, *recorded)})
+
+
+def second_moment_settings(wildcards):
+    run = run_named(wildcards.run)
+    law = ("adamw", "beta1", "beta2", "state_precision", "clip_norm")
+    return canonical({key: run[key] for key in (*law, "record", "naming", "rows")})
+
+
+def momentum_settings(wildcards):
+    run, causes = run_named(wildcards.run), CONFIG["freezing_causes"]
     bins = {"time": "time", "displacement": "distance", "lowest": "lowest", "highest": "highest"}
     return canonical(
-        {"optimizer": optimizer | {"steps_behind": steps_behind(run, "moments")}}
-        | {"schedule": schedule, "motion_threshold": run["motion_threshold"]}
+        adam_settings(run)
+        | {"motion_threshold": run["motion_threshold"]}
         | {key: causes[key] for key in ("chosen_steps", "plane_bins")}
         | {"density": {name: causes[f"density_{key}"] for name, key in bins.items()}}
     )
@@ -600,7 +651,7 @@ FIGURES = {
     "freezing": has_motion,
     "lifecycle": has_motion,
     "permanence": has_motion,
-    "momentum": has_dead_rows_with("m", "v"),
+    "momentum": lambda run: has_dead_rows_with("m", "v")(run) and is_published_lattice(run),
     "gradients": has_dead_rows_with("g"),
     "drift": has_hidden_mean,
 }

@@ -13,7 +13,7 @@ cohorts (gradients.json), and the two figures.
 rule compute_momentum:
     """Hold every pending update against half a cell: why and when tokens stop."""
     input:
-        trajectory=dead_rows_with("W", "m", "v"),
+        trajectory=dead_rows_of_the_published_lattice("W", "m", "v"),
         displacement="results/{run}/displacement.safetensors",
     output:
         table="results/{run}/momentum.csv",

@@ -3,14 +3,14 @@
 Runs record the rows of dead tokens or of all; the corpus' masks tell which rows of all are whose.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from deadtokens import lattice
 from deadtokens.errors import UserError
-from deadtokens.files import series
+from deadtokens.files import layout, series
 from deadtokens.files.trajectory import TrajectoryReader
 
 WHICH = ("dead", "live", "all")
@@ -76,6 +76,31 @@ class TokenRows:
         name, _ = self._stored[quantity]
         for start, rows in self._trajectory.chunks(name, max_bytes, overlap):
             yield start, rows[:, self._places]
+
+    def steps(
+        self, quantities: Sequence[str], max_bytes: int
+    ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+        """Yield (first step - 1, rows) of k steps, all quantities together about `max_bytes`.
+
+        Rows of what exists before the first step (W, m, v) are (k+1, n, D), from the state before
+        the first of these steps on; rows of g are (k, n, D), one for each step. A chunk has one
+        step at least, and all quantities, and v, must be there.
+        """
+        fields = {name: self.field(name) for name in quantities}
+        one_row = sum(layout.row_bytes(field) for field in fields.values())
+        steps = self.field("v")[1][0] - 1
+        rows = max(1, max_bytes // one_row)
+        for start in range(0, steps, rows):
+            stop = min(steps, start + rows)
+            yield (
+                start,
+                {
+                    name: self.read(name, start + self.first_row("g"), stop + self.first_row("g"))
+                    if name == "g"
+                    else self.read(name, start, stop + 1)
+                    for name in fields
+                },
+            )
 
     def values(self, quantity: str, max_bytes: int) -> Iterator[tuple[int, np.ndarray]]:
         """`chunks` as numbers: bfloat16 values widened to float32, float32 as it is."""

@@ -69,9 +69,23 @@ class Widened:
         return self.grad_rows.to(dtype), self.grad_tied.to(dtype)
 
 
+class Unrounded(Widened):
+    """Products of float32 copies, and logits and their gradient in float32 too."""
+
+    def logits(self, part: slice) -> torch.Tensor:
+        """Logits (k, V) of a chunk of rows, float32."""
+        k = part.stop - part.start
+        return torch.mm(self.rows[part], self.tied.T, out=self.wide[:k])
+
+    def take(self, part: slice, grad: torch.Tensor) -> None:
+        """Take the gradient (k, V) of a chunk of logits."""
+        torch.mm(grad, self.tied, out=self.grad_rows[part])
+        self.grad_tied.addmm_(grad.T, self.rows[part])
+
+
 def _head(
     softmax: torch.dtype | None,
-    multiply: type[Native | Widened],
+    multiply: type[Native | Widened | Unrounded],
     hidden: torch.Tensor,
     tied: torch.Tensor,
     targets: torch.Tensor,
@@ -139,4 +153,5 @@ def _heads(multiply: type[Native | Widened]) -> dict[str, Callable]:
     return {name: functools.partial(_head, kind, multiply) for name, kind in kinds.items()}
 
 
-native, widened = _heads(Native), _heads(Widened)
+unrounded = {"float32": functools.partial(_head, torch.float32, Unrounded)}
+native, widened = _heads(Native), _heads(Widened) | unrounded

@@ -42,6 +42,20 @@ def hf(
     return _WidenedCrossEntropy.apply(logits, targets.reshape(-1)), sample
 
 
+def float32(
+    hidden: torch.Tensor, tied: torch.Tensor, targets: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean cross-entropy with nothing rounded between hidden states and their gradients.
+
+    Logits, log-probabilities and the logits' gradient, which the published loop rounds to bfloat16
+    (docs/numerics.md, 6), stay float32; the gradients of hidden states and tied matrix are rounded.
+    """
+    all_logits = hidden.float() @ tied.float().T  # (B, L, V)
+    logits = all_logits[:, : targets.shape[1], :].contiguous()  # (B, n, V)
+    loss = nn.functional.cross_entropy(logits.view(-1, tied.shape[0]), targets.reshape(-1))
+    return loss, _sample(all_logits).to(tied.dtype)
+
+
 IGNORED = -100
 MEAN = 1  # torch's number for this kind of reduction
 CHUNK_BYTES = 2**24  # of widened logits: some rows, which then are still in a cache
@@ -84,4 +98,4 @@ def _sample(logits: torch.Tensor) -> torch.Tensor:
     return logits.detach()[0, -1].clone()
 
 
-HEADS = {"plain": plain, "hf": hf}
+HEADS = {"plain": plain, "hf": hf, "float32": float32}

@@ -12,15 +12,14 @@ from torch import nn
 
 from deadtokens.errors import Stopped
 from deadtokens.training import machine, models, origin, products
-from deadtokens.training.adamw import ADAMW
+from deadtokens.training.adamw import ADAMW, STATES
 from deadtokens.training.batches import EXAMPLES, Batches
 from deadtokens.training.checkpoints import Workspace
 from deadtokens.training.masks import Masks
 from deadtokens.training.recording import Recorder, recorded_rows
 from deadtokens.training.schedules import SCHEDULES
 from deadtokens.training.settings import RunSettings, choice
-
-STATES = ("parameters", "exp_avg", "exp_avg_sq")
+from deadtokens.training.weights import WEIGHTS, RandomBits
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,8 @@ def train(
             settings.random_seed,
         )
         update = choice("adamw", settings.adamw, ADAMW)
+        states = choice("state_precision", settings.state_precision, STATES)
+        weights = choice("weight_precision", settings.weight_precision, WEIGHTS)
         schedule = choice("schedule", settings.schedule, SCHEDULES)
         schedule_steps = settings.schedule_steps or settings.total_steps
 
@@ -68,12 +69,18 @@ def train(
         model = models.build(settings).to(device)  # drawn alike for every device
         tied = model.tied
         params = dict(model.named_parameters())
-        exp_avg = {name: torch.zeros_like(param) for name, param in params.items()}
-        exp_avg_sq = {name: torch.zeros_like(param) for name, param in params.items()}
-        tied_name = next(name for name, param in params.items() if param is tied)
+        tied_name = model.tied_name
+        exp_avg = {n: torch.zeros_like(param, dtype=states) for n, param in params.items()}
+        exp_avg_sq = {n: torch.zeros_like(param, dtype=states) for n, param in params.items()}
+        kept = {
+            name: weights.keep(param, RandomBits(settings.random_seed, name))
+            for name, param in params.items()
+        }
         last_motion_step = torch.full((len(recorded_rows(settings, masks)),), -1, dtype=torch.int32)
         state = {"last_motion_step": last_motion_step}  # all that a step changes
-        for kind, tensors in zip(STATES, (params, exp_avg, exp_avg_sq), strict=True):
+        kinds = {"parameters": params, "exp_avg": exp_avg, "exp_avg_sq": exp_avg_sq}
+        kinds |= {weights.kind: kept} if weights.kind else {}
+        for kind, tensors in kinds.items():
             state |= {f"{kind}.{name}": tensor for name, tensor in tensors.items()}
 
         behind = origin.restore(settings, begin_from, state)
@@ -100,12 +107,14 @@ def train(
                     (param.grad for param in params.values()),
                     exp_avg.values(),
                     exp_avg_sq.values(),
+                    kept.values(),
                     step=behind.moments + step,
                     learning_rate=settings.learning_rate * factor,
                     beta1=settings.beta1,
                     beta2=settings.beta2,
                     epsilon=settings.epsilon,
                     weight_decay=settings.weight_decay,
+                    add=weights.add,
                 )
                 record.after_update(step, loss, tied, exp_avg[tied_name], exp_avg_sq[tied_name])
                 model.zero_grad(set_to_none=True)

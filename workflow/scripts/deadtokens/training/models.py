@@ -15,6 +15,8 @@ PRECISIONS = {"bfloat16": torch.bfloat16}
 class TinyLM(nn.Module):
     """The published model of the Crucible runs: pre-norm transformer with learned positions."""
 
+    tied_name = "embedding.weight"
+
     def __init__(self, settings: RunSettings):
         super().__init__()
         width = settings.hidden_dim
@@ -54,6 +56,8 @@ class TinyLM(nn.Module):
 
 class GPT2(nn.Module):
     """The published model of the Thimble and Wordybird runs: GPT-2's blocks by Hugging Face."""
+
+    tied_name = "transformer.wte.weight"
 
     def __init__(self, settings: RunSettings):
         super().__init__()

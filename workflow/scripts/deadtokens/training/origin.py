@@ -16,7 +16,7 @@ from deadtokens.training.settings import RunSettings, choice
 
 # What each part consists of: tensors of the state, by the beginning of their names.
 PARTS = {
-    "parameters": ("parameters.",),
+    "parameters": ("parameters.", "master.", "compensation."),  # and what is kept beside them
     "moments": ("exp_avg.", "exp_avg_sq."),  # and Adam's count of steps
     "schedule": (),  # its position alone
     "data": (),  # its position alone

@@ -54,10 +54,11 @@ class Products:
     heads: dict[str, Callable]
 
 
+# The head of transformers gains nothing from being cut: its softmax is cut already.
+BY_CHUNKS = {"plain": chunked_head.native["plain"], **chunked_head.unrounded}
 PRODUCTS = {
     "native": Products(contextlib.nullcontext, head.HEADS),
-    # The head of transformers gains nothing from being cut: its softmax is cut already.
-    "bfloat16": Products(OwnAttention, head.HEADS | {"plain": chunked_head.native["plain"]}),
+    "bfloat16": Products(OwnAttention, head.HEADS | BY_CHUNKS),
     "float32": Products(WidenedProducts, chunked_head.widened),
 }
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from deadtokens import lattice
+from deadtokens.errors import UserError
 from deadtokens.files import storage
 from deadtokens.files.layout import NUMPY_DTYPE, Field
 from deadtokens.files.sums import RowSums
@@ -48,6 +49,11 @@ def layout(settings: RunSettings, masks: Masks) -> dict[str, Field]:
     for quantity in settings.record:
         shape = choice("record", quantity, RECORDABLE)
         stored = naming.stored[quantity]
+        if _too_wide(quantity, settings, stored.dtype):
+            raise UserError(
+                f"record: {quantity} with state_precision: float32, but naming: {settings.naming} "
+                "stores it in bfloat16. Choose naming: crucible, or do not record it."
+            )
         fields[stored.name] = (
             stored.dtype,
             (steps + 1 - stored.first, *shape(rows, settings.hidden_dim, settings.vocab_size)),
@@ -59,6 +65,11 @@ def layout(settings: RunSettings, masks: Masks) -> dict[str, Field]:
     for name, array in naming.fixed(settings, masks).items():
         fields[name] = (DTYPE_NAMES[array.dtype], array.shape)
     return fields
+
+
+def _too_wide(quantity: str, settings: RunSettings, dtype: str) -> bool:
+    """Whether a field of this dtype would round what the run holds in float32."""
+    return quantity in ("m", "v") and settings.state_precision == "float32" and dtype != "F32"
 
 
 def attributes(settings: RunSettings, masks: Masks) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class RunSettings:
     epsilon: float
     weight_decay: float
     adamw: str  # adamw.ADAMW
-    precision: str  # models.PRECISIONS
+    precision: str  # models.PRECISIONS; of the weights that the model computes with, of gradients
     autocast: bool
     head: str  # head.HEADS
     products: str  # products.PRODUCTS, or auto
@@ -60,6 +60,8 @@ class RunSettings:
     threads: int  # of computation; the bits depend on it (docs/numerics.md, 5)
     device: str  # machine.DEVICES, or auto
     # What only some runs need has a default here.
+    state_precision: str = "bfloat16"  # adamw.STATES
+    weight_precision: str = "bfloat16"  # weights.WEIGHTS
     checkpoint_seconds: float = 60  # most work that a kill can cost
     schedule: str = "constant"  # schedules.SCHEDULES
     schedule_steps: int | None = None  # steps that the schedule is made for; none: total_steps
