@@ -31,7 +31,7 @@ runs:
 # No accounting database here, and nobody wants to wait.
 OF_THIS_SITE = (
     *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2"),
-    *("--latency-wait", "10"),
+    *("--latency-wait", "10", "--cores", "2"),
 )
 
 

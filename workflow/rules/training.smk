@@ -32,6 +32,8 @@ for files in training_files():
         threads: lambda wildcards: run_named(wildcards.run)["threads"]
         resources:
             **files.gpu,
+            # Of the run, whatever `--cores`: its bits depend on the number of compute threads.
+            cpus_per_task=lambda wildcards: run_named(wildcards.run)["threads"],
             # Not parameters, for they change no byte of the outputs.
             mem_mb=growing(2500),
             runtime=growing(240),

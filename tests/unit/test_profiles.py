@@ -1,0 +1,34 @@
+"""The Slurm profile knows every rule: a run is two jobs, a corpus is one."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+GROUPS = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text("utf-8"))["groups"]
+# They set runs beside one another, so that a group with them would be one job of all runs.
+ACROSS_RUNS = {
+    *("compare_runs", "compare_with_published", "compare_sweep", "check_continuation"),
+    *("compute_checkpoint_artifact", "plot_checkpoint_artifact", "judge_questions"),
+    *("write_verdicts_page", "write_provenance_page"),
+}
+
+
+def rules(folder: Path) -> set[str]:
+    files = folder.glob("*.smk")
+    return {n for f in files for n in re.findall(r"^rule (\w+):", f.read_text("utf-8"), re.M)}
+
+
+def test_every_small_step_is_grouped_and_no_group_names_a_rule_that_is_gone():
+    assert rules(ROOT / "workflow/rules") == GROUPS.keys() | ACROSS_RUNS
+    assert not GROUPS.keys() & ACROSS_RUNS
+
+
+def test_resources_grow_with_every_attempt():
+    """A constant would fail a third time as it failed the first two."""
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        constant = re.findall(
+            r"^ +(?:mem_mb|runtime)=(?!growing\().*", path.read_text("utf-8"), re.M
+        )
+        assert constant == [], path.name
