@@ -38,4 +38,5 @@ rule report_results:
     input:
         report_figures(),
         "results/verdicts.html",
+        "results/runs.html",
         "results/provenance.html",

@@ -11,7 +11,7 @@ GROUPS = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text("utf-8")
 ACROSS_RUNS = {
     *("compare_runs", "compare_with_published", "compare_sweep", "check_continuation"),
     *("compute_checkpoint_artifact", "plot_checkpoint_artifact", "judge_questions"),
-    *("write_verdicts_page", "write_provenance_page"),
+    *("write_verdicts_page", "write_runs_page", "write_provenance_page"),
 }
 
 

@@ -1,6 +1,7 @@
 """The figures by which runs are compared, against the notebook's own lines."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from planted import bits_of, run_script, write_masks
 from deadtokens.analysis import comparison, published, summary
 from deadtokens.files import series
 from deadtokens.files.trajectory import write_file
+from deadtokens.pages import runs
 
 
 def in_chunks(values: np.ndarray, size: int):
@@ -238,3 +240,13 @@ def test_what_is_not_recorded_is_told_in_words():
     figures = {name: MINE[name] for name in ("experiment", "steps", "final_loss")}
     figures |= {"separation_step": 500, "absent": {"freezing": "W not recorded"}}
     assert row(figures)[3:6] == ["not given", "W not recorded", "not given"]
+
+
+def test_page_of_runs_has_the_cells_of_the_table_and_escapes_its_header():
+    text = runs.page({"E": {"steps": 1}}, {"mine": MINE})
+    head, first, second = re.findall(r"<tr>(.*?)</tr>", text)
+    assert "<th>mean |W[T] − W[0]|₂</th>" in head
+    assert first.startswith("<td>E, published</td>")
+    assert second.startswith("<td>mine</td>")
+    cells = published.table({}, {"mine": MINE})[1]
+    assert re.findall(r"<td>(.*?)</td>", second) == cells

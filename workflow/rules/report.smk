@@ -57,6 +57,30 @@ rule write_verdicts_page:
         " --verdicts {input:q} --page {output:q}"
 
 
+rule write_runs_page:
+    """Write what came out of every run, beside the published figures."""
+    input:
+        summaries=expand("results/{run}/summary.json", run=REPORT["runs"]),
+        published=local(f"{workflow.basedir}/workflow/report/published.json"),
+    output:
+        in_report("results/runs.html", "runs", "Runs", "page", of="all runs"),
+    log:
+        "results/logs/write_runs_page.log",
+    benchmark:
+        "results/benchmarks/write_runs_page.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(5),
+    params:
+        code=code_of("write_runs_page", "analysis"),
+    shell:
+        'python "$scripts"/write_runs_page.py --log {log:q} --published {input.published:q}'
+        " --summaries {input.summaries:q} --page {output:q}"
+
+
 rule write_provenance_page:
     """Write what computed every run, on what, and with which settings."""
     input:

@@ -9,23 +9,29 @@ Figures = Mapping[str, Any]
 
 
 def markdown(published: Mapping[str, Figures], summaries: Mapping[str, Figures]) -> str:
-    """A line for each run, below the published figures of its experiment.
+    """`table` as Markdown, the names of runs as code."""
+    head, *rows = table(published, summaries)
+    named = [[f"`{name}`" if name in summaries else name, *cells] for name, *cells in rows]
+    return "\n".join(map(_line, [head, ["---"] * len(head), *named])) + "\n"
+
+
+def table(published: Mapping[str, Figures], summaries: Mapping[str, Figures]) -> list[list[str]]:
+    """A header, and a line for each run below the published figures of its experiment.
 
     published: figures by experiment; summaries: figures by run, of which those that are not there
-    are told in words.
+    are told in words. Bars are written as HTML does, since they would end a cell of Markdown.
     """
     steps = {figures["separation_step"] for figures in summaries.values()}
     later = " or ".join(f"{step:,}" for step in sorted(steps))
-    head = [heading.format(later=later) for heading in COLUMNS]
-    lines = [_line(["run", *head]), _line(["---"] * (len(head) + 1))]
+    lines = [["run", *(heading.format(later=later) for heading in COLUMNS)]]
     told = set()
     for run, figures in summaries.items():
         experiment = figures["experiment"]
         if experiment in published and experiment not in told:
-            lines.append(_line([f"{experiment}, published", *_cells(published[experiment])]))
+            lines.append([f"{experiment}, published", *_cells(published[experiment])])
             told.add(experiment)
-        lines.append(_line([f"`{run}`", *_cells(figures)]))
-    return "\n".join(lines) + "\n"
+        lines.append([run, *_cells(figures)])
+    return lines
 
 
 def _cells(figures: Figures) -> list[str]:

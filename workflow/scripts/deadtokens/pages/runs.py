@@ -1,0 +1,19 @@
+"""The page of runs: what came out of each, beside the published figures."""
+
+from collections.abc import Mapping
+from html import unescape
+
+from deadtokens.analysis import published
+from deadtokens.pages import html
+
+TOLD = (
+    "A line per run, below the figures that its notebook published. Freezing is when tokens move "
+    "for the last time; a run in which some still move at its end says so."
+)
+
+
+def page(known: Mapping[str, Mapping], summaries: Mapping[str, Mapping]) -> str:
+    """The page as HTML. known: published figures by experiment; summaries: summary.json by run."""
+    head, *rows = published.table(known, summaries)
+    table = html.table(map(unescape, head), rows)
+    return html.page("", html.heading("Runs"), html.paragraph(TOLD), table)

@@ -1,0 +1,28 @@
+"""Write what came out of every run, beside the published figures, as a page of the report.
+
+    python workflow/scripts/write_runs_page.py --published workflow/report/published.json \\
+        --summaries results/crucible1/summary.json --page runs.html
+"""
+
+import json
+from pathlib import Path
+
+import command
+from deadtokens.pages import runs
+
+
+def main(options):
+    known = json.loads(options.published.read_text("utf-8"))
+    summaries = {
+        path.parent.name: json.loads(path.read_text("utf-8")) for path in options.summaries
+    }
+    with command.finished(options.page) as (page,):
+        page.write_text(runs.page(known, summaries), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    arguments = command.parser(__doc__)
+    arguments.add_argument("--published", type=Path, required=True)
+    arguments.add_argument("--summaries", type=Path, nargs="+", required=True)
+    arguments.add_argument("--page", type=Path, required=True, help="HTML to write")
+    command.run(main, arguments)
