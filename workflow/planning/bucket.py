@@ -11,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    EndpointConnectionError,
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
@@ -59,7 +60,7 @@ def check(prefix: str, settings) -> None:
         )
     except (NoCredentialsError, PartialCredentialsError) as error:
         reason, advice = str(error), CREDENTIALS
-    except HTTPClientError as error:
+    except (HTTPClientError, EndpointConnectionError) as error:
         reason, advice = str(error), f"Check the address and the network ({WHERE})."
     except BotoCoreError as error:
         reason, advice = str(error), f"Check {WHERE}."
