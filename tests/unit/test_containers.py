@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 APPTAINER = (ROOT / "apptainer.def").read_text()
 BOTH = pytest.mark.parametrize("text", [DOCKERFILE, APPTAINER], ids=["Dockerfile", "apptainer.def"])
-# Of the sources what tests/workflow/conftest.py copies, too.
+# Of the sources what tests/workflow/smoke.py copies, too.
 CONTENT = {"requirements.txt", "Snakefile", "config", "profiles", "workflow"}
 
 

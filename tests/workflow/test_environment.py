@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from conftest import SNAKEMAKE
+from smoke import SNAKEMAKE
 
 CORPUS = "results/corpora/flannel/tokenizer_corpus.txt"
 

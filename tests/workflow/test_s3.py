@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import Project, copy_sources
+from smoke import Project, copy_sources
 
 pytestmark = [pytest.mark.storage, pytest.mark.timeout(600)]
 

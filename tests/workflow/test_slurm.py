@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import SNAKEMAKE, Project
+from smoke import SNAKEMAKE, Project, copy_sources
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 
@@ -173,8 +173,6 @@ def test_a_training_that_is_out_of_time_goes_on_in_the_next_attempt(site, tmp_pa
 
 def uninterrupted(folder: Path) -> bytes:
     """The trajectory of the long run, made on this machine alone."""
-    from conftest import copy_sources
-
     project = copy_sources(folder / "uninterrupted")
     project.run(TRAJECTORY, changes=LONG)
     return (project.root / TRAJECTORY).read_bytes()
