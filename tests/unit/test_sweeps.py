@@ -57,7 +57,7 @@ def test_mistakes_in_a_sweep_are_told(entry, message):
 
 
 def test_a_sweep_may_not_take_the_name_of_another_run():
-    with pytest.raises(sweeps.SweepError, match="gives the name a_1 to two runs"):
+    with pytest.raises(configuration.ConfigurationError, match="gives the name a_1 to two runs"):
         sweeps.expanded({"a": {"sweep": {"random_seed": [1]}}, "a_1": {}})
 
 

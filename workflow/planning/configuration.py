@@ -5,17 +5,17 @@ one message that names the key, what was found and what is allowed.
 """
 
 import copy
-import difflib
-import itertools
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import jsonschema
 import yaml
 
-from planning import sweeps
+from planning import checkpoint_artifacts, sweeps
+from planning.checkpoint_artifacts import DECIDING_MOTION
+from planning.mistakes import ConfigurationError, check_known, nearest, told
 
 FILE_KEYS = (
     "model_corpus_file",
@@ -27,27 +27,11 @@ FILE_KEYS = (
 )
 CONDITIONS = ("at_least", "above", "at_most", "below", "equals")
 SMALLEST_VOCABULARY_OF_BYTES = 257  # every byte, and <|endoftext|>
-
-
-# What a resume may restore or lose beside the parameters: the factors of a checkpoint artifact.
-RESTORABLE = ("moments", "schedule", "data")
-# What must be the same in runs whose motion is compared; the length of the schedule is apart.
-DECIDING_MOTION = (
-    *("corpus", "model", "hidden_dim", "num_layers", "num_heads", "init_std", "examples"),
-    *("seq_len", "target_offset", "batch_size", "learning_rate", "schedule", "clip_norm", "beta1"),
-    *("beta2", "epsilon", "weight_decay", "adamw", "precision", "autocast", "head"),
-    *("state_precision", "weight_precision"),
-    *("random_seed", "threads", "device", "products", "naming"),
-)
-# Runs alike in these and in the above differ in what they record, and in no bit of the training.
+# Runs alike in these differ in what they record, and in no bit of the training.
 DECIDING_TRAINING = (
     *DECIDING_MOTION,
     *("total_steps", "schedule_steps", "resume_run", "resume_step", "restore"),
 )
-
-
-class ConfigurationError(Exception):
-    """The configuration cannot be used; the message is for the person who wrote it."""
 
 
 def load_schema(path: Path) -> dict:
@@ -88,13 +72,13 @@ def resolve(configuration: Mapping, schema: Mapping) -> dict:
     for name, scheme in resolved["phase_schemes"].items():
         _check_phase_scheme(f"phase_schemes.{name}", scheme)
     for name in resolved["comparison"]:
-        _check_known("comparison", name, "runs", resolved)
+        check_known("comparison", name, "runs", resolved)
     for name in resolved["published"]["runs"]:
-        _check_known("published.runs", name, "runs", resolved)
+        check_known("published.runs", name, "runs", resolved)
     for name in resolved["report"]["runs"]:
-        _check_known("report.runs", name, "runs", resolved)
+        check_known("report.runs", name, "runs", resolved)
     for name in resolved["report"]["checkpoint_artifacts"]:
-        _check_known("report.checkpoint_artifacts", name, "checkpoint_artifacts", resolved)
+        check_known("report.checkpoint_artifacts", name, "checkpoint_artifacts", resolved)
     _check_verdicts(resolved)
     _check_hidden_means(resolved)
     # A run before those that are like it, so that a mistake is told where it was made.
@@ -103,27 +87,17 @@ def resolve(configuration: Mapping, schema: Mapping) -> dict:
     ):
         _check_run(f"runs.{name}", resolved["runs"][name], resolved)
     for name, artifact in resolved["checkpoint_artifacts"].items():
-        _check_checkpoint_artifact(f"checkpoint_artifacts.{name}", artifact, resolved)
+        checkpoint_artifacts.check(f"checkpoint_artifacts.{name}", artifact, resolved)
     return resolved
 
 
 def _without_sweeps(configuration: Mapping, schema: Mapping) -> tuple[dict, dict]:
     """The configuration with every sweep expanded and checked again, and the sweeps."""
-    try:
-        runs, swept = sweeps.expanded(configuration["runs"])
-    except sweeps.SweepError as error:
-        raise ConfigurationError(str(error)) from None
+    runs, swept = sweeps.expanded(configuration["runs"])
     configuration = {**configuration, "runs": runs}
     if swept:
         _check_against_schema(configuration, schema)
     return configuration, swept
-
-
-def nearest(wrong: object, known: Iterable[str]) -> str:
-    """The end of an error message: the nearest right name, and all there are."""
-    known = sorted(map(str, known))
-    near = difflib.get_close_matches(str(wrong), known, n=1)
-    return (f"Did you mean {near[0]}? " if near else "") + f"Allowed: {', '.join(known)}."
 
 
 def check_files(key: str, corpus: Mapping) -> None:
@@ -143,8 +117,8 @@ def check_same_training(key: str, name: str, source: str, runs: Mapping) -> None
     for setting in DECIDING_TRAINING:
         if runs[name][setting] != runs[source][setting]:
             raise ConfigurationError(
-                f"{key} is {source}, whose {setting} is {_told(runs[source][setting])}; allowed: a "
-                f"run of the same training as {name}, which has {_told(runs[name][setting])}. Set "
+                f"{key} is {source}, whose {setting} is {told(runs[source][setting])}; allowed: a "
+                f"run of the same training as {name}, which has {told(runs[name][setting])}. Set "
                 f"runs.{source}.{setting}, or {key} to null."
             )
 
@@ -326,10 +300,10 @@ def _check_hidden_means(configuration: Mapping) -> None:
     """All but whether it is the same training: only of the runs that are asked for must it be."""
     for name, source in configuration["freezing_causes"]["hidden_means"].items():
         key = "freezing_causes.hidden_means"
-        _check_known(key, name, "runs", configuration)
+        check_known(key, name, "runs", configuration)
         if source is None:
             continue
-        _check_known(f"{key}.{name}", source, "runs", configuration)
+        check_known(f"{key}.{name}", source, "runs", configuration)
         if "h_mean" not in configuration["runs"][source]["record"]:
             raise ConfigurationError(
                 f"{key}.{name} is {source}, whose record is "
@@ -342,7 +316,7 @@ def _check_verdicts(configuration: Mapping) -> None:
     answering = configuration["runs"] | configuration["checkpoint_artifacts"]
     known = {"runs": answering, "chapters": verdicts["chapters"]}
     for instead in verdicts["runs"].values():
-        _check_known("verdicts.runs", instead, "runs", known)
+        check_known("verdicts.runs", instead, "runs", known)
     for name, question in verdicts["questions"].items():
         _check_question(f"verdicts.questions.{name}", question, known)
 
@@ -351,7 +325,7 @@ def _check_question(key: str, question: Mapping, known: Mapping) -> None:
     for name in ("seed", "question"):
         if not question[name]:
             raise ConfigurationError(f"{key}.{name} is missing; every question needs it.")
-    _check_known(f"{key}.chapter", question["chapter"], "chapters", known)
+    check_known(f"{key}.chapter", question["chapter"], "chapters", known)
     needed = ("statistic", "run", "file", "value", "supported_if")
     if question["undecided_because"]:
         given = [name for name in needed[2:] if question[name]]
@@ -367,7 +341,7 @@ def _check_question(key: str, question: Mapping, known: Mapping) -> None:
             f"{key}.{missing[0]} is missing; a question needs {', '.join(needed)}, or "
             "undecided_because."
         )
-    _check_known(f"{key}.run", question["run"], "runs", known)
+    check_known(f"{key}.run", question["run"], "runs", known)
     for name in ("supported_if", "contradicted_if"):
         _check_condition(f"{key}.{name}", question[name])
 
@@ -386,16 +360,9 @@ def _check_condition(key: str, condition: Mapping | None) -> None:
         raise ConfigurationError(f"{key} has {', '.join(given)}; allowed: equals alone.")
 
 
-def _check_known(key: str, name: str, table: str, configuration: Mapping) -> None:
-    if name not in configuration[table]:
-        raise ConfigurationError(
-            f"{key} is {name!r}, no entry of {table}. {nearest(name, configuration[table])}"
-        )
-
-
 def _check_run(key: str, run: Mapping, configuration: Mapping) -> None:
     for name, table in (("corpus", "corpora"), ("phases", "phase_schemes")):
-        _check_known(f"{key}.{name}", run[name], table, configuration)
+        check_known(f"{key}.{name}", run[name], table, configuration)
     if run["hidden_dim"] % run["num_heads"]:
         raise ConfigurationError(
             f"{key}.num_heads is {run['num_heads']}, which does not divide hidden_dim, "
@@ -455,7 +422,7 @@ def _check_resume(key: str, run: Mapping, runs: Mapping) -> None:
         )
     if source is None:
         return
-    _check_known(f"{key}.resume_run", source, "runs", {"runs": runs})
+    check_known(f"{key}.resume_run", source, "runs", {"runs": runs})
     if step not in runs[source]["save_checkpoint_at"]:
         raise ConfigurationError(
             f"{key}.resume_step is {step}, but {source} keeps no checkpoint of that step. Allowed: "
@@ -478,98 +445,3 @@ def _check_resume(key: str, run: Mapping, runs: Mapping) -> None:
             )
         chain.append(source)
         source = runs[source]["resume_run"] if source in runs else None
-
-
-def _told(value: object) -> str:
-    """A value as the configuration writes it."""
-    return "null" if value is None else str(value)
-
-
-def _check_checkpoint_artifact(key: str, artifact: Mapping, configuration: Mapping) -> None:
-    """Runs that can be compared, a pair that meets at the seam, every combination of arms once."""
-    runs = configuration["runs"]
-    stitched = {role: artifact[role] for role in ("continuous", "before", "after")}
-    arms = {f"arms, {name}": name for name in artifact["arms"]}
-    for role, name in (stitched | arms).items():
-        _check_known(f"{key}.{role}", name, "runs", configuration)
-    _check_combinations(f"{key}.arms", artifact, runs)
-    continuous = runs[artifact["continuous"]]
-    for role, name in (stitched | arms).items():
-        for setting in DECIDING_MOTION:
-            if runs[name][setting] != continuous[setting]:
-                raise ConfigurationError(
-                    f"{key}.{role} is {name}, whose {setting} is {runs[name][setting]!r}; allowed: "
-                    f"that of {artifact['continuous']}, {continuous[setting]!r}. Set runs.{name}."
-                    f"{setting}."
-                )
-        if runs[name]["naming"] != "wordybird" or "W" not in runs[name]["record"]:
-            raise ConfigurationError(
-                f"{key}.{role} is {name}, with naming: {runs[name]['naming']}, record: "
-                f"{runs[name]['record']}; allowed: runs with naming: wordybird and W among record."
-            )
-    _check_seam(key, artifact, runs)
-
-
-def _check_combinations(key: str, artifact: Mapping, runs: Mapping) -> None:
-    wanted = {
-        frozenset(("parameters", *others)): others
-        for count in range(len(RESTORABLE) + 1)
-        for others in itertools.combinations(RESTORABLE, count)
-    }
-    found = {}
-    for name in artifact["arms"]:
-        source, restored = runs[name]["resume_run"], frozenset(runs[name]["restore"])
-        if source != artifact["continuous"]:
-            raise ConfigurationError(
-                f"{key} has {name}, which begins from {source or 'nothing'}; allowed: runs with "
-                f"resume_run: {artifact['continuous']}."
-            )
-        if restored not in wanted:
-            raise ConfigurationError(
-                f"{key} has {name}, whose restore is {runs[name]['restore']}; allowed: parameters, "
-                f"with any of {', '.join(RESTORABLE)}."
-            )
-        if restored in found:
-            raise ConfigurationError(
-                f"{key} has {found[restored]} and {name}, which restore the same, "
-                f"{runs[name]['restore']}; allowed: one run for each combination."
-            )
-        found[restored] = name
-    missing = [others for restored, others in wanted.items() if restored not in found]
-    if missing:
-        lists = "; ".join(f"[{', '.join(('parameters', *others))}]" for others in missing)
-        raise ConfigurationError(
-            f"{key} lacks {len(missing)} of {len(wanted)} runs, those with restore: {lists}. Each "
-            f"combination needs one run with resume_run: {artifact['continuous']}."
-        )
-
-
-def _check_seam(key: str, artifact: Mapping, runs: Mapping) -> None:
-    """All runs are resumed behind the same step, and have a window of steps on either side."""
-    continuous, before, after = (artifact[role] for role in ("continuous", "before", "after"))
-    seam = runs[artifact["arms"][0]]["resume_step"]
-    length = runs[continuous]["schedule_steps"] or runs[continuous]["total_steps"]
-    expected = [(name, "resume_step", seam) for name in artifact["arms"]]
-    expected += [(name, "schedule_steps", length) for name in artifact["arms"]]
-    expected += [(continuous, "resume_run", None), (before, "resume_run", None)]
-    expected += [(before, "total_steps", seam)]
-    expected += [(after, "resume_run", before), (after, "resume_step", seam)]
-    for name, setting, value in expected:
-        if runs[name][setting] != value:
-            raise ConfigurationError(
-                f"runs.{name}.{setting} is {_told(runs[name][setting])}; allowed in {key}, whose "
-                f"seam is behind step {seam}: {_told(value)}."
-            )
-    resumed = [after, *artifact["arms"]]
-    left = runs[continuous]["total_steps"] - seam
-    for name in resumed:
-        if not artifact["window"] <= runs[name]["total_steps"] <= left:
-            raise ConfigurationError(
-                f"runs.{name}.total_steps is {runs[name]['total_steps']}; allowed in {key}: from "
-                f"window, {artifact['window']}, to what {continuous} has after the seam, {left}."
-            )
-    if artifact["window"] > seam:
-        raise ConfigurationError(
-            f"{key}.window is {artifact['window']}; allowed: at most the steps before the seam, "
-            f"{seam}."
-        )

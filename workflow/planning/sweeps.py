@@ -10,17 +10,15 @@ import itertools
 import re
 from collections.abc import Iterable, Mapping
 
+from planning.mistakes import ConfigurationError
+
 RUN_NAME = r"(?!corpora$)[A-Za-z0-9][A-Za-z0-9._-]*"
-
-
-class SweepError(Exception):
-    """A sweep that cannot be expanded; the message is for the person who wrote it."""
 
 
 def expanded(runs: Mapping[str, Mapping]) -> tuple[dict[str, dict], dict[str, dict[str, dict]]]:
     """Runs without `sweep`, and of each sweep its runs with the values that they were given.
 
-    Raises `SweepError` if two runs would have the same name.
+    Raises `ConfigurationError` if two runs would have the same name.
     """
     plain, sweeps = {}, {}
     for name, entry in runs.items():
@@ -34,12 +32,12 @@ def expanded(runs: Mapping[str, Mapping]) -> tuple[dict[str, dict], dict[str, di
             chosen = dict(zip(values, combination, strict=True))
             run = "_".join([name, *map(_label, combination)])
             if not re.fullmatch(RUN_NAME, run):
-                raise SweepError(
+                raise ConfigurationError(
                     f"runs.{name}.sweep gives {run!r} as the name of a run, from the values "
                     f"{list(combination)}; allowed: letters, digits, dots, dashes, underscores."
                 )
             if run in runs or run in sweeps[name]:
-                raise SweepError(
+                raise ConfigurationError(
                     f"runs.{name}.sweep gives the name {run} to two runs. Rename {name}, or list "
                     "each value once."
                 )

@@ -17,7 +17,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, f"{workflow.basedir}/workflow")
 
-from planning import codedigest, configuration
+from planning import checkpoint_artifacts, codedigest, configuration
 
 SCRIPTS = os.path.relpath(f"{workflow.basedir}/workflow/scripts")
 # Every job knows where the scripts are, wherever results are kept, and runs them with the Python that
@@ -362,7 +362,7 @@ def resumed_runs(wildcards):
             "run": name,
             "source": RUNS[name]["resume_run"],
             "whole": name in artifact["arms"]
-            and {"parameters", *configuration.RESTORABLE} <= {*RUNS[name]["restore"]},
+            and {"parameters", *checkpoint_artifacts.RESTORABLE} <= {*RUNS[name]["restore"]},
         }
         for name in (*artifact["arms"], artifact["after"])
     ]

@@ -1,0 +1,107 @@
+"""Checkpoint artifacts: whether the runs of one can be compared, before any job."""
+
+import itertools
+from collections.abc import Mapping
+
+from planning.mistakes import ConfigurationError, check_known, told
+
+# What a resume may restore or lose beside the parameters: the factors of a checkpoint artifact.
+RESTORABLE = ("moments", "schedule", "data")
+# What must be the same in runs whose motion is compared; the length of the schedule is apart.
+DECIDING_MOTION = (
+    *("corpus", "model", "hidden_dim", "num_layers", "num_heads", "init_std", "examples"),
+    *("seq_len", "target_offset", "batch_size", "learning_rate", "schedule", "clip_norm", "beta1"),
+    *("beta2", "epsilon", "weight_decay", "adamw", "precision", "autocast", "head"),
+    *("state_precision", "weight_precision"),
+    *("random_seed", "threads", "device", "products", "naming"),
+)
+
+
+def check(key: str, artifact: Mapping, configuration: Mapping) -> None:
+    """Runs that can be compared, a pair that meets at the seam, every combination of arms once."""
+    runs = configuration["runs"]
+    stitched = {role: artifact[role] for role in ("continuous", "before", "after")}
+    arms = {f"arms, {name}": name for name in artifact["arms"]}
+    for role, name in (stitched | arms).items():
+        check_known(f"{key}.{role}", name, "runs", configuration)
+    _check_combinations(f"{key}.arms", artifact, runs)
+    continuous = runs[artifact["continuous"]]
+    for role, name in (stitched | arms).items():
+        for setting in DECIDING_MOTION:
+            if runs[name][setting] != continuous[setting]:
+                raise ConfigurationError(
+                    f"{key}.{role} is {name}, whose {setting} is {runs[name][setting]!r}; allowed: "
+                    f"that of {artifact['continuous']}, {continuous[setting]!r}. Set runs.{name}."
+                    f"{setting}."
+                )
+        if runs[name]["naming"] != "wordybird" or "W" not in runs[name]["record"]:
+            raise ConfigurationError(
+                f"{key}.{role} is {name}, with naming: {runs[name]['naming']}, record: "
+                f"{runs[name]['record']}; allowed: runs with naming: wordybird and W among record."
+            )
+    _check_seam(key, artifact, runs)
+
+
+def _check_combinations(key: str, artifact: Mapping, runs: Mapping) -> None:
+    wanted = {
+        frozenset(("parameters", *others)): others
+        for count in range(len(RESTORABLE) + 1)
+        for others in itertools.combinations(RESTORABLE, count)
+    }
+    found = {}
+    for name in artifact["arms"]:
+        source, restored = runs[name]["resume_run"], frozenset(runs[name]["restore"])
+        if source != artifact["continuous"]:
+            raise ConfigurationError(
+                f"{key} has {name}, which begins from {source or 'nothing'}; allowed: runs with "
+                f"resume_run: {artifact['continuous']}."
+            )
+        if restored not in wanted:
+            raise ConfigurationError(
+                f"{key} has {name}, whose restore is {runs[name]['restore']}; allowed: parameters, "
+                f"with any of {', '.join(RESTORABLE)}."
+            )
+        if restored in found:
+            raise ConfigurationError(
+                f"{key} has {found[restored]} and {name}, which restore the same, "
+                f"{runs[name]['restore']}; allowed: one run for each combination."
+            )
+        found[restored] = name
+    missing = [others for restored, others in wanted.items() if restored not in found]
+    if missing:
+        lists = "; ".join(f"[{', '.join(('parameters', *others))}]" for others in missing)
+        raise ConfigurationError(
+            f"{key} lacks {len(missing)} of {len(wanted)} runs, those with restore: {lists}. Each "
+            f"combination needs one run with resume_run: {artifact['continuous']}."
+        )
+
+
+def _check_seam(key: str, artifact: Mapping, runs: Mapping) -> None:
+    """All runs are resumed behind the same step, and have a window of steps on either side."""
+    continuous, before, after = (artifact[role] for role in ("continuous", "before", "after"))
+    seam = runs[artifact["arms"][0]]["resume_step"]
+    length = runs[continuous]["schedule_steps"] or runs[continuous]["total_steps"]
+    expected = [(name, "resume_step", seam) for name in artifact["arms"]]
+    expected += [(name, "schedule_steps", length) for name in artifact["arms"]]
+    expected += [(continuous, "resume_run", None), (before, "resume_run", None)]
+    expected += [(before, "total_steps", seam)]
+    expected += [(after, "resume_run", before), (after, "resume_step", seam)]
+    for name, setting, value in expected:
+        if runs[name][setting] != value:
+            raise ConfigurationError(
+                f"runs.{name}.{setting} is {told(runs[name][setting])}; allowed in {key}, whose "
+                f"seam is behind step {seam}: {told(value)}."
+            )
+    resumed = [after, *artifact["arms"]]
+    left = runs[continuous]["total_steps"] - seam
+    for name in resumed:
+        if not artifact["window"] <= runs[name]["total_steps"] <= left:
+            raise ConfigurationError(
+                f"runs.{name}.total_steps is {runs[name]['total_steps']}; allowed in {key}: from "
+                f"window, {artifact['window']}, to what {continuous} has after the seam, {left}."
+            )
+    if artifact["window"] > seam:
+        raise ConfigurationError(
+            f"{key}.window is {artifact['window']}; allowed: at most the steps before the seam, "
+            f"{seam}."
+        )
