@@ -33,7 +33,8 @@ def test_the_published_seam_has_eight_arms_that_differ_in_what_is_restored():
     assert (arms[0]["rows"], arms[0]["record"], arms[0]["total_steps"]) == ("dead", ["W"], 100)
     for name, run in zip(ARMS, arms, strict=True):
         parts = name.removeprefix("wordybird1b_").split("_")
-        parts = {"everything": [*checkpoint_artifacts.RESTORABLE], "weights": []}.get(parts[0], parts)
+        whole = {"everything": [*checkpoint_artifacts.RESTORABLE], "weights": []}
+        parts = whole.get(parts[0], parts)
         assert run["restore"] == ["parameters", *parts], name
 
 
