@@ -203,14 +203,16 @@ def test_scratch_of_the_node(site, finished, tmp_path, monkeypatch):
     [
         (("slurm_partition=''",), "No partition specified or system default partition"),
         (("slurm_partition=none",), "Invalid partition name specified"),
-        (("slurm_partition=debug", "mem_mb=99000000"), "Memory specification can not be satisfied"),
-        (("slurm_partition=debug", "gpu=8"), "Requested node configuration is not available"),
+        (("mem_mb=99000000",), "--mem=99000000.*: allocation failure: Requested node config"),
+        (("gpu=8",), "--gpus=8: allocation failure: Requested node configuration"),
     ],
 )
-def test_what_no_node_can_give_is_refused_at_once(site, resources, message):
-    rule = [f"make_corpus:{resource}" for resource in resources]
-    output = failure(site, PHASES, "--set-resources", *rule, "--groups", "make_corpus=alone")
-    assert message in output
+def test_what_no_node_can_give_is_told_before_anything_is_submitted(site, resources, message):
+    rule = [f"train_tokenizer:{resource}" for resource in resources]
+    output = failure(site, PHASES, "--set-resources", *rule)
+    assert re.search(f"train_tokenizer, which asks for.*{message}", output), output
+    assert "Slurm refuses such jobs. Set slurm_partition" in output
+    assert jobs_of(site) == {}
 
 
 def test_an_account_that_may_not_use_the_partition_is_told_and_does_not_hang(site):

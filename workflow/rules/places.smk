@@ -29,4 +29,8 @@ if workflow.storage_settings.default_storage_provider == "s3":
 
 onstart:
     if workflow.executor_plugin.name == "slurm":
+        try:
+            hopeless.check(workflow.dag.needrun_jobs())
+        except hopeless.RefusedError as error:
+            raise WorkflowError(str(error)) from None
         hopeless.watch(logger.error)
