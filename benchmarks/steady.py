@@ -100,7 +100,8 @@ def published(name: str) -> dict:
     schema = configuration.load_schema(ROOT / "workflow/schemas/config.schema.yaml")
     default = yaml.safe_load((ROOT / "config/config.yaml").read_text("utf-8"))
     resolved = configuration.resolve(default, schema)
-    run = {key: value for key, value in resolved["runs"][name].items() if key != "phases"}
+    of_analyses = ("phases", "keep_trajectory")
+    run = {key: value for key, value in resolved["runs"][name].items() if key not in of_analyses}
     vocab_size = resolved["corpora"][run["corpus"]]["vocab_size"]
     return run | {"run": name, "vocab_size": vocab_size, "save_checkpoint_at": []}
 
