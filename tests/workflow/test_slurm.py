@@ -26,7 +26,7 @@ LOG = "results/crucible2/logs/train_run.log"
 LONG = """
 runs:
   crucible2:
-    {total_steps: 500, batch_size: 128, seq_len: 128, record: [W], checkpoint_seconds: 3600}
+    {total_steps: 1000, batch_size: 128, seq_len: 128, record: [W], checkpoint_seconds: 3600}
 """
 # No accounting database here, and nobody wants to wait.
 OF_THIS_SITE = (
@@ -55,6 +55,14 @@ def site(slurm, fresh) -> Project:
     assert count == 1
     profile.write_text(edited)
     return fresh
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(tmp_path_factory) -> bytes:
+    """The trajectory of the long run, made on this machine alone."""
+    project = copy_sources(tmp_path_factory.mktemp("uninterrupted") / "project")
+    project.run(TRAJECTORY, changes=LONG)
+    return (project.root / TRAJECTORY).read_bytes()
 
 
 def start(project: Project, *arguments: str, changes: str = "{}") -> subprocess.Popen:
@@ -142,7 +150,7 @@ def test_the_same_command_on_a_cluster_leaves_the_same_bytes(site, finished):
     assert len(jobs_of(site)) == 3
 
 
-def test_a_training_that_is_requeued_leaves_the_same_bytes(site, tmp_path):
+def test_a_training_that_is_requeued_leaves_the_same_bytes(site, uninterrupted):
     process = start(site, TRAJECTORY, changes=LONG)
     job = training_job(site)
     subprocess.run(["scontrol", "requeue", job], check=True)
@@ -154,10 +162,10 @@ def test_a_training_that_is_requeued_leaves_the_same_bytes(site, tmp_path):
     output = end(process)
     assert process.returncode == 0, output
     assert re.search(r"going on after step \d+", log.read_text())
-    assert (site.root / TRAJECTORY).read_bytes() == uninterrupted(tmp_path)
+    assert (site.root / TRAJECTORY).read_bytes() == uninterrupted
 
 
-def test_a_training_that_is_out_of_time_goes_on_in_the_next_attempt(site, tmp_path):
+def test_a_training_that_is_out_of_time_goes_on_in_the_next_attempt(site, uninterrupted):
     process = start(site, TRAJECTORY, changes=LONG)
     job = training_job(site)
     subprocess.run(["scontrol", "update", f"JobId={job}", "TimeLimit=1"], check=True)
@@ -168,14 +176,7 @@ def test_a_training_that_is_out_of_time_goes_on_in_the_next_attempt(site, tmp_pa
     assert again["JobId"] != job
     assert (again["MinMemoryNode"], again["TimeLimit"]) == ("5000M", "08:00:00")
     assert re.search(r"going on after step \d+", (site.root / LOG).read_text())
-    assert (site.root / TRAJECTORY).read_bytes() == uninterrupted(tmp_path)
-
-
-def uninterrupted(folder: Path) -> bytes:
-    """The trajectory of the long run, made on this machine alone."""
-    project = copy_sources(folder / "uninterrupted")
-    project.run(TRAJECTORY, changes=LONG)
-    return (project.root / TRAJECTORY).read_bytes()
+    assert (site.root / TRAJECTORY).read_bytes() == uninterrupted
 
 
 def test_a_job_that_fails_shows_its_log_where_it_was_submitted(site):
