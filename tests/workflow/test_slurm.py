@@ -27,7 +27,7 @@ LOG = "results/crucible2/logs/train_run.log"
 LONG = """
 runs:
   crucible2:
-    {total_steps: 1000, batch_size: 128, seq_len: 128, record: [W], checkpoint_seconds: 3600}
+    {total_steps: 500, batch_size: 128, seq_len: 128, record: [W], checkpoint_seconds: 3600}
 """
 # No accounting database here, and nobody wants to wait.
 OF_THIS_SITE = (
