@@ -88,7 +88,7 @@ def _refusal(options: Iterable[str]) -> str:
     """What sbatch has against such a job; empty if nothing."""
     command = ["sbatch", "--test-only", *options, "--wrap=true"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
-    return result.stderr.strip() if result.returncode else ""
+    return "; ".join(result.stderr.strip().splitlines()) if result.returncode else ""
 
 
 def _look_again(tell: Callable[[str], None]) -> None:
