@@ -5,9 +5,20 @@ import torch
 from torch import nn
 from transformers.loss.loss_utils import ForCausalLMLoss
 
-from deadtokens.training import chunked_head
+from deadtokens.training import chunked_head, fused_head
 from deadtokens.training import head as heads
 from deadtokens.training.head import plain
+
+CHUNKED = [
+    chunked_head.native,
+    chunked_head.widened,
+    pytest.param(
+        fused_head.fused,
+        marks=pytest.mark.skipif(
+            fused_head.missing() is not None, reason=str(fused_head.missing())
+        ),
+    ),
+]
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
@@ -98,7 +109,7 @@ def in_float64(hidden, W, targets, softmax):
     return grad @ W.double(), grad.T @ rows
 
 
-@pytest.mark.parametrize("chunked", [chunked_head.native, chunked_head.widened])
+@pytest.mark.parametrize("chunked", CHUNKED)
 @pytest.mark.parametrize("chunk_bytes", [1, 4 * 3001 * 70, 2**24])
 @pytest.mark.parametrize(("name", "softmax"), [("plain", torch.bfloat16), ("hf", torch.float32)])
 @pytest.mark.parametrize("offset", [1, 2])
@@ -132,9 +143,9 @@ def test_a_chunked_head_pushes_dead_rows_as_exactly_as_the_whole_one(
             assert (ours[rows] - theirs[rows]).norm() < 0.001 * theirs[rows].norm()
 
 
-@pytest.mark.parametrize("chunked", [chunked_head.native, chunked_head.widened])
+@pytest.mark.parametrize("chunked", CHUNKED)
 def test_a_chunked_head_scales_its_gradient_with_the_loss(chunked):
-    hidden, tied = torch.randn(2, 3, 8), torch.randn(11, 8)
+    hidden, tied = torch.randn(2, 3, 8).bfloat16(), torch.randn(11, 8).bfloat16()
     grads = []
     for factor in (1, 3):
         W = tied.clone().requires_grad_()

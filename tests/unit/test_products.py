@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 from deadtokens.errors import UserError
-from deadtokens.training import attention, machine, products
+from deadtokens.training import attention, fused_head, machine, products
 
 CPU = torch.device("cpu")
 aten = torch.ops.aten
@@ -80,9 +80,18 @@ def test_attention_backward_against_float64_and_against_the_kernel(
     assert (found[0] == kernel[0]).float().mean() > 0.98
 
 
-@pytest.mark.parametrize(("has_them", "expected"), [(True, "bfloat16"), (False, "float32")])
-def test_auto_widens_on_a_cpu_without_bfloat16_alone(monkeypatch, has_them, expected):
+@pytest.mark.parametrize(
+    ("has_them", "missing", "expected"),
+    [
+        (True, None, "fused"),
+        (True, "no compiler", "bfloat16"),
+        (False, None, "float32"),
+        (False, "no compiler", "float32"),
+    ],
+)
+def test_auto_takes_what_the_processor_is_fast_at(monkeypatch, has_them, missing, expected):
     monkeypatch.setattr(machine, "multiplies_bfloat16", lambda: has_them)
+    monkeypatch.setattr(fused_head, "missing", lambda: missing)
     assert products.named("auto", CPU) is products.PRODUCTS[expected]
     assert products.named("auto", torch.device("cuda")) is products.PRODUCTS["native"]
     with pytest.raises(UserError, match=r"products: unknown name 'float23'.*'float32' meant"):

@@ -7,7 +7,7 @@ bfloat16 instructions, or widened to float32.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 
@@ -84,8 +84,8 @@ class Unrounded(Widened):
 
 
 def _head(
+    cross_entropy: Callable,
     softmax: torch.dtype | None,
-    multiply: type[Native | Widened | Unrounded],
     hidden: torch.Tensor,
     tied: torch.Tensor,
     targets: torch.Tensor,
@@ -100,7 +100,7 @@ def _head(
         last = hidden.detach()[:1, -1]  # (1, D)
         sample = (last.float() @ tied.detach().float().T).to(tied.dtype)[0]  # (V,)
         kind = softmax or tied.dtype
-        loss = _CrossEntropy.apply(rows, tied, targets.reshape(-1), kind, multiply)
+        loss = cross_entropy(rows, tied, targets.reshape(-1), kind)
     return loss, sample
 
 
@@ -113,7 +113,7 @@ class _CrossEntropy(torch.autograd.Function):
         chunk = min(n, max(1, CHUNK_BYTES // (4 * vocab)))
         products = multiply(rows, tied, chunk)
         of_targets = rows.new_zeros(n, 1, dtype=softmax)  # log-probabilities
-        of_target = _gradient_of_mean(of_targets)
+        of_target = gradient_of_mean(of_targets)
         log_p, grad, one_hot = (rows.new_zeros(chunk, vocab, dtype=softmax) for _ in range(3))
         for start in range(0, n, chunk):
             part = slice(start, min(start + chunk, n))
@@ -132,14 +132,10 @@ class _CrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad_output):
-        # By one, as in training, unless somebody scales the loss: that rounds once more.
-        grads = ctx.saved_tensors
-        if grad_output != 1:
-            grads = (grad * grad_output.to(grad.dtype) for grad in grads)
-        return *grads, None, None, None
+        return *scaled(ctx.saved_tensors, grad_output), None, None, None
 
 
-def _gradient_of_mean(of_targets: torch.Tensor) -> torch.Tensor:
+def gradient_of_mean(of_targets: torch.Tensor) -> torch.Tensor:
     """What torch's own mean over (N, 1) log-probabilities hands back to each of them: ()."""
     first = torch.zeros(len(of_targets), dtype=torch.int64, device=of_targets.device)
     loss, weight = aten.nll_loss_forward(of_targets, first, None, MEAN, IGNORED)
@@ -148,10 +144,22 @@ def _gradient_of_mean(of_targets: torch.Tensor) -> torch.Tensor:
     return grads[0, 0]
 
 
-def _heads(multiply: type[Native | Widened]) -> dict[str, Callable]:
+def scaled(grads: Iterable[torch.Tensor], grad_output: torch.Tensor) -> Iterable[torch.Tensor]:
+    """By one, as in training, unless somebody scales the loss: that rounds once more."""
+    if grad_output == 1:
+        return grads
+    return (grad * grad_output.to(grad.dtype) for grad in grads)
+
+
+def heads(cross_entropy: Callable) -> dict[str, Callable]:
+    """The heads `plain` and `hf` by a function of rows, tied matrix, targets and softmax's type."""
     kinds = {"plain": None, "hf": torch.float32}
-    return {name: functools.partial(_head, kind, multiply) for name, kind in kinds.items()}
+    return {name: functools.partial(_head, cross_entropy, kind) for name, kind in kinds.items()}
 
 
-unrounded = {"float32": functools.partial(_head, torch.float32, Unrounded)}
-native, widened = _heads(Native), _heads(Widened) | unrounded
+def _by(multiply: type[Native | Widened | Unrounded]) -> Callable:
+    return lambda *arguments: _CrossEntropy.apply(*arguments, multiply)
+
+
+unrounded = {"float32": functools.partial(_head, _by(Unrounded), torch.float32)}
+native, widened = heads(_by(Native)), heads(_by(Widened)) | unrounded

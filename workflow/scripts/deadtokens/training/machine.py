@@ -145,7 +145,7 @@ def deciding_bits(on: torch.device) -> dict[str, object]:
         "transformers": version("transformers"),
         "machine": platform.machine(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "cpu_flags": _cpu_flags(),
+        "cpu_flags": cpu_flags(),
         "environment": _set_variables(INSTRUCTION_VARIABLES),
     }
 
@@ -168,7 +168,7 @@ def described(on: torch.device) -> dict[str, object]:
 
 def multiplies_bfloat16() -> bool:
     """Whether the CPU here has instructions for products of bfloat16 values."""
-    return bool({"avx512_bf16", "amx_bf16"} & {*_cpu_flags()})
+    return bool({"avx512_bf16", "amx_bf16"} & {*cpu_flags()})
 
 
 def _check_environment(threads: int) -> None:
@@ -189,7 +189,8 @@ def _set_variables(names: tuple[str, ...]) -> dict[str, str]:
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
-def _cpu_flags() -> list[str]:
+def cpu_flags() -> list[str]:
+    """Those of CPU_FLAGS that the processor has."""
     found = _cpuinfo("flags").split()
     return [flag for flag in CPU_FLAGS if flag in found]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from deadtokens.training import attention, chunked_head, head, machine
+from deadtokens.training import attention, chunked_head, fused_head, head, machine
 from deadtokens.training.settings import choice
 
 aten = torch.ops.aten
@@ -59,6 +59,7 @@ BY_CHUNKS = {"plain": chunked_head.native["plain"], **chunked_head.unrounded}
 PRODUCTS = {
     "native": Products(contextlib.nullcontext, head.HEADS),
     "bfloat16": Products(OwnAttention, head.HEADS | BY_CHUNKS),
+    "fused": Products(OwnAttention, fused_head.fused | chunked_head.unrounded),
     "float32": Products(WidenedProducts, chunked_head.widened),
 }
 
@@ -74,4 +75,6 @@ def resolved(name: str, device: torch.device) -> str:
         return name
     if device.type != "cpu":
         return "native"
-    return "bfloat16" if machine.multiplies_bfloat16() else "float32"
+    if not machine.multiplies_bfloat16():
+        return "float32"
+    return "bfloat16" if fused_head.missing() else "fused"

@@ -1,0 +1,273 @@
+// Head, loss and both gradients in one pass: rows of hidden states go from logits to gradients while
+// they are in the cache. Called by fused_head.py; needs AVX512-BF16 and OpenMP, and no library.
+//
+// Values are rounded to bfloat16 where the published loop rounds them (docs/numerics.md, 6): the
+// logits, the log-probabilities (if `rounded`), the logits' gradient, and both results. Products are
+// exact and their sums float32, as in oneDNN's kernels, of which this one has the instruction
+// (VDPBF16PS: two products per lane; subnormal values count as zero).
+//
+// Every sum has an order of its own that no number of threads changes: threads share out tiles of
+// rows, and then blocks of the vocabulary, and no two add to the same number.
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+namespace {
+
+using Pair = uint32_t;  // two bfloat16 values that are multiplied and added in one lane
+using Bits = uint16_t;  // one bfloat16 value
+
+constexpr int64_t LANES = 16, BLOCK = 3 * LANES;  // columns of logits at a time
+constexpr int64_t ROWS = 8;                       // of logits at a time
+constexpr int64_t TILE = 24;                      // rows whose logits stay in the second-level cache
+constexpr int64_t DEPTH = 240;                    // pairs that are summed before sums are put down
+constexpr int64_t WIDTH = 4 * LANES;              // the hidden width is padded to this
+
+int64_t padded(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+float widened(Bits value) {
+  const uint32_t bits = uint32_t(value) << 16;
+  float result;
+  std::memcpy(&result, &bits, sizeof result);
+  return result;
+}
+
+// To the nearest value, ties to even; subnormal values and NaN are kept.
+Bits rounded_to_bfloat16(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  if (std::isnan(value)) return Bits(bits >> 16 | 0x40);
+  return Bits((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+template <typename T>
+struct Buffer {  // aligned to a cache line, and zero
+  explicit Buffer(int64_t size)
+      : memory(static_cast<T*>(std::aligned_alloc(64, padded(size * sizeof(T), 64))), std::free) {
+    std::memset(memory.get(), 0, size * sizeof(T));
+  }
+  T* operator+(int64_t offset) const { return memory.get() + offset; }
+  std::unique_ptr<T, decltype(&std::free)> memory;
+};
+
+// sums[M][16 N] += left[M][depth pairs] right[depth pairs][16 N], all of it in registers.
+template <int M, int N>
+inline __attribute__((always_inline)) void multiply(__m512 (&sums)[M][N], const Pair* left,
+                                                    int64_t left_stride, const Pair* right,
+                                                    int64_t right_stride, int64_t depth) {
+  for (int64_t k = 0; k < depth; ++k, ++left, right += right_stride) {
+    __m512bh columns[N];
+#pragma GCC unroll 4
+    for (int j = 0; j < N; ++j) columns[j] = (__m512bh)_mm512_loadu_si512(right + LANES * j);
+#pragma GCC unroll 8
+    for (int i = 0; i < M; ++i) {
+      const __m512bh row = (__m512bh)_mm512_set1_epi32(int(left[i * left_stride]));
+#pragma GCC unroll 4
+      for (int j = 0; j < N; ++j) sums[i][j] = _mm512_dpbf16_ps(sums[i][j], row, columns[j]);
+    }
+  }
+}
+
+// The same, added to float32 sums in memory.
+template <int M, int N>
+void multiply_add(float* sums, int64_t sums_stride, const Pair* left, int64_t left_stride,
+                  const Pair* right, int64_t right_stride, int64_t depth) {
+  __m512 held[M][N];
+  for (int i = 0; i < M; ++i)
+    for (int j = 0; j < N; ++j) held[i][j] = _mm512_loadu_ps(sums + i * sums_stride + LANES * j);
+  multiply(held, left, left_stride, right, right_stride, depth);
+  for (int i = 0; i < M; ++i)
+    for (int j = 0; j < N; ++j) _mm512_storeu_ps(sums + i * sums_stride + LANES * j, held[i][j]);
+}
+
+// e^x to about one float32 ulp: x = n ln 2 + r, and a polynomial in r (Cephes, expf).
+inline __m512 exponential(__m512 x) {
+  x = _mm512_max_ps(_mm512_set1_ps(-110), x);  // below it is zero anyway; NaN stays
+  const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), 0);
+  __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);
+  r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), r);
+  __m512 p = _mm512_set1_ps(1.9875691500e-4f);
+  for (const float c : {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f,
+                        5.0000001201e-1f, 1.0f, 1.0f})
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(c));
+  return _mm512_scalef_ps(p, n);
+}
+
+inline __m512 load(const Bits* values) {
+  const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)values));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+}
+
+inline __m256i narrowed(__m512 values) { return (__m256i)_mm512_cvtneps_pbh(values); }
+
+struct Head {
+  const Bits *rows, *tied;  // (n, width) and (vocab, width)
+  const int64_t* targets;   // (n,)
+  int64_t n, width, vocab;
+  int threads;
+  float of_target;  // what the mean hands back to each target's log-probability
+  bool rounded;     // log-probabilities to bfloat16, or float32
+  float* of_targets;              // out (n,): the targets' log-probabilities
+  Bits *grad_rows, *grad_tied;  // out, as rows and tied
+
+  const int64_t columns = padded(vocab, BLOCK), deep = padded(width, WIDTH), pairs = deep / 2;
+  // Some 16 MB of gradients of logits at a time, so that they stay in the last cache.
+  const int64_t chunk = TILE * std::max<int64_t>(1, (1 << 24) / (2 * columns * TILE));
+
+  Buffer<Pair> by_width{pairs * columns};       // tied, [block][pair of width][column]
+  Buffer<Pair> by_vocab{columns / 2 * deep};    // tied, [pair of vocabulary][width]
+  Buffer<Pair> by_rows{deep * chunk / 2};       // rows of a chunk, [width][pair of rows]
+  Buffer<Pair> gradient{chunk / 2 * columns};   // of logits of a chunk, [pair of rows][column]
+  Buffer<float> sums{deep * columns};           // gradient of tied, [width][column]
+
+  Bits of_tied(int64_t v, int64_t d) const {
+    return v < vocab && d < width ? tied[v * width + d] : Bits(0);
+  }
+
+  Bits of_rows(int64_t i, int64_t d) const {
+    return i < n && d < width ? rows[i * width + d] : Bits(0);
+  }
+
+  void run() {
+    pack_tied();
+    for (int64_t start = 0; start < n; start += chunk) {
+      const int64_t tiles = padded(std::min(chunk, n - start), TILE) / TILE;
+#pragma omp parallel for schedule(static) num_threads(threads)
+      for (int64_t tile = 0; tile < tiles; ++tile) take(start, tile * TILE);
+#pragma omp parallel for schedule(static) num_threads(threads)
+      for (int64_t block = 0; block < columns; block += BLOCK)
+        for (int64_t d = 0; d < deep; d += ROWS)
+          multiply_add<ROWS, 3>(sums + (d * columns + block), columns, by_rows + d * (chunk / 2),
+                                chunk / 2, gradient + block, columns, tiles * TILE / 2);
+    }
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (int64_t v = 0; v < vocab; ++v)
+      for (int64_t d = 0; d < width; ++d)
+        grad_tied[v * width + d] = rounded_to_bfloat16(*(sums + (d * columns + v)));
+  }
+
+  void pack_tied() {
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (int64_t v = 0; v < columns; ++v)
+      for (int64_t k = 0; k < pairs; ++k)
+        *(by_width + ((v / BLOCK * pairs + k) * BLOCK + v % BLOCK)) =
+            of_tied(v, 2 * k) | Pair(of_tied(v, 2 * k + 1)) << 16;
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (int64_t k = 0; k < columns / 2; ++k)
+      for (int64_t d = 0; d < deep; ++d)
+        *(by_vocab + (k * deep + d)) = of_tied(2 * k, d) | Pair(of_tied(2 * k + 1, d)) << 16;
+  }
+
+  // A tile of rows from logits to gradients: its own, and its part of `gradient`.
+  void take(int64_t start, int64_t within) const {
+    thread_local std::vector<Bits> logits_of_thread;
+    thread_local std::vector<Pair> rows_of_thread;  // [row][pair of width]
+    thread_local std::vector<float> grads_of_thread;
+    logits_of_thread.resize(TILE * columns);
+    rows_of_thread.resize(TILE * pairs);
+    grads_of_thread.assign(TILE * deep, 0);
+    Bits* logits = logits_of_thread.data();
+    Pair* left = rows_of_thread.data();
+    float* of_tile = grads_of_thread.data();
+    for (int64_t i = 0; i < TILE; ++i)
+      for (int64_t k = 0; k < pairs; ++k)
+        left[i * pairs + k] = of_rows(start + within + i, 2 * k) |
+                              Pair(of_rows(start + within + i, 2 * k + 1)) << 16;
+    for (int64_t d = 0; d < deep; ++d)
+      for (int64_t i = 0; i < TILE; i += 2)
+        *(by_rows + (d * (chunk / 2) + (within + i) / 2)) =
+            of_rows(start + within + i, d) | Pair(of_rows(start + within + i + 1, d)) << 16;
+
+    for (int64_t block = 0; block < columns; block += BLOCK)
+      for (int64_t i = 0; i < TILE; i += ROWS) {
+        __m512 held[ROWS][3] = {};
+        multiply(held, left + i * pairs, pairs, by_width + block * pairs, BLOCK, pairs);
+        for (int64_t r = 0; r < ROWS; ++r)
+          for (int64_t j = 0; j < 3; ++j)
+            _mm256_storeu_si256((__m256i*)(logits + (i + r) * columns + block + LANES * j),
+                                narrowed(held[r][j]));
+      }
+
+    for (int64_t i = 0; i < TILE; i += 2)
+      differentiate(start + within + i, logits + i * columns, gradient + (within + i) / 2 * columns);
+
+    for (int64_t k = 0; k < columns / 2; k += DEPTH)
+      for (int64_t i = 0; i < TILE; i += 6)
+        for (int64_t d = 0; d < deep; d += WIDTH)
+          multiply_add<6, 4>(of_tile + i * deep + d, deep,
+                             (const Pair*)(logits + i * columns) + k, columns / 2,
+                             by_vocab + (k * deep + d), deep, std::min(DEPTH, columns / 2 - k));
+    for (int64_t i = 0; i < std::min(TILE, n - start - within); ++i)
+      for (int64_t d = 0; d < width; ++d)
+        grad_rows[(start + within + i) * width + d] = rounded_to_bfloat16(of_tile[i * deep + d]);
+  }
+
+  // Two rows of logits become their gradients, in place and as pairs.
+  void differentiate(int64_t row, Bits* logits, Pair* as_pairs) const {
+    __m512 largest[2], of_sum[2], scale[2];
+    for (int i = 0; i < 2; ++i) {
+      Bits* x = logits + i * columns;
+      std::fill(x + vocab, x + columns, Bits(0xff80));  // minus infinity: no probability
+      __m512 most = load(x), sum = _mm512_setzero_ps();
+      for (int64_t v = LANES; v < columns; v += LANES) most = _mm512_max_ps(load(x + v), most);
+      largest[i] = _mm512_set1_ps(_mm512_reduce_max_ps(most));
+      for (int64_t v = 0; v < columns; v += LANES)
+        sum = _mm512_add_ps(sum, exponential(_mm512_sub_ps(load(x + v), largest[i])));
+      // torch's kernel for bfloat16 keeps the sum in bfloat16, and then its logarithm.
+      float total = _mm512_reduce_add_ps(sum);
+      if (rounded) total = widened(rounded_to_bfloat16(total));
+      float log_total = std::log(total);
+      if (rounded) log_total = widened(rounded_to_bfloat16(log_total));
+      of_sum[i] = _mm512_set1_ps(log_total);
+      scale[i] = _mm512_set1_ps(row + i < n ? of_target : 0);
+      if (row + i < n) {
+        const float at = widened(x[targets[row + i]]);
+        const float log_p = at - _mm512_cvtss_f32(largest[i]) - _mm512_cvtss_f32(of_sum[i]);
+        of_targets[row + i] = rounded ? widened(rounded_to_bfloat16(log_p)) : log_p;
+      }
+    }
+    for (int64_t v = 0; v < columns; v += LANES) {
+      __m512i pair[2];
+      for (int i = 0; i < 2; ++i) {
+        Bits* x = logits + i * columns + v;
+        __m512 log_p = _mm512_sub_ps(_mm512_sub_ps(load(x), largest[i]), of_sum[i]);
+        if (rounded)
+          log_p = _mm512_castsi512_ps(
+              _mm512_slli_epi32(_mm512_cvtepu16_epi32(narrowed(log_p)), 16));
+        const __m512 zero = _mm512_setzero_ps();
+        const __m256i grad =
+            narrowed(_mm512_sub_ps(zero, _mm512_mul_ps(exponential(log_p), scale[i])));
+        _mm256_storeu_si256((__m256i*)x, grad);
+        pair[i] = _mm512_cvtepu16_epi32(grad);
+      }
+      _mm512_storeu_si512(as_pairs + v, _mm512_or_si512(pair[0], _mm512_slli_epi32(pair[1], 16)));
+    }
+    for (int i = 0; i < 2; ++i) {
+      if (row + i >= n) continue;
+      const int64_t target = targets[row + i];
+      const float s = _mm512_cvtss_f32(scale[i]);
+      const float p = std::exp(of_targets[row + i]);
+      const Bits grad = rounded_to_bfloat16(s - p * s);
+      logits[i * columns + target] = grad;
+      const int shift = 16 * i;
+      as_pairs[target] = (as_pairs[target] & ~(0xffffu << shift)) | Pair(grad) << shift;
+    }
+  }
+};
+
+}  // namespace
+
+extern "C" void cross_entropy(const uint16_t* rows, const uint16_t* tied, const int64_t* targets,
+                              int64_t n, int64_t width, int64_t vocab, int threads,
+                              float of_target, bool rounded, float* of_targets,
+                              uint16_t* grad_rows, uint16_t* grad_tied) {
+  Head{rows,    tied,      targets, n,          width,     vocab,
+       threads, of_target, rounded, of_targets, grad_rows, grad_tied}
+      .run();
+}
