@@ -1,102 +1,244 @@
-"""A training step of each model family: the published loop, ours, and the products alone.
+"""A training step of each model family: the published loop, ours, and its matrix products alone.
 
     make bench
 
-Prints a Markdown table of ratios. All are measured side by side in one process, in turn, and each
-is the median of its rounds. Models and batches have their published sizes; token ids are random,
-since no time depends on what they say. `plain` is the published loop as a CPU runs it (with
-autocast, and without), `bound` the three products of the head alone, in the
-type in which this processor multiplies faster.
+Prints a Markdown table of ratios. Every way has a process of its own with the run's threads, and
+they take their steps in turn; a ratio is the median of the rounds' own. Models and batches have
+their published sizes; token ids are random, since no time depends on what they say.
+
+`published` is the notebooks' loop as a CPU runs it: torch's operations, torch.optim.AdamW, for the
+GPT-2 runs transformers' model with its own loss, and the allocator as torch sets it up. `bound`
+multiplies all matrices of a step and does nothing else: each shape in the type, bfloat16 or
+float32, in which torch multiplies it faster here, and the head's 512 rows at a time.
 """
 
 import argparse
+import os
 import statistics
+import subprocess
+import sys
 import time
+from collections import Counter
+from collections.abc import Callable
 
 import torch
 from steady import published
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from deadtokens.training import machine, models, products
+from deadtokens.training.adamw import ADAMW
 from deadtokens.training.settings import RunSettings, choice
 
 RUNS = ("crucible2", "thimble7", "wordybird1b")
 CPU = torch.device("cpu")
-WAYS = {
-    "plain, autocast": {"products": "native", "autocast": True},
-    "plain": {"products": "native", "autocast": False},
-    "ours": {},
-}
+aten = torch.ops.aten
+ROWS_AT_ONCE = 512  # of the head's products
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--runs", nargs="*", default=RUNS)
-    arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--rounds", type=int, default=7)
+    arguments.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)  # one way in a process
     options = arguments.parse_args()
-    print("| run | plain with autocast / ours | plain / ours | ours / bound |")
+    if options.serve:
+        serve(*options.serve)
+        return
+    print("| run | published, autocast / ours | published / ours | ours / bound |")
     print("| --- | --- | --- | --- |")
     for name in options.runs:
-        settings = published(name)
-        with machine.pinned(settings["threads"]):
-            steps = {way: step_of(settings | changes) for way, changes in WAYS.items()}
-            steps["bound"] = head_products(settings)
-            took = medians(steps, options.rounds)
-        ours = took["ours"]
-        print(
-            f"| `{name}` | {took['plain, autocast'] / ours:.1f} | {took['plain'] / ours:.1f} "
-            f"| {ours / took['bound']:.2f} |",
-            flush=True,
-        )
+        figures = ratios(name, options.rounds)
+        print(f"| `{name}` | {figures[0]:.1f} | {figures[1]:.1f} | {figures[2]:.2f} |", flush=True)
 
 
-def medians(ways: dict, rounds: int) -> dict[str, float]:
-    """The median seconds of each way, taken in turn, after one round that does not count."""
-    seconds = {name: [] for name in ways}
-    for turn in range(rounds + 1):
-        for name, step in ways.items():
+def ratios(name: str, rounds: int) -> tuple[float, float, float]:
+    """Published with autocast / ours, published / ours, ours / bound."""
+    servers = {way: _server(name, way) for way in WAYS}
+    try:
+        took = [{way: _ask(server) for way, server in servers.items()} for _ in range(rounds + 1)]
+    finally:
+        for server in servers.values():
+            server.kill()
+            server.wait()
+    pairs = (("autocast", "ours"), ("published", "ours"), ("ours", "bound"))
+    return tuple(statistics.median(t[a] / t[b] for t in took[1:]) for a, b in pairs)
+
+
+def _server(name: str, way: str) -> subprocess.Popen:
+    command = [sys.executable, __file__, "--serve", name, way]
+    # The published loop leaves the allocator alone; with ours `machine.pinned` sets it.
+    environment = {k: v for k, v in os.environ.items() if k != machine.HUGE_PAGES}
+    if way in ("autocast", "published"):
+        environment[machine.HUGE_PAGES] = "0"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, env=environment, **pipes)
+
+
+def _ask(server: subprocess.Popen) -> float:
+    """Seconds of one step."""
+    server.stdin.write("\n")
+    server.stdin.flush()
+    answer = server.stdout.readline()
+    if not answer:
+        raise SystemExit(f"{' '.join(server.args)} ended; its message stands above.")
+    return float(answer)
+
+
+def serve(name: str, way: str) -> None:
+    """A step for every line that comes in, and its seconds out."""
+    settings = RunSettings.from_json(published(name))
+    with machine.pinned(settings.threads):
+        step = WAYS[way](settings)
+        for _ in sys.stdin:
             start = time.perf_counter()
             step()
-            if turn:
-                seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+            print(time.perf_counter() - start, flush=True)
 
 
-def step_of(values: dict):
-    """Forward and backward pass of a run; the update is the same for all, and cheap."""
-    settings = RunSettings.from_json(values)
+def ours(settings: RunSettings) -> Callable[[], None]:
+    """As `training.loop` takes a step, but for the recording."""
     multiply = products.named(settings.products, CPU)
     head = choice("head", settings.head, multiply.heads)
+    update = choice("adamw", settings.adamw, ADAMW)
     model = models.build(settings)
-    ids = torch.randint(settings.vocab_size, (settings.batch_size, settings.seq_len))
-    targets = ids[:, settings.target_offset :]
+    params = [*model.parameters()]
+    moments = [[torch.zeros_like(param) for param in params] for _ in range(2)]
+    inputs, targets = _batch(settings)
 
     def step():
         with multiply.in_force():
             with torch.autocast("cpu", torch.bfloat16, enabled=settings.autocast):
-                loss, _ = head(model(ids), model.tied, targets)
+                loss, _ = head(model(inputs), model.tied, targets)
             loss.backward()
-        model.zero_grad()
+        grads = (param.grad for param in params)
+        update(params, grads, *moments, step=1, learning_rate=1e-3, **_adam(settings))
+        model.zero_grad(set_to_none=True)
 
     return step
 
 
-def head_products(values: dict):
-    """Logits, and the gradients of hidden states and of the tied matrix, some rows at a time."""
-    rows = values["batch_size"] * (values["seq_len"] - values["target_offset"])
-    vocab, width, chunk = values["vocab_size"], values["hidden_dim"], 512
-    dtype = torch.bfloat16 if machine.multiplies_bfloat16() else torch.float32
-    hidden, tied = torch.randn(chunk, width).to(dtype), torch.randn(vocab, width).to(dtype)
-    logits, of_hidden = (torch.empty(chunk, n, dtype=dtype) for n in (vocab, width))
-    of_tied = torch.zeros(vocab, width, dtype=dtype)
+def as_published(settings: RunSettings, autocast: bool) -> Callable[[], None]:
+    """The notebooks' loop: of TinyLM, or of transformers' model with its own loss."""
+    model = models.build(settings)
+    inputs, targets = _batch(settings)
+    if settings.model == "gpt2":
+        from transformers import GPT2LMHeadModel
 
-    def multiply():
-        for _ in range(0, rows, chunk):
-            torch.mm(hidden, tied.T, out=logits)
-            torch.mm(logits, tied, out=of_hidden)
-            of_tied.addmm_(logits.T, hidden)
+        whole = GPT2LMHeadModel(model.transformer.config).to(torch.bfloat16).train()
+        labels = inputs.roll(-1, 1)  # shifted by the data set; the model shifts once more
 
-    return multiply
+        def loss_of():
+            return whole(inputs, labels=labels).loss
+    else:
+        whole = model
 
+        def loss_of():
+            logits = (model(inputs) @ model.tied.T)[:, : targets.shape[1], :].contiguous()
+            flat = logits.view(-1, settings.vocab_size)
+            return torch.nn.functional.cross_entropy(flat, targets.reshape(-1))
+
+    adam = _adam(settings)
+    betas, eps, decay = (adam["beta1"], adam["beta2"]), adam["epsilon"], adam["weight_decay"]
+    optimizer = torch.optim.AdamW(
+        whole.parameters(), lr=1e-3, betas=betas, eps=eps, weight_decay=decay
+    )
+
+    def step():
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            loss = loss_of()
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def bound(settings: RunSettings) -> Callable[[], None]:
+    """Every product of a step, in the faster of two types, and nothing else."""
+    model = models.build(settings)
+    inputs, targets = _batch(settings)
+    seen = Products()
+    with seen:
+        hidden = model(inputs)
+        hidden.backward(torch.ones_like(hidden))
+    shapes = seen.shapes
+    k, vocab, width = ROWS_AT_ONCE, settings.vocab_size, settings.hidden_dim
+    for shape in ((1, k, width, vocab), (1, k, vocab, width), (1, vocab, k, width)):
+        shapes[shape] += -(-targets.numel() // k)
+    multiply = [
+        (min(map(_product, [shape] * 2, TYPES), key=_seconds), n) for shape, n in shapes.items()
+    ]
+
+    def step():
+        for product, times in multiply:
+            for _ in range(times):
+                product()
+
+    return step
+
+
+TYPES = (torch.bfloat16, torch.float32)
+MULTIPLY = (aten.mm.default, aten.addmm.default, aten.bmm.default)
+FORWARD = aten._scaled_dot_product_flash_attention_for_cpu.default
+BACKWARD = aten._scaled_dot_product_flash_attention_for_cpu_backward.default
+
+
+class Products(TorchDispatchMode):
+    """Counts the products within it by their shapes (batch, m, k, n)."""
+
+    def __init__(self):
+        super().__init__()
+        self.shapes = Counter()
+
+    def __torch_dispatch__(self, operation, types, arguments=(), options=None):
+        if operation in MULTIPLY:
+            left, right = arguments[-2:]
+            batch = left.shape[0] if left.dim() == 3 else 1
+            self.shapes[batch, *left.shape[-2:], right.shape[-1]] += 1
+        elif operation in (FORWARD, BACKWARD):
+            query = arguments[0 if operation == FORWARD else 1]
+            batch, heads, length, width = query.shape
+            # Scores and values; backward scores again, gradients of scores, of values, and two more.
+            by_width, by_length = (1, 1) if operation == FORWARD else (2, 3)
+            self.shapes[batch * heads, length, width, length] += by_width
+            self.shapes[batch * heads, length, length, width] += by_length
+        return operation(*arguments, **(options or {}))
+
+
+def _product(shape: tuple[int, int, int, int], dtype: torch.dtype) -> Callable[[], None]:
+    batch, m, k, n = shape
+    left, right = torch.randn(batch, m, k).to(dtype), torch.randn(batch, k, n).to(dtype)
+    out = torch.empty(batch, m, n, dtype=dtype)
+    if batch == 1:
+        return lambda: torch.mm(left[0], right[0], out=out[0])
+    return lambda: torch.bmm(left, right, out=out)
+
+
+def _seconds(product: Callable[[], None]) -> float:
+    took = []
+    for _ in range(4):
+        start = time.perf_counter()
+        product()
+        took.append(time.perf_counter() - start)
+    return min(took[1:])
+
+
+def _batch(settings: RunSettings) -> tuple[torch.Tensor, torch.Tensor]:
+    torch.manual_seed(0)
+    ids = torch.randint(settings.vocab_size, (settings.batch_size, settings.seq_len))
+    return ids, ids[:, settings.target_offset :]
+
+
+def _adam(settings: RunSettings) -> dict[str, float]:
+    return {k: getattr(settings, k) for k in ("beta1", "beta2", "epsilon", "weight_decay")}
+
+
+WAYS = {
+    "autocast": lambda settings: as_published(settings, True),
+    "published": lambda settings: as_published(settings, False),
+    "ours": ours,
+    "bound": bound,
+}
 
 if __name__ == "__main__":
     main()

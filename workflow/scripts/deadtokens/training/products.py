@@ -8,10 +8,12 @@ sums alone is another (docs/numerics.md, 10).
 """
 
 import contextlib
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
+from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from deadtokens.training import attention, chunked_head, fused_head, head, machine
@@ -22,13 +24,19 @@ MULTIPLY = (aten.mm.default, aten.addmm.default, aten.bmm.default)
 ATTENTION_BACKWARD = aten._scaled_dot_product_flash_attention_for_cpu_backward.default
 
 
-class OwnAttention(TorchDispatchMode):
-    """Within it attention's backward pass is `attention.flash_backward`."""
+@contextlib.contextmanager
+def own_attention() -> Iterator[None]:
+    """Within it models attend by `attention.attend`, whose backward pass is our own.
 
-    def __torch_dispatch__(self, operation, types, arguments=(), options=None):
-        if operation == ATTENTION_BACKWARD:
-            return attention.flash_backward(*arguments, **(options or {}))
-        return operation(*arguments, **(options or {}))
+    A mode of dispatch would do as well, but it takes a look at every operation of a step, and that
+    costs a twentieth of one.
+    """
+    theirs = functional.scaled_dot_product_attention
+    functional.scaled_dot_product_attention = functools.partial(attention.attend, theirs)
+    try:
+        yield
+    finally:
+        functional.scaled_dot_product_attention = theirs
 
 
 class WidenedProducts(TorchDispatchMode):
@@ -58,8 +66,8 @@ class Products:
 BY_CHUNKS = {"plain": chunked_head.native["plain"], **chunked_head.unrounded}
 PRODUCTS = {
     "native": Products(contextlib.nullcontext, head.HEADS),
-    "bfloat16": Products(OwnAttention, head.HEADS | BY_CHUNKS),
-    "fused": Products(OwnAttention, fused_head.fused | chunked_head.unrounded),
+    "bfloat16": Products(own_attention, head.HEADS | BY_CHUNKS),
+    "fused": Products(own_attention, fused_head.fused | chunked_head.unrounded),
     "float32": Products(WidenedProducts, chunked_head.widened),
 }
 
