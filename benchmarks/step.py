@@ -198,7 +198,7 @@ class Products(TorchDispatchMode):
         elif operation in (FORWARD, BACKWARD):
             query = arguments[0 if operation == FORWARD else 1]
             batch, heads, length, width = query.shape
-            # Scores and values; backward scores again, gradients of scores, of values, and two more.
+            # Backward: scores again and their gradient; gradients of values, queries and keys.
             by_width, by_length = (1, 1) if operation == FORWARD else (2, 3)
             self.shapes[batch * heads, length, width, length] += by_width
             self.shapes[batch * heads, length, length, width] += by_length
