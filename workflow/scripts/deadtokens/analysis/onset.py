@@ -4,8 +4,8 @@ Definitions: docs/physics.md. A token that moves at the last step is not frozen,
 not say when it would stop: what lies beyond the run is None, *never in T steps*, and not a number.
 
 All of it is of W as the model computes with it, in bfloat16. Where the weights are held in float32
-that is their rounded view: it stands on the same lattice and its displacement is counted in the same
-cells, but it may stand still while the weights behind it creep on.
+that is their rounded view: it stands on the same lattice and its displacement is counted in the
+same cells, but it may stand still while the weights behind it creep on.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

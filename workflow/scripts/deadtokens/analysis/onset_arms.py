@@ -23,7 +23,7 @@ OF_SECOND_MOMENT = ("rose", "fell", "stood")
 
 
 def curves(found: Course, bin_steps: int) -> dict[str, np.ndarray]:
-    """A value for each bin of steps, the last one maybe shorter: `frozen` after it, means over it."""
+    """A value for each bin of steps, the last maybe shorter: `frozen` after it, means over it."""
     starts = np.arange(0, found.steps, bin_steps)
     ends = np.append(starts[1:], found.steps)
     told = {"step": ends, "frozen": onset.frozen(found.last, found.steps)[ends - 1]}
@@ -37,7 +37,7 @@ def curves(found: Course, bin_steps: int) -> dict[str, np.ndarray]:
 
 
 def table(arms: Mapping[str, Sequence[Course]], bin_steps: int) -> list[dict[str, object]]:
-    """A row per arm and bin, `COLUMNS`: mean over seeds with its 95% interval, None if there is none.
+    """A row per arm and bin, `COLUMNS`: mean over seeds, its 95% interval; None for what there is not.
 
     Of displacements and hops the mean and the interval are geometric, and None where a run does not
     move at all.

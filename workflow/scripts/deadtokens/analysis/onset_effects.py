@@ -20,8 +20,8 @@ SHIFTED = ("mean_freeze", "frozen_at_end", "still")
 def fall(measure: str, numbers: Numbers) -> float | None:
     """How far motion falls from the first window to the last: None where it has no logarithm.
 
-    moving: the share of moving tokens then less that at the end. log_displacement, log_vector: ln of
-    the mean displacement then over that at the end, element scale and vector scale.
+    moving: the share of moving tokens then less that at the end. log_displacement, log_vector: ln
+    of the mean displacement then over that at the end, element scale and vector scale.
     """
     name = measure.removeprefix("log_")
     start, end = numbers[f"{name}_at_start"], numbers[f"{name}_at_end"]
@@ -37,8 +37,8 @@ def effects(arms: Mapping[str, BySeed], changes: Mapping[str, Mapping], referenc
     """Of each measure, how much of the reference's fall goes away in each arm, as a JSON object.
 
     changes: what each arm has otherwise than the reference, by setting. `goes_away` is the
-    reference's fall less the arm's, `share` the same over the reference's. An interaction is what an
-    arm of two changes adds to the sum of both alone: below 0 where they do the same work.
+    reference's fall less the arm's, `share` the same over the reference's. An interaction is what
+    an arm of two changes adds to the sum of both alone: below 0 where they do the same work.
     """
     told = {}
     for measure in MEASURES:
