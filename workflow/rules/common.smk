@@ -385,9 +385,7 @@ def onset_named(name):
     """An onset of the configuration; a wrong name suggests the right one."""
     known = CONFIG["onsets"]
     if name not in known:
-        raise WorkflowError(
-            f"{name!r} is no entry of onsets. {configuration.nearest(name, known)}"
-        )
+        raise WorkflowError(f"{name!r} is no entry of onsets. {configuration.nearest(name, known)}")
     return known[name]
 
 
@@ -720,15 +718,19 @@ FIGURES = {
 
 def report_figures():
     """All figures of the runs in the report."""
-    return [
-        f"results/{name}/{figure}.{REPORT['format']}"
-        for name in REPORT["runs"]
-        for figure, has_it in FIGURES.items()
-        if has_it(run_named(name))
-    ] + [
-        f"results/{name}/checkpoint_artifact.{REPORT['format']}"
-        for name in REPORT["checkpoint_artifacts"]
-    ] + [f"results/{name}/onset.{REPORT['format']}" for name in REPORT["onsets"]]
+    return (
+        [
+            f"results/{name}/{figure}.{REPORT['format']}"
+            for name in REPORT["runs"]
+            for figure, has_it in FIGURES.items()
+            if has_it(run_named(name))
+        ]
+        + [
+            f"results/{name}/checkpoint_artifact.{REPORT['format']}"
+            for name in REPORT["checkpoint_artifacts"]
+        ]
+        + [f"results/{name}/onset.{REPORT['format']}" for name in REPORT["onsets"]]
+    )
 
 
 def in_report(path, caption, chapter, label, of="{run}"):

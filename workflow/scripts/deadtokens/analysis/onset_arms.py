@@ -37,7 +37,7 @@ def curves(found: Course, bin_steps: int) -> dict[str, np.ndarray]:
 
 
 def table(arms: Mapping[str, Sequence[Course]], bin_steps: int) -> list[dict[str, object]]:
-    """A row per arm and bin, `COLUMNS`: mean over seeds, its 95% interval; None for what there is not.
+    """A row per arm and bin, `COLUMNS`: mean over seeds and its 95% interval, or None.
 
     Of displacements and hops the mean and the interval are geometric, and None where a run does not
     move at all.
