@@ -50,6 +50,7 @@ def draw(rows: Sequence[Mapping], summary: Mapping, title: str, width_mm: float)
             _draw_curve(panel, [row for row in rows if row["arm"] == arm], name, look)
         pictures.step_axis(panel, steps)
         panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    motion.set_ylim(*_limits(rows, "displacement"))
     for first in (summary["from_step"], steps - summary["window"] + 1):
         last = first + summary["window"] - 1
         motion.axvspan(first, last, color=style.FAINT, alpha=0.12, linewidth=0)
@@ -78,8 +79,13 @@ def _draw_curve(panel: Axes, rows: Sequence[Mapping], name: str, look: Mapping) 
         for key in ("step", name, f"{name}_low", f"{name}_high")
     )
     panel.fill_between(step, low, high, color=look["color"], **BAND)
-    # The band may reach as far as it likes: the axis is that of the means.
-    panel.autoscale(False) if not np.isfinite(mean).any() else panel.plot(step, mean, **look)
+    panel.plot(step, mean, **look)
+
+
+def _limits(rows: Sequence[Mapping], name: str) -> tuple[float, float]:
+    """Those of the means with some room: intervals of few seeds reach over many decades."""
+    means = [float(row[name]) for row in rows if row[name]] or [0.1, 1]
+    return min(means) / 2, max(means) * 2
 
 
 def _rows_of_effects(summary: Mapping) -> list[tuple[str, dict[str, Mapping], str | None]]:
@@ -93,7 +99,7 @@ def _rows_of_effects(summary: Mapping) -> list[tuple[str, dict[str, Mapping], st
     for arm, told in first["interactions"].items():
         shares = {name: effects[name]["interactions"][arm]["share"] for name in MEASURES}
         rows.append(
-            (f"interaction of {_name(told['of'][0])} and {_name(told['of'][1])}", shares, None)
+            (f"interaction of {_name(told['of'][0])}\nand {_name(told['of'][1])}", shares, None)
         )
     return rows
 
@@ -102,7 +108,7 @@ def _draw_effects(panel: Axes, rows: Sequence, summary: Mapping, looks: Mapping)
     panel.set_title(
         f"c  How much of the fall of motion goes away, against {_name(summary['reference'])}"
     )
-    panel.set_xlabel("Share of the fall of the reference (0: as the reference, 1: no fall at all)")
+    panel.set_xlabel("Share of the fall of the reference (0%: as the reference, 100%: no fall)")
     for mark in (0, 1):
         panel.axvline(mark, color=style.FAINT, linewidth=0.7, linestyle=(0, (3, 2)))
     ends = [0.0, 1.0]
