@@ -16,59 +16,43 @@ from pathlib import Path
 import numpy as np
 
 import command
-from deadtokens.analysis import onset, onset_arms, onset_effects
+from deadtokens.analysis import onset, onset_arms, onset_summary
 from deadtokens.files.trajectory import TrajectoryReader
 
-RULES = ("reference", "from_step", "window", "bin_steps", "motion_threshold")
 CHUNK_BYTES = 8_000_000
 
 
 def main(options):
     """A row per arm and bin of steps; what came out of each arm, and the effects."""
     settings = options.settings
-    arms = {arm["arm"]: arm for arm in settings["arms"]}
-    courses, tokens = _courses(options.displacements, arms, settings["motion_threshold"])
-    rules = settings["from_step"], settings["window"]
-    numbers = {arm: [onset.numbers(one, *rules) for one in of] for arm, of in courses.items()}
-    steps = courses[settings["reference"]][0].steps
-    tables = iter(options.second_moments)
-    told = {key: settings[key] for key in RULES} | {"tokens": tokens, "steps": steps, "arms": {}}
-    for name, arm in arms.items():
-        moments = [_moment(next(tables), rules[0]) for run in arm["runs"] if run["second_moment"]]
-        found = onset_arms.summary(arm["runs"], numbers[name], moments, steps)
-        told["arms"][name] = {"changes": arm["changes"], **found}
-    by_seed = {
-        name: {run["seed"]: one for run, one in zip(arm["runs"], numbers[name], strict=True)}
-        for name, arm in arms.items()
-    }
-    changes = {name: arm["changes"] for name, arm in arms.items()}
-    told["effects"] = onset_effects.effects(by_seed, changes, settings["reference"])
-    told["shifts"] = onset_effects.shifts(by_seed, settings["reference"])
+    displacements, tables = iter(options.displacements), iter(options.second_moments)
+    courses, moments = {}, {}
+    _check(options.displacements)
+    for arm in settings["arms"]:
+        name, runs = arm["arm"], arm["runs"]
+        threshold = settings["motion_threshold"]
+        courses[name] = [_course(next(displacements), run["elements"], threshold) for run in runs]
+        known = [run for run in runs if run["second_moment"]]
+        moments[name] = [_moment(next(tables), settings["from_step"]) for _ in known]
     rows = onset_arms.table(courses, settings["bin_steps"])
     with command.finished(options.table, options.summary) as (table, summary):
         with open(table, "w", newline="", encoding="utf-8") as lines:
             csv.writer(lines).writerows([onset_arms.COLUMNS, *(row.values() for row in rows)])
-        command.write_json(summary, told)
+        command.write_json(summary, onset_summary.summary(settings, courses, moments))
 
 
-def _courses(paths, arms, threshold):
-    """How the tokens of every run move, by arm, and how many they are."""
-    with contextlib.ExitStack() as opened:
-        files = [opened.enter_context(TrajectoryReader(path)) for path in paths]
-        for file in files:
+def _check(paths):
+    tokens, steps = {}, {}
+    for path in paths:
+        with TrajectoryReader(path) as file:
             file.require(*onset.FIELDS, "token_ids")
-        tokens = {str(file.path): file.read("token_ids") for file in files}
-        onset.check(tokens, {str(file.path): file.fields["l2"][1][0] for file in files})
-        left = iter(files)
-        courses = {
-            name: [_course(next(left), run["elements"], threshold) for run in arm["runs"]]
-            for name, arm in arms.items()
-        }
-    return courses, len(next(iter(tokens.values())))
+            tokens[str(path)], steps[str(path)] = file.read("token_ids"), file.fields["l2"][1][0]
+    onset.check(tokens, steps)
 
 
-def _course(file, elements, threshold):
-    return onset.course(lambda name: file.chunks(name, CHUNK_BYTES), elements, threshold)
+def _course(path, elements, threshold):
+    with TrajectoryReader(path) as file:
+        return onset.course(lambda name: file.chunks(name, CHUNK_BYTES), elements, threshold)
 
 
 def _moment(path, from_step):
@@ -79,7 +63,7 @@ def _moment(path, from_step):
 
 
 if __name__ == "__main__":
-    arguments = command.parser(__doc__, "arms", *RULES)
+    arguments = command.parser(__doc__, "arms", *onset_summary.RULES)
     arguments.add_argument("--displacements", type=Path, nargs="+", required=True)
     arguments.add_argument("--second-moments", type=Path, nargs="*", default=[])
     arguments.add_argument("--table", type=Path, required=True, help="CSV: a row per arm and bin")
