@@ -9,7 +9,6 @@
 and a second moment to each whose `second_moment` is true.
 """
 
-import contextlib
 import csv
 from pathlib import Path
 

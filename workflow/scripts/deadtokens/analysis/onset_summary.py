@@ -1,4 +1,4 @@
-"""The onset of the freeze in one JSON object: every arm, and what it makes of the reference's fall."""
+"""The onset of the freeze in one JSON object: every arm, and what goes away of the fall."""
 
 from collections.abc import Mapping, Sequence
 
