@@ -6,11 +6,13 @@ from argparse import Namespace
 
 import numpy as np
 import pytest
+from planted import cooling_weights, measure, write_weights
 from test_onset import course_of
 
 import compute_onset
 import plot_onset
 from deadtokens.analysis import onset, onset_arms, onset_effects, onset_summary
+from deadtokens.errors import UserError
 
 STEPS, FROM, WINDOW = 60, 11, 10
 SEEDS = (1, 2, 3)
@@ -175,6 +177,32 @@ def test_growth_and_ratchet_of_v():
     arms = summary(moments=moments)["arms"]
     assert arms["published"]["second_moment"]["growth"]["mean"] == 4
     assert arms["both"]["second_moment"] is None
+
+
+def test_files_that_do_not_belong_to_the_runs_end_with_one_message(tmp_path):
+    weights = [cooling_weights(STEPS, tokens, 4, seed) for seed in (1, 2) for tokens in (5, 6)]
+    paths = []
+    for i, rows in enumerate(weights):
+        made = write_weights(tmp_path / f"W{i}.safetensors", rows)
+        paths.append(measure(made, tmp_path / f"displacement{i}.safetensors"))
+    outputs = {"table": tmp_path / "onset.csv", "summary": tmp_path / "onset.json"}
+
+    def computed(displacements, second_moments=()):
+        given = {"displacements": displacements, "second_moments": [*second_moments]}
+        compute_onset.main(Namespace(settings=settings((1,)), **given, **outputs))
+
+    computed([paths[0], paths[2]] * 2)
+    outputs["summary"].unlink()
+    for given, message in (
+        (([paths[0]] * 3,), "3 displacements for published_1, states_1, weights_1, both_1: give"),
+        (([paths[0]] * 4, ["v.csv"]), "1 second moments for no run: give one for each"),
+        (([paths[0]] * 3 + [paths[1]],), "displacement1.* is of 6 tokens over 60 steps, .* of 5"),
+        (([paths[0]] * 3 + [tmp_path / "W0.safetensors"],), "no l2, vector_ulp, lattice_steps"),
+        (([paths[0]] * 3 + [tmp_path / "none.safetensors"],), "there is no such file"),
+    ):
+        with pytest.raises(UserError, match=message):
+            computed(*given)
+    assert not outputs["summary"].exists()
 
 
 @pytest.mark.parametrize("seeds", [(1,), SEEDS])

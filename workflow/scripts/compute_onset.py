@@ -26,6 +26,10 @@ def main(options):
     settings = options.settings
     displacements, tables = iter(options.displacements), iter(options.second_moments)
     courses, moments = {}, {}
+    runs = [run for arm in settings["arms"] for run in arm["runs"]]
+    onset_summary.check_number("displacements", options.displacements, runs)
+    telling = [run for run in runs if run["second_moment"]]
+    onset_summary.check_number("second moments", options.second_moments, telling)
     _check(options.displacements)
     for arm in settings["arms"]:
         name, runs = arm["arm"], arm["runs"]

@@ -4,8 +4,16 @@ from collections.abc import Mapping, Sequence
 
 from deadtokens.analysis import onset, onset_arms, onset_effects
 from deadtokens.analysis.onset import Course
+from deadtokens.errors import UserError
 
 RULES = ("reference", "from_step", "window", "bin_steps", "motion_threshold")
+
+
+def check_number(what: str, files: Sequence[object], runs: Sequence[Mapping]) -> None:
+    """UserError unless there is a file for each of these runs."""
+    if len(files) != len(runs):
+        names = ", ".join(run["run"] for run in runs) or "no run"
+        raise UserError(f"{len(files)} {what} for {names}: give one for each, in this order.")
 
 
 def summary(
