@@ -36,7 +36,7 @@ define picture
 docs/figures/%_$(1).png: results/%/$(1).png
 	cp $$< $$@
 endef
-$(foreach name,phases phase_transitions freezing momentum gradients drift checkpoint_artifact,$(eval $(call picture,$(name))))
+$(foreach name,phases phase_transitions freezing momentum gradients drift checkpoint_artifact onset,$(eval $(call picture,$(name))))
 
 test: $(ready)
 	pytest -m "not cuda and not slurm" --numprocesses auto --dist worksteal

@@ -73,8 +73,8 @@ MISTAKES = {
         ["verdicts.questions.longest_silence.supported_if", "at_least and above"],
     ),
     "rule of an open question": (
-        "verdicts: {questions: {softmax: {supported_if: {above: 20}}}}",
-        ["verdicts.questions.softmax", "undecided_because and supported_if"],
+        "verdicts: {questions: {all_moved: {undecided_because: nobody knows}}}",
+        ["verdicts.questions.all_moved", "undecided_because and file"],
     ),
     "question without a statistic": (
         "verdicts: {questions: {mine: {chapter: kick, seed: me, question: 'Why?'}}}",
@@ -91,6 +91,14 @@ MISTAKES = {
     "run in place of another": (
         "verdicts: {runs: {crucible1: crucible22}}",
         ["verdicts.runs", "'crucible22'", "Did you mean crucible2?"],
+    ),
+    "run of an onset": (
+        "onsets: {o: {reference: a, arms: {a: [crucible1], b: [crucible11]}}}",
+        ["onsets.o.arms.b", "'crucible11'", "Did you mean crucible1?"],
+    ),
+    "lengths of an onset": (
+        "onsets: {o: {reference: a, arms: {a: [crucible1], b: [crucible2]}}}",
+        ["onsets.o.arms.b has crucible2, whose total_steps is 40", "60"],
     ),
     "run of the report": (
         "report: {runs: [crucible22]}",

@@ -13,7 +13,7 @@ from pathlib import Path
 import jsonschema
 import yaml
 
-from planning import checkpoint_artifacts, sweeps
+from planning import checkpoint_artifacts, onsets, sweeps
 from planning.checkpoint_artifacts import DECIDING_MOTION
 from planning.mistakes import ConfigurationError, check_known, nearest, told
 
@@ -25,6 +25,13 @@ FILE_KEYS = (
     "merges_file",
     "mask_file",
 )
+# A question without a rule.
+NO_RULE = {
+    **dict.fromkeys(
+        ("run", "file", "value", "interval", "minus", "supported_if", "contradicted_if")
+    ),
+    **{"statistic": "", "unit": "", "divided_by": [], "never": "undecided", "needs_steps": 0},
+}
 CONDITIONS = ("at_least", "above", "at_most", "below", "equals")
 SMALLEST_VOCABULARY_OF_BYTES = 257  # every byte, and <|endoftext|>
 # Runs alike in these differ in what they record, and in no bit of the training.
@@ -52,6 +59,7 @@ def resolve(configuration: Mapping, schema: Mapping) -> dict:
         "checkpoint_artifacts": _completed(
             configuration.get("checkpoint_artifacts", {}), entries["checkpoint_artifact"]
         ),
+        "onsets": _completed(configuration.get("onsets", {}), entries["onset"]),
         "comparison": configuration.get(
             "comparison", schema["properties"]["comparison"]["default"]
         ),
@@ -67,6 +75,8 @@ def resolve(configuration: Mapping, schema: Mapping) -> dict:
     resolved["comparison"] = sweeps.runs_in(resolved["comparison"], swept)
     for section in ("published", "report"):
         resolved[section]["runs"] = sweeps.runs_in(resolved[section]["runs"], swept)
+    for onset in resolved["onsets"].values():
+        onset["arms"] = {arm: sweeps.runs_in(of, swept) for arm, of in onset["arms"].items()}
     for name, corpus in resolved["corpora"].items():
         _check_corpus(f"corpora.{name}", corpus)
     for name, scheme in resolved["phase_schemes"].items():
@@ -77,8 +87,9 @@ def resolve(configuration: Mapping, schema: Mapping) -> dict:
         check_known("published.runs", name, "runs", resolved)
     for name in resolved["report"]["runs"]:
         check_known("report.runs", name, "runs", resolved)
-    for name in resolved["report"]["checkpoint_artifacts"]:
-        check_known("report.checkpoint_artifacts", name, "checkpoint_artifacts", resolved)
+    for table in ("checkpoint_artifacts", "onsets"):
+        for name in resolved["report"][table]:
+            check_known(f"report.{table}", name, table, resolved)
     _check_verdicts(resolved)
     _check_hidden_means(resolved)
     # A run before those that are like it, so that a mistake is told where it was made.
@@ -88,6 +99,8 @@ def resolve(configuration: Mapping, schema: Mapping) -> dict:
         _check_run(f"runs.{name}", resolved["runs"][name], resolved)
     for name, artifact in resolved["checkpoint_artifacts"].items():
         checkpoint_artifacts.check(f"checkpoint_artifacts.{name}", artifact, resolved)
+    for name, onset in resolved["onsets"].items():
+        onsets.check(f"onsets.{name}", onset, resolved)
     return resolved
 
 
@@ -313,11 +326,14 @@ def _check_hidden_means(configuration: Mapping) -> None:
 
 def _check_verdicts(configuration: Mapping) -> None:
     verdicts = configuration["verdicts"]
-    answering = configuration["runs"] | configuration["checkpoint_artifacts"]
+    tables = ("runs", "checkpoint_artifacts", "onsets")
+    answering = {name: entry for table in tables for name, entry in configuration[table].items()}
     known = {"runs": answering, "chapters": verdicts["chapters"]}
     for instead in verdicts["runs"].values():
         check_known("verdicts.runs", instead, "runs", known)
     for name, question in verdicts["questions"].items():
+        if question["open_without_run"] and question["run"] not in answering:
+            question |= NO_RULE | {"undecided_because": question["open_without_run"]}
         _check_question(f"verdicts.questions.{name}", question, known)
 
 

@@ -37,6 +37,7 @@ SECTIONS = (
     ("cluster", "cluster"),
     ("published", "published"),
     ("checkpoint_artifacts.NAME", "checkpoint_artifact"),
+    ("onsets.NAME", "onset"),
     ("figures", "figures"),
     ("drift", "drift"),
     ("freezing_causes", "freezing_causes"),

@@ -17,7 +17,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, f"{workflow.basedir}/workflow")
 
-from planning import checkpoint_artifacts, codedigest, configuration
+from planning import checkpoint_artifacts, codedigest, configuration, onsets
 
 SCRIPTS = os.path.relpath(f"{workflow.basedir}/workflow/scripts")
 # Every job knows where the scripts are, wherever results are kept, and runs them with the Python that
@@ -48,6 +48,7 @@ wildcard_constraints:
     run="(?!corpora/)[^/]+",
     sweep="(?!corpora/)[^/]+",
     artifact="(?!corpora/)[^/]+",
+    onset="(?!corpora/)[^/]+",
     corpus="[^/]+",
     which="|".join(WHICH),
 
@@ -380,6 +381,35 @@ def masks_of_artifact(wildcards):
     return f"results/corpora/{corpus}/masks.safetensors"
 
 
+def onset_named(name):
+    """An onset of the configuration; a wrong name suggests the right one."""
+    known = CONFIG["onsets"]
+    if name not in known:
+        raise WorkflowError(f"{name!r} is no entry of onsets. {configuration.nearest(name, known)}")
+    return known[name]
+
+
+def runs_of_onset(wildcards):
+    """The runs of all arms, in their order."""
+    arms = onset_named(wildcards.onset)["arms"]
+    return [name for names in arms.values() for name in names]
+
+
+def displacements_of_onset(wildcards):
+    return [f"results/{run}/displacement.safetensors" for run in runs_of_onset(wildcards)]
+
+
+def tells_second_moment(run):
+    """Whether a run records v and the gradients as Adam saw them."""
+    return {"v", "g"} <= {*run["record"]} and run["clip_norm"] is None
+
+
+def second_moments_of_onset(wildcards):
+    """Of those runs that tell it."""
+    told = [run for run in runs_of_onset(wildcards) if tells_second_moment(RUNS[run])]
+    return [f"results/{run}/second_moment.csv" for run in told]
+
+
 # What training leaves.
 
 SUFFIX = {"safetensors": "safetensors", "hdf5": "h5"}
@@ -591,6 +621,29 @@ def checkpoint_artifact_settings(wildcards):
     return canonical({key: artifact[key] for key in rules} | seam | {"runs": runs})
 
 
+def onset_settings(wildcards):
+    onset = onset_named(wildcards.onset)
+    reference = RUNS[onset["arms"][onset["reference"]][0]]
+    arms = [
+        {
+            "arm": arm,
+            "changes": onsets.changes(RUNS[names[0]], reference),
+            "runs": [
+                {
+                    "run": name,
+                    "seed": RUNS[name]["random_seed"],
+                    "elements": RUNS[name]["hidden_dim"],
+                    "second_moment": tells_second_moment(RUNS[name]),
+                }
+                for name in names
+            ],
+        }
+        for arm, names in onset["arms"].items()
+    ]
+    rules = {key: onset[key] for key in ("reference", "from_step", "window", "bin_steps")}
+    return canonical(rules | {"motion_threshold": reference["motion_threshold"], "arms": arms})
+
+
 def sweep_named(name):
     """What each run of a sweep was given; a wrong name suggests the right one."""
     sweeps = CONFIG["sweeps"]
@@ -610,6 +663,12 @@ def sweep_settings(wildcards):
 def artifact_figure_settings(wildcards):
     continuous = RUNS[artifact_named(wildcards.artifact)["continuous"]]
     return canonical(CONFIG["figures"] | {"title": continuous["series"]})
+
+
+def onset_figure_settings(wildcards):
+    onset = onset_named(wildcards.onset)
+    series = RUNS[onset["arms"][onset["reference"]][0]]["series"]
+    return canonical(CONFIG["figures"] | {"title": series})
 
 
 def figure_settings(wildcards):
@@ -659,15 +718,19 @@ FIGURES = {
 
 def report_figures():
     """All figures of the runs in the report."""
-    return [
-        f"results/{name}/{figure}.{REPORT['format']}"
-        for name in REPORT["runs"]
-        for figure, has_it in FIGURES.items()
-        if has_it(run_named(name))
-    ] + [
-        f"results/{name}/checkpoint_artifact.{REPORT['format']}"
-        for name in REPORT["checkpoint_artifacts"]
-    ]
+    return (
+        [
+            f"results/{name}/{figure}.{REPORT['format']}"
+            for name in REPORT["runs"]
+            for figure, has_it in FIGURES.items()
+            if has_it(run_named(name))
+        ]
+        + [
+            f"results/{name}/checkpoint_artifact.{REPORT['format']}"
+            for name in REPORT["checkpoint_artifacts"]
+        ]
+        + [f"results/{name}/onset.{REPORT['format']}" for name in REPORT["onsets"]]
+    )
 
 
 def in_report(path, caption, chapter, label, of="{run}"):
@@ -684,7 +747,7 @@ def in_report(path, caption, chapter, label, of="{run}"):
 
 def evidence():
     """The statistics files that the questions ask for, of what is in the report."""
-    there = {*REPORT["runs"], *REPORT["checkpoint_artifacts"]}
+    there = {*REPORT["runs"], *REPORT["checkpoint_artifacts"], *REPORT["onsets"]}
     questions = VERDICTS["questions"].values()
     asked = [(question["run"], question["file"]) for question in questions if question["file"]]
     return [f"results/{run}/{file}" for run, file in dict.fromkeys(asked) if run in there]
@@ -693,6 +756,10 @@ def evidence():
 def verdict_settings():
     steps = {name: run["total_steps"] for name, run in RUNS.items()}
     steps |= {name: steps[artifact["continuous"]] for name, artifact in ARTIFACTS.items()}
+    steps |= {
+        name: RUNS[onset["arms"][onset["reference"]][0]]["total_steps"]
+        for name, onset in CONFIG["onsets"].items()
+    }
     asked = {question["run"] for question in VERDICTS["questions"].values()}
     return canonical(
         {key: VERDICTS[key] for key in ("chapters", "questions")}
