@@ -24,7 +24,6 @@ def tree(tmp_path) -> Path:
 
 
 def digest(tree: Path) -> str:
-    codedigest.behaviour.cache_clear()
     return codedigest.step_digest(tree / "step.py", tree / "env.yaml")
 
 
@@ -65,3 +64,13 @@ def test_every_spelling_of_an_import_is_followed(tree):
         (tree / "step.py").write_text(spelling + "\n")
         closure = codedigest.import_closure(tree / "step.py")
         assert tree / "package/unrelated.py" in closure, spelling
+
+
+def test_what_a_module_compiles_belongs_to_it(tree):
+    before = digest(tree)
+    (tree / "package" / "unrelated.cpp").write_text("int y;")
+    assert digest(tree) == before
+    (tree / "package" / "direct.cpp").write_text("int x;")
+    with_kernel = digest(tree)
+    (tree / "package" / "direct.cpp").write_text("int z;")
+    assert len({before, with_kernel, digest(tree)}) == 3

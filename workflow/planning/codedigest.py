@@ -18,6 +18,9 @@ def step_digest(script: Path, environment: Path) -> str:
     """Hexadecimal SHA-256 over the script's import closure and its environment file's content."""
     sources = import_closure(script)
     parts = [f"{path.relative_to(script.parent)}\n{behaviour(path)}" for path in sources]
+    # What a module compiles lies beside it under its name.
+    compiled = [path.with_suffix(".cpp") for path in sources]
+    parts += [f"{path.name}\n{path.read_text('utf-8')}" for path in compiled if path.exists()]
     parts.append(_content(environment.read_text("utf-8")))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
