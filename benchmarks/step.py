@@ -39,7 +39,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--runs", nargs="*", default=RUNS)
     arguments.add_argument("--rounds", type=int, default=7)
-    arguments.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)  # one way in a process
+    arguments.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)  # one way in a process
     options = arguments.parse_args()
     if options.serve:
         serve(*options.serve)
@@ -51,9 +51,10 @@ def main():
         print(f"| `{name}` | {figures[0]:.1f} | {figures[1]:.1f} | {figures[2]:.2f} |", flush=True)
 
 
-def ratios(name: str, rounds: int) -> tuple[float, float, float]:
-    """Published with autocast / ours, published / ours, ours / bound."""
-    servers = {way: _server(name, way) for way in WAYS}
+def ratios(name: str, rounds: int, threads: int | None = None) -> tuple[float, float, float]:
+    """Published with autocast / ours, published / ours, ours / bound; threads: the run's own."""
+    threads = threads or published(name)["threads"]
+    servers = {way: _server(name, way, threads) for way in WAYS}
     try:
         took = [{way: _ask(server) for way, server in servers.items()} for _ in range(rounds + 1)]
     finally:
@@ -64,8 +65,8 @@ def ratios(name: str, rounds: int) -> tuple[float, float, float]:
     return tuple(statistics.median(t[a] / t[b] for t in took[1:]) for a, b in pairs)
 
 
-def _server(name: str, way: str) -> subprocess.Popen:
-    command = [sys.executable, __file__, "--serve", name, way]
+def _server(name: str, way: str, threads: int) -> subprocess.Popen:
+    command = [sys.executable, __file__, "--serve", name, way, str(threads)]
     # The published loop leaves the allocator alone; with ours `machine.pinned` sets it.
     environment = {k: v for k, v in os.environ.items() if k != machine.HUGE_PAGES}
     if way in ("autocast", "published"):
@@ -84,9 +85,9 @@ def _ask(server: subprocess.Popen) -> float:
     return float(answer)
 
 
-def serve(name: str, way: str) -> None:
+def serve(name: str, way: str, threads: str) -> None:
     """A step for every line that comes in, and its seconds out."""
-    settings = RunSettings.from_json(published(name))
+    settings = RunSettings.from_json(published(name) | {"threads": int(threads)})
     with machine.pinned(settings.threads):
         step = WAYS[way](settings)
         for _ in sys.stdin:

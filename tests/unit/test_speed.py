@@ -9,8 +9,9 @@ import torch
 
 from deadtokens.training import products
 
-# published with autocast / ours, and without; measured: docs/performance.md
-REACHED = {"crucible2": (7.0, 2.7)}
+# published with autocast / ours, and without, with one thread, so that a neighbour slows both alike:
+# two threads wait for each other at every operation. Measured: docs/performance.md
+REACHED = {"crucible2": (3.6, 2.7)}
 
 
 @pytest.mark.skipif(
@@ -24,6 +25,6 @@ def test_a_step_keeps_half_of_what_was_gained(monkeypatch, run):
     import step
 
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-    found = step.ratios(run, rounds=3)
+    found = step.ratios(run, rounds=3, threads=1)
     for ours, reached in zip(found, REACHED[run], strict=False):
         assert ours > reached / 2
