@@ -9,7 +9,7 @@ import torch
 
 from deadtokens.training import products
 
-# published with autocast / ours, and without, with one thread, so that a neighbour slows both alike:
+# published with autocast / ours, and without; one thread, so that a neighbour slows both alike:
 # two threads wait for each other at every operation. Measured: docs/performance.md
 REACHED = {"crucible2": (3.6, 2.7)}
 
