@@ -22,6 +22,7 @@ from deadtokens.training import (
     machine,
     metadata,
     origin,
+    products,
 )
 from deadtokens.training.masks import load_masks
 from deadtokens.training.settings import RunSettings
@@ -37,8 +38,13 @@ def main(options):
     inputs = checkpoints.file_digests(
         tokens=options.tokens, masks=options.masks, from_checkpoint=options.from_checkpoint
     )
-    bits = machine.deciding_bits(machine.device(settings.device))
-    deciding = {"settings": settings.deciding_bits(), "machine": bits}
+    device = machine.device(settings.device)
+    deciding = {
+        "settings": settings.deciding_bits(),
+        "machine": machine.deciding_bits(device),
+        # `auto` may stand for something else where a compiler has come or gone.
+        "products": products.resolved(settings.products, device),
+    }
     identity = checkpoints.identity(code=options.code, inputs=inputs, **deciding)
     scratch = checkpoints.scratch(options.scratch)
     interval = settings.checkpoint_seconds

@@ -86,7 +86,7 @@ void multiply_add(float* sums, int64_t sums_stride, const Pair* left, int64_t le
     for (int j = 0; j < N; ++j) _mm512_storeu_ps(sums + i * sums_stride + LANES * j, held[i][j]);
 }
 
-// e^x to about one float32 ulp: x = n ln 2 + r, and a polynomial in r (Cephes, expf).
+// e^x as Cephes's expf has it: x = n ln 2 + r, and a polynomial in r.
 inline __m512 exponential(__m512 x) {
   x = _mm512_max_ps(_mm512_set1_ps(-110), x);  // below it is zero anyway; NaN stays
   const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), 0);
@@ -208,9 +208,11 @@ struct Head {
         grad_rows[(start + within + i) * width + d] = rounded_to_bfloat16(of_tile[i * deep + d]);
   }
 
-  // Two rows of logits become their gradients, in place and as pairs.
+  // Two rows of logits become their gradients, in place and as pairs. Rows beyond the last have
+  // hidden states of zero, so that theirs add nothing.
   void differentiate(int64_t row, Bits* logits, Pair* as_pairs) const {
-    __m512 largest[2], of_sum[2], scale[2];
+    const __m512 scale = _mm512_set1_ps(of_target);
+    __m512 largest[2], of_sum[2];
     for (int i = 0; i < 2; ++i) {
       Bits* x = logits + i * columns;
       std::fill(x + vocab, x + columns, Bits(0xff80));  // minus infinity: no probability
@@ -225,7 +227,6 @@ struct Head {
       float log_total = std::log(total);
       if (rounded) log_total = widened(rounded_to_bfloat16(log_total));
       of_sum[i] = _mm512_set1_ps(log_total);
-      scale[i] = _mm512_set1_ps(row + i < n ? of_target : 0);
       if (row + i < n) {
         const float at = widened(x[targets[row + i]]);
         const float log_p = at - _mm512_cvtss_f32(largest[i]) - _mm512_cvtss_f32(of_sum[i]);
@@ -242,7 +243,7 @@ struct Head {
               _mm512_slli_epi32(_mm512_cvtepu16_epi32(narrowed(log_p)), 16));
         const __m512 zero = _mm512_setzero_ps();
         const __m256i grad =
-            narrowed(_mm512_sub_ps(zero, _mm512_mul_ps(exponential(log_p), scale[i])));
+            narrowed(_mm512_sub_ps(zero, _mm512_mul_ps(exponential(log_p), scale)));
         _mm256_storeu_si256((__m256i*)x, grad);
         pair[i] = _mm512_cvtepu16_epi32(grad);
       }
@@ -251,9 +252,8 @@ struct Head {
     for (int i = 0; i < 2; ++i) {
       if (row + i >= n) continue;
       const int64_t target = targets[row + i];
-      const float s = _mm512_cvtss_f32(scale[i]);
       const float p = std::exp(of_targets[row + i]);
-      const Bits grad = rounded_to_bfloat16(s - p * s);
+      const Bits grad = rounded_to_bfloat16(of_target - p * of_target);
       logits[i * columns + target] = grad;
       const int shift = 16 * i;
       as_pairs[target] = (as_pairs[target] & ~(0xffffu << shift)) | Pair(grad) << shift;

@@ -2,7 +2,7 @@
 
 The kernel is `fused_head.cpp`. It is compiled where it first runs, for processors with
 AVX512-BF16, and kept in the user's cache. Values are rounded where `head` rounds them; the order of
-the float32 sums is the kernel's own and depends neither on threads nor on compilers.
+the float32 sums is the kernel's own and does not depend on the number of threads.
 """
 
 import ctypes

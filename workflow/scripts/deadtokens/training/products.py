@@ -28,8 +28,7 @@ ATTENTION_BACKWARD = aten._scaled_dot_product_flash_attention_for_cpu_backward.d
 def own_attention() -> Iterator[None]:
     """Within it models attend by `attention.attend`, whose backward pass is our own.
 
-    A mode of dispatch would do as well, but it takes a look at every operation of a step, and that
-    costs a twentieth of one.
+    A mode of dispatch would do as well, but it takes a look at every operation of a step.
     """
     theirs = functional.scaled_dot_product_attention
     functional.scaled_dot_product_attention = functools.partial(attention.attend, theirs)
