@@ -50,6 +50,7 @@ test-slurm: $(ready)
 bench: $(ready)
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/steady.py
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/step.py
+	PYTHONPATH=workflow:workflow/scripts python benchmarks/head.py
 	python benchmarks/sweep.py
 
 lint: $(ready)

@@ -7,12 +7,13 @@ they take their steps in turn; a ratio is the median of the rounds' own. Models 
 their published sizes; token ids are random, since no time depends on what they say.
 
 `published` is the notebooks' loop as a CPU runs it: torch's operations, torch.optim.AdamW, for the
-GPT-2 runs transformers' model with its own loss, and the allocator as torch sets it up. `bound`
-multiplies all matrices of a step and does nothing else: each shape in the type, bfloat16 or
+GPT-2 runs transformers' model with its own loss; allocator and kernels as torch sets them up.
+`bound` multiplies all matrices of a step and does nothing else: each shape in the type, bfloat16 or
 float32, in which torch multiplies it faster here, and the head's 512 rows at a time.
 """
 
 import argparse
+import contextlib
 import os
 import statistics
 import subprocess
@@ -67,10 +68,7 @@ def ratios(name: str, rounds: int, threads: int | None = None) -> tuple[float, f
 
 def _server(name: str, way: str, threads: int) -> subprocess.Popen:
     command = [sys.executable, __file__, "--serve", name, way, str(threads)]
-    # The published loop leaves the allocator alone; with ours `machine.pinned` sets it.
     environment = {k: v for k, v in os.environ.items() if k != machine.HUGE_PAGES}
-    if way in ("autocast", "published"):
-        environment[machine.HUGE_PAGES] = "0"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, env=environment, **pipes)
 
@@ -88,7 +86,10 @@ def _ask(server: subprocess.Popen) -> float:
 def serve(name: str, way: str, threads: str) -> None:
     """A step for every line that comes in, and its seconds out."""
     settings = RunSettings.from_json(published(name) | {"threads": int(threads)})
-    with machine.pinned(settings.threads):
+    torch.set_num_threads(settings.threads)
+    # The published loop leaves the allocator and the choice of kernels to torch.
+    as_it_is = way in ("autocast", "published")
+    with contextlib.nullcontext() if as_it_is else machine.pinned(settings.threads):
         step = WAYS[way](settings)
         for _ in sys.stdin:
             start = time.perf_counter()

@@ -1,0 +1,98 @@
+"""What makes a step fast: the head by chunks and fused, and attention's backward pass.
+
+    make bench
+
+Prints two Markdown tables of ratios, medians over rounds in which all ways take turns, in one
+process with a run's threads. Random hidden states and token ids of published sizes.
+"""
+
+import argparse
+import contextlib
+import statistics
+import time
+
+import torch
+from steady import published
+
+from deadtokens.training import chunked_head, machine, models, products
+from deadtokens.training.head import HEADS
+from deadtokens.training.settings import RunSettings
+
+RUNS = ("crucible2", "thimble7", "wordybird1b")
+CPU = torch.device("cpu")
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--runs", nargs="*", default=RUNS)
+    arguments.add_argument("--rounds", type=int, default=7)
+    options = arguments.parse_args()
+    heads, bodies = [], []
+    for name in options.runs:
+        settings = RunSettings.from_json(published(name))
+        with machine.pinned(settings.threads):
+            heads.append(f"| `{name}` | {compare_heads(settings, options.rounds)} |")
+            bodies.append(f"| `{name}` | {compare_bodies(settings, options.rounds)} |")
+    print("| head of | whole / fused | by chunks / fused | elements of gradients that differ |")
+    print("| --- | --- | --- | --- |")
+    print("\n".join(heads))
+    print("\n| transformer of | with our backward pass of attention / with torch's |")
+    print("| --- | --- |")
+    print("\n".join(bodies))
+
+
+def compare_heads(settings: RunSettings, rounds: int) -> str:
+    """Times over the fused head's, and how its gradients differ from those by chunks."""
+    n = settings.seq_len - settings.target_offset
+    torch.manual_seed(0)
+    size = (settings.batch_size, settings.seq_len, settings.hidden_dim)
+    hidden = torch.randn(size).bfloat16().requires_grad_()
+    tied = (torch.randn(settings.vocab_size, size[2]) * settings.init_std).bfloat16()
+    tied.requires_grad_()
+    targets = torch.randint(settings.vocab_size, (size[0], n))
+    gradients = {}
+
+    def through(way, head):
+        hidden.grad = tied.grad = None
+        head(hidden, tied, targets)[0].backward()
+        gradients[way] = torch.cat([hidden.grad.flatten(), tied.grad.flatten()])
+
+    ways = {"whole": HEADS[settings.head]}
+    ways |= {"chunks": chunked_head.native[settings.head]}
+    ways |= {"fused": products.PRODUCTS["fused"].heads[settings.head]}
+    took = medians({w: lambda w=w, head=head: through(w, head) for w, head in ways.items()}, rounds)
+    differ = (gradients["fused"] != gradients["chunks"]).float().mean().item()
+    whole, chunks = (took[way] / took["fused"] for way in ("whole", "chunks"))
+    return f"{whole:.2f} | {chunks:.2f} | {differ:.2%}"
+
+
+def compare_bodies(settings: RunSettings, rounds: int) -> str:
+    """Forward and backward pass of the transformer alone."""
+    model = models.build(settings)
+    ids = torch.randint(settings.vocab_size, (settings.batch_size, settings.seq_len))
+
+    def through(in_force):
+        with in_force(), torch.autocast("cpu", torch.bfloat16, enabled=settings.autocast):
+            hidden = model(ids)
+        hidden.backward(torch.ones_like(hidden))
+        model.zero_grad(set_to_none=True)
+
+    ways = {"ours": products.own_attention, "torch": contextlib.nullcontext}
+    took = medians({w: lambda mode=mode: through(mode) for w, mode in ways.items()}, rounds)
+    return f"{took['ours'] / took['torch']:.2f}"
+
+
+def medians(ways: dict, rounds: int) -> dict[str, float]:
+    """Median seconds of each way, taken in turn, after one round that does not count."""
+    seconds = {name: [] for name in ways}
+    for turn in range(rounds + 1):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            way()
+            if turn:
+                seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+if __name__ == "__main__":
+    main()
