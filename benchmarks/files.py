@@ -22,6 +22,7 @@ STEPS, TOKENS, WIDTH, VOCAB = 5000, 3699, 64, 10_000  # of Crucible 1
 LAST_MOTION = 2509  # of Crucible 1, as published
 PHASES = ("Fimbulwinter", "Thermal Solid", "Quantum Regime", "Classical Gas")
 THRESHOLDS = (0.1, 10.0, 100.0)
+CLOCK, WORK = 0, 1  # of the two times of a run
 BINS = {"time": 500, "displacement": 160, "lowest": 1e-4, "highest": 1e6}
 # Thimble 7 but for the batch, a sixteenth: its rows change just so, and sooner.
 THIMBLE = {"total_steps": 128, "batch_size": 8, "storage": "safetensors"}
@@ -36,15 +37,18 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--folder", type=Path, help="of the temporary files")
     arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--threads", default="1", help="of the notebooks' way")
     arguments.add_argument("--one", nargs="+", help=argparse.SUPPRESS)  # in a process of its own
     options = arguments.parse_args()
     if options.one:
         way, *paths = options.one
         globals()[way](*map(Path, paths))
         return
-    for table in (analysis, reading, storing):
+    os.environ["OMP_NUM_THREADS"] = options.threads
+    for tables in ((analysis, reading), (storing,)):
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-            table(Path(folder), options.rounds)
+            for table in tables:
+                table(Path(folder), options.rounds)
 
 
 def analysis(folder: Path, rounds: int) -> None:
@@ -55,30 +59,23 @@ def analysis(folder: Path, rounds: int) -> None:
     paths = ("trajectory", "masks", "displacement", "density")
     files = {name: folder / f"{name}.safetensors" for name in paths}
     files |= {"table": folder / "phases.csv", "summary": folder / "phases.json"}
-    ways = {
-        "notebooks": [own("notebooks", folder)],
-        "workflow": [
-            script("measure_displacement", {"naming": "crucible", "tokens": "dead"})
-            + given(files, "trajectory", "masks", "displacement"),
-            script("classify_phases", scheme)
-            + given(files, "displacement", "table", "summary", "density"),
-        ],
-    }
+    rows, bins = {"naming": "crucible", "tokens": "dead"}, ("table", "summary", "density")
+    measure = script("measure_displacement", rows, files, "trajectory", "masks", "displacement")
+    classify = script("classify_phases", scheme, files, "displacement", *bins)
+    ways = {"notebooks": [own("notebooks", folder)], "workflow": [measure, classify]}
     imports = {"notebooks": [own("imports", folder)]}
-    imports["workflow"] = [[*words[:2], "--help"] for words in ways["workflow"]]
-    took = {way: [] for way in ways}
-    memory = {way: 0.0 for way in ways}
+    imports["workflow"] = [[*command[:2], "--help"] for command in ways["workflow"]]
+    runs, memory = {way: [] for way in ways}, dict.fromkeys(ways, 0)
     for _ in range(rounds):
         for way, commands in ways.items():
-            runs = [in_a_process(command) for command in commands]
-            bare = [in_a_process(command) for command in imports[way]]
-            took[way].append(sum(seconds for seconds, _ in runs))
-            grown = (peak - least for (_, peak), (_, least) in zip(runs, bare, strict=True))
-            memory[way] = max(memory[way], *grown)
-    seconds = {way: statistics.median(values) for way, values in took.items()}
-    print("| Crucible 1, displacement and phases | notebooks / workflow |\n| --- | --- |")
-    print(f"| time | {seconds['notebooks'] / seconds['workflow']:.1f} |")
-    print(f"| memory beside the imports | {memory['notebooks'] / memory['workflow']:.0f} |")
+            clocks, works, peaks = zip(*map(in_a_process, commands), strict=True)
+            _, _, least = zip(*map(in_a_process, imports[way]), strict=True)
+            runs[way].append((sum(clocks), sum(works)))
+            memory[way] = max(memory[way], *map(int.__sub__, peaks, least))
+    clock, work = (ratio(runs["notebooks"], runs["workflow"], of) for of in (CLOCK, WORK))
+    print("| displacement and phases, Crucible 1 | notebooks / workflow |\n| --- | --- |")
+    print(f"| time by the clock | {clock:.1f} |\n| processor time | {work:.1f} |")
+    print(f"| peak memory beside the imports | {memory['notebooks'] / memory['workflow']:.0f} |")
     print(f"\nTokens at a step that the two ways sort otherwise: {differences(folder)}.\n")
 
 
@@ -86,21 +83,38 @@ def own(way: str, *paths: Path) -> list[str]:
     return [sys.executable, __file__, "--one", way, *map(str, paths)]
 
 
-def script(name: str, settings: dict) -> list[str]:
-    return [sys.executable, str(SCRIPTS / f"{name}.py"), "--settings", json.dumps(settings)]
+def script(name: str, settings: dict, files: dict[str, Path], *names: str) -> list[str]:
+    given = (word for file in names for word in (f"--{file}", str(files[file])))
+    path = str(SCRIPTS / f"{name}.py")
+    return [sys.executable, path, "--settings", json.dumps(settings), *given]
 
 
-def given(files: dict[str, Path], *names: str) -> list[str]:
-    return [word for name in names for word in (f"--{name}", str(files[name]))]
-
-
-def in_a_process(command: list[str]) -> tuple[float, float]:
-    """Seconds and peak memory of a process; this one stays small, for its peak is inherited."""
+def in_a_process(command: list[str]) -> tuple[float, float, int]:
+    """Seconds by the clock and of the processor, peak memory; this process stays small, for a
+    child inherits its peak.
+    """
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     assert status == 0, command
-    return time.perf_counter() - start, usage.ru_maxrss
+    seconds = time.perf_counter() - start
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss
+
+
+def in_turn(ways: dict, rounds: int) -> dict[str, list[tuple[float, float]]]:
+    """Seconds of each way by the clock and of the processor, after a round that does not count."""
+    runs = {name: [] for name in ways}
+    for turn in range(rounds + 1):
+        for name, way in ways.items():
+            start = time.perf_counter(), time.process_time()
+            way()
+            if turn:
+                runs[name].append((time.perf_counter() - start[0], time.process_time() - start[1]))
+    return runs
+
+
+def ratio(these: list[tuple], those: list[tuple], of: int) -> float:
+    return statistics.median(r[of] for r in these) / statistics.median(r[of] for r in those)
 
 
 def crucible1(folder: Path) -> None:
@@ -128,10 +142,7 @@ def crucible1(folder: Path) -> None:
 
 
 def imports(folder: Path) -> None:
-    import numpy
-    import safetensors.torch
-
-    assert numpy and safetensors.torch
+    import safetensors.torch  # noqa: F401
 
 
 def notebooks(folder: Path) -> None:
@@ -194,10 +205,102 @@ def differences(folder: Path) -> str:
     return ", ".join(told)
 
 
-def reading(folder, rounds): ...
+def reading(folder: Path, rounds: int) -> None:
+    """How fast the weights of Crucible 1 are read: from the page cache, and from the disk."""
+    import numpy as np
+
+    from deadtokens import displacement
+    from deadtokens.files.rows import TokenRows, read_dead_mask
+    from deadtokens.files.trajectory import TrajectoryReader
+
+    path, mask = folder / "trajectory.safetensors", read_dead_mask(folder / "masks.safetensors")
+    buffer, copy = np.zeros((2, displacement.CHUNK_BYTES), np.uint8)
+    times = path.stat().st_size // len(buffer)
+
+    def plain():
+        with open(path, "rb", buffering=0) as file:
+            while file.readinto(buffer):
+                pass
+
+    def reader():
+        with TrajectoryReader(path) as file:
+            for _ in file.chunks("W", displacement.CHUNK_BYTES, overlap=1):
+                pass
+
+    def whole():
+        with TrajectoryReader(path) as file:
+            displacement.measure(TokenRows(file, "crucible", mask, "dead"), folder / "again")
+
+    ways = {"plain read": plain, "the reader": reader, "displacement": whole}
+    copies = {"memory copy": lambda: [np.copyto(copy, buffer) for _ in range(times)]}
+    cached = in_turn(ways | copies, rounds)
+    cold = in_turn({name: from_disk(way, path) for name, way in ways.items()}, rounds)
+    print("| rate over that of a plain read | page cache | disk |\n| --- | --- | --- |")
+    for name in cached:
+        disk = f"{ratio(cold['plain read'], cold[name], CLOCK):.2f}" if name in cold else ""
+        print(f"| {name} | {ratio(cached['plain read'], cached[name], WORK):.2f} | {disk} |")
+    print("\nPage cache by processor time, disk by the clock.\n")
 
 
-def storing(folder, rounds): ...
+def from_disk(way, path: Path):
+    """The same with nothing of the file in the page cache."""
+
+    def emptied():
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        way()
+
+    return emptied
+
+
+def storing(folder: Path, rounds: int) -> None:
+    """Size of a Thimble-like file in every storage, and how fast it is written and read."""
+    from steady import published, write_inputs
+
+    from deadtokens.files import storage
+    from deadtokens.training import loop
+    from deadtokens.training.batches import load_tokens
+    from deadtokens.training.checkpoints import Workspace
+    from deadtokens.training.masks import load_masks
+    from deadtokens.training.settings import RunSettings
+
+    settings = RunSettings.from_json(published("thimble7") | THIMBLE)
+    tokens, masks = write_inputs(folder, settings.vocab_size)
+    inputs = load_tokens(tokens, settings.vocab_size), load_masks(masks, settings.vocab_size)
+    with Workspace(folder / "trained", "0" * 64, settings.checkpoint_seconds, {}) as work:
+        loop.train(settings, *inputs, work, lambda step, loss: None)
+        work.finish()
+    with storage.open_reader(folder / "trained") as file:
+        fields = {name: file.fields[name] for name in ("W", "grad_W", "momentum_W", "variance_W")}
+        rows = {name: file.read(name) for name in fields}
+
+    def write(way):
+        chosen = storage.Storage.from_json(STORAGES[way])
+        with storage.create(folder / way, fields, chosen) as file:
+            for step in range(settings.total_steps + 1):
+                for name, values in rows.items():
+                    file.write_row(name, step, values[step])
+
+    def read(way):
+        with storage.open_reader(folder / way) as file:
+            for name in fields:
+                for _ in file.chunks(name, 8_000_000):
+                    pass
+
+    writing = in_turn({way: lambda way=way: write(way) for way in STORAGES}, rounds)
+    reads = {way: lambda way=way: read(way) for way in STORAGES}
+    cached = in_turn(reads, rounds)
+    cold = in_turn({way: from_disk(act, folder / way) for way, act in reads.items()}, rounds)
+    print(f"W, g, m, v of all rows, {settings.total_steps} steps; all over safetensors'.\n")
+    print("| storage | disk | written per second | read, page cache | read, disk |")
+    print("| --- | --- | --- | --- | --- |")
+    raw, *_ = STORAGES
+    size = {way: (folder / way).stat().st_blocks for way in STORAGES}
+    for way in STORAGES:
+        rates = ((writing, CLOCK), (cached, WORK), (cold, CLOCK))
+        cells = [f"{ratio(runs[raw], runs[way], of):.2f}" for runs, of in rates]
+        print(f"| {way} | {size[way] / size[raw]:.2f} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":
