@@ -168,6 +168,19 @@ def test_no_bit_pattern_upsets_the_pass(weights):
     assert (found["lattice_steps"] >= 0).all()
 
 
+FEW_PATTERNS = st.sampled_from([0, 0x8000, 0x3F80, 0x7F7F, 0x7F80, 0xFF80, 0x7FC0])
+
+
+@given(arrays.arrays(np.uint16, (4, 3, 2), elements=FEW_PATTERNS))
+def test_rows_that_stay_have_the_norms_of_any_other(tmp_path_factory, weights):
+    found = measured(weights, tmp_path_factory.mktemp("few_patterns"))
+    for step in range(3):
+        expected = displacement.norms(weights[step], weights[step + 1])
+        assert found["nonfinite"][step] == expected.pop("nonfinite").sum()
+        for name, values in expected.items():
+            assert found[name][step].tobytes() == values.tobytes(), name
+
+
 @pytest.mark.parametrize(
     "shape_and_dtype",
     [((1, 3, 4), np.uint16), ((5, 3), np.uint16), ((5, 3, 0), np.uint16), ((5, 3, 4), np.float32)],

@@ -1,17 +1,18 @@
 """The one pass over a trajectory that turns weights into displacement norms per step and token."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from deadtokens import lattice
 from deadtokens.errors import UserError
+from deadtokens.files.layout import NUMPY_DTYPE
 from deadtokens.files.rows import BFLOAT16, TokenRows
 from deadtokens.files.trajectory import Field, TrajectoryWriter
 
 WEIGHTS = "W"
-CHUNK_BYTES = 32_000_000  # weights held at a time; larger chunks read no faster
+CHUNK_BYTES = 8_000_000  # weights held at a time; larger chunks leave the cache
 BLOCK_ELEMENTS = 65_536  # worked on at a time, so that all intermediate arrays stay in the cache
 RELATIVE_ULP = 2.0**-7  # the lattice cell of a bfloat16 value over that value, at most
 
@@ -92,23 +93,37 @@ def movement_shape(rows: TokenRows) -> tuple[int, int, int]:
 
 def _chunk_norms(weights: np.ndarray) -> dict[str, np.ndarray]:
     """All norms of the steps within (k+1, n, D) weights, each of k rows."""
-    steps, tokens = len(weights) - 1, weights.shape[1]
-    blocks = list(_blocks(weights))
+    steps, tokens, elements = len(weights) - 1, *weights.shape[1:]
+    previous = weights[:-1].reshape(-1, elements)  # (k * n, D): a row is a token at a step
+    current = weights[1:].reshape(-1, elements)
+    rows = max(1, BLOCK_ELEMENTS // elements)
+    going = _rows_that_go(previous, current, rows)
     result = {
-        name: np.concatenate([block[name] for block in blocks]).reshape(steps, tokens)
-        for name in blocks[0]
+        name: np.zeros(steps * tokens, NUMPY_DTYPE[dtype])
+        for name, (dtype, _) in fields(steps, tokens).items()
+        if name != "token_ids"
     }
+    for start in range(0, len(going), rows):
+        block = going[start : start + rows]
+        for name, values in norms(previous[block], current[block]).items():
+            result[name][block] = values
+    result = {name: values.reshape(steps, tokens) for name, values in result.items()}
     result["nonfinite"] = result["nonfinite"].sum(axis=1)
     return result
 
 
-def _blocks(weights: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
-    elements = weights.shape[2]
-    previous = weights[:-1].reshape(-1, elements)  # (k * n, D): a row is a token at a step
-    current = weights[1:].reshape(-1, elements)
-    rows = max(1, BLOCK_ELEMENTS // elements)
+def _rows_that_go(previous: np.ndarray, current: np.ndarray, rows: int) -> np.ndarray:
+    """The rows whose norms are not all 0, and perhaps others; `rows` are looked at together.
+
+    A row that stays has gone nowhere, and late in a run nearly all stay. Where something is not
+    finite none is left out: infinity that stays infinity went from nowhere to nowhere.
+    """
+    goes = np.empty(len(previous), bool)
     for start in range(0, len(previous), rows):
-        yield norms(previous[start : start + rows], current[start : start + rows])
+        block = slice(start, start + rows)
+        finite = (previous[block] & lattice.MAGNITUDE).max() < lattice.INFINITY
+        goes[block] = (previous[block] != current[block]).any(axis=1) if finite else True
+    return np.flatnonzero(goes)
 
 
 def _l2(rows: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ displacement is a result, which callers count.
 import numpy as np
 
 MAGNITUDE = 0x7FFF
+INFINITY = 0x7F80  # the NaN patterns follow it
 MANTISSA_BITS = 7
 # 2 ** (max(E, 1) - 134): zero and subnormals share the cell of the smallest normal numbers.
 ULP_OF_EXPONENT = np.ldexp(np.float32(1), np.maximum(np.arange(256, dtype=np.int32), 1) - 134)

@@ -37,8 +37,9 @@ def count(displacement: np.ndarray, first_step: int, bins: Bins) -> np.ndarray:
     too), NaN. Each column is a count over all tokens.
     """
     n_bins = len(bins.displacement_edges) - 1
-    kind = np.searchsorted(bins.displacement_edges, displacement, side="right") + 1
-    kind[displacement == 0] = 0
+    kind = np.zeros(displacement.shape, np.intp)
+    moved = displacement != 0  # late in a run few are, and it is the search that takes time
+    kind[moved] = np.searchsorted(bins.displacement_edges, displacement[moved], side="right") + 1
     kind[np.isnan(displacement)] = n_bins + 3
     steps = first_step + np.arange(len(displacement))
     row = np.searchsorted(bins.step_edges, steps, side="right") - 1

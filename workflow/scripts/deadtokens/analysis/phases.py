@@ -79,15 +79,17 @@ def spread(displacement: np.ndarray) -> dict[str, np.ndarray]:
     `nonfinite_tokens` counts the others.
     """
     rows = [row[np.isfinite(row)].astype(np.float64) for row in displacement]
-    measured = [
-        (row.mean(), row.std(), *np.percentile(row, [*SPREAD.values()]))
-        if len(row)
-        else (np.nan,) * (2 + len(SPREAD))
-        for row in rows
-    ]
+    measured = [_spread_of(row) for row in rows]
     result = dict(zip(("mean", "std", *SPREAD), np.array(measured).T, strict=True))
     missing = [displacement.shape[1] - len(row) for row in rows]
     return {**result, "nonfinite_tokens": np.array(missing)}
+
+
+def _spread_of(row: np.ndarray) -> tuple[float, ...]:
+    """Mean, standard deviation and percentiles; NaN of nothing."""
+    if not row.any():  # late in a run nothing moves, and there is nothing to sort
+        return (0.0 if len(row) else np.nan,) * (2 + len(SPREAD))
+    return (row.mean(), row.std(), *np.percentile(row, [*SPREAD.values()]))
 
 
 def count_moving(chunks: Chunks, threshold: float) -> np.ndarray:
