@@ -9,6 +9,7 @@ import ast
 import functools
 import hashlib
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
@@ -17,8 +18,13 @@ def step_digest(script: Path, environment: Path) -> str:
     """Hexadecimal SHA-256 over the script's import closure and its environment file's content."""
     sources = import_closure(script)
     parts = [f"{path.relative_to(script.parent)}\n{behaviour(path)}" for path in sources]
-    parts.append(repr(yaml.safe_load(environment.read_text("utf-8"))))
+    parts.append(_content(environment.read_text("utf-8")))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+@functools.cache
+def _content(yaml_text: str) -> str:
+    return repr(yaml.safe_load(yaml_text))
 
 
 def import_closure(script: Path) -> list[Path]:
@@ -28,18 +34,35 @@ def import_closure(script: Path) -> list[Path]:
         path = waiting.pop()
         if path not in found:
             found.add(path)
-            waiting += _imported_files(path, script.parent)
+            waiting += _imported_files(path, script.parent, path.read_text("utf-8"))
     return sorted(found)
 
 
-@functools.cache
 def behaviour(path: Path) -> str:
     """The source without comments, docstrings and layout."""
-    tree = ast.parse(path.read_text("utf-8"), filename=str(path))
+    return _understood(path.read_text("utf-8"), path).behaviour
+
+
+class _Source(NamedTuple):
+    behaviour: str
+    imports: tuple[tuple[int, str], ...]  # (level, dotted name), level 0 for absolute ones
+
+
+# All steps share most of the library: a source is parsed once, whoever imports it.
+@functools.cache
+def _understood(text: str, path: Path) -> _Source:
+    tree = ast.parse(text, filename=str(path))
+    imports = []
     for node in ast.walk(tree):
-        if _has_docstring(node):
+        if isinstance(node, ast.Import):
+            imports += [(0, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            names = (f"{module}.{alias.name}".lstrip(".") for alias in node.names)
+            imports += [(node.level, module), *((node.level, name) for name in names)]
+        elif _has_docstring(node):
             node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+    return _Source(ast.unparse(tree), tuple(imports))
 
 
 def _has_docstring(node: ast.AST) -> bool:
@@ -47,16 +70,11 @@ def _has_docstring(node: ast.AST) -> bool:
     return isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None
 
 
-def _imported_files(path: Path, root: Path) -> list[Path]:
-    names = []
-    for node in ast.walk(ast.parse(path.read_text("utf-8"), filename=str(path))):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            package = _package_of(path, root, node.level)
-            module = ".".join(filter(None, [package, node.module]))
-            names += [module, *(f"{module}.{alias.name}" for alias in node.names)]
-    return [file for name in names for file in _files_of(name, root)]
+@functools.cache
+def _imported_files(path: Path, root: Path, text: str) -> list[Path]:
+    imports = _understood(text, path).imports
+    names = (".".join(filter(None, [_package_of(path, root, n), name])) for n, name in imports)
+    return [file for name in dict.fromkeys(names) for file in _files_of(name, root)]
 
 
 def _package_of(path: Path, root: Path, level: int) -> str:
