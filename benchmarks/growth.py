@@ -3,10 +3,12 @@
     make bench
 
 Prints a Markdown table. An exponent of 1 says that twice the size costs twice as much; it is the
-slope of a straight line through the logarithms of cost and size. Costs are processor time of one
-thread, which other work on the machine touches less than the time that passes; sizes are taken in
+slope of a straight line through the logarithms of cost and size, and again of the two largest sizes
+alone, where what does not grow weighs least. Costs are processor time, which other work on the
+machine touches less than the time that passes, with one thread that computes. Sizes are taken in
 turn, after a round that does not count, and each cost is the median of its rounds. Model and batch
-of the training step are Crucible 2's; trajectories are random walks on the lattice.
+of the training step, which records, are Crucible 2's; the trajectory to measure is a random walk on
+the lattice, and the displacements to classify are random numbers.
 """
 
 import argparse
@@ -43,16 +45,21 @@ FEW_STEPS, FEW_TOKENS = 100, 500  # of what does not vary
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--rounds", type=int, default=5)
     options = arguments.parse_args()
     logging.disable()
     torch.set_num_threads(1)
-    print("| cost | grows with | sizes | exponent |\n| --- | --- | --- | --- |")
+    print("| cost | grows with | sizes | exponent | of the last two |")
+    print("| --- | --- | --- | --- | --- |")
     for cost, size, sizes, measured in COSTS:
         with tempfile.TemporaryDirectory() as folder:
             costs = medians(functools.partial(measured, Path(folder)), sizes, options.rounds)
-        row = cost, size, f"{sizes[0]:,} to {sizes[-1]:,}", f"{exponent(costs):.2f}"
-        print(f"| {' | '.join(row)} |", flush=True)
+        last = {n: costs[n] for n in sizes[-2:]}
+        print(
+            f"| {cost} | {size} | {sizes[0]:,} to {sizes[-1]:,} "
+            f"| {exponent(costs):.2f} | {exponent(last):.2f} |",
+            flush=True,
+        )
 
 
 def medians(measured: Callable[[int], float], sizes: tuple, rounds: int) -> dict[int, float]:
@@ -87,7 +94,7 @@ def training_step(folder: Path, vocab_size: int) -> float:
 
 def recorded_step(folder: Path, n_dead: int) -> float:
     """Seconds of a step's recording, with the thread that writes it."""
-    steps = 20
+    steps = 60
     start = []
     record(folder / "trajectory", steps, n_dead, lambda: start.append(time.process_time()))
     return (time.process_time() - start[0]) / steps
