@@ -7,6 +7,7 @@ random with Zipf's frequencies, since neither memory nor recording depends on wh
 """
 
 import argparse
+import functools
 import json
 import os
 import subprocess
@@ -97,13 +98,18 @@ def train(name: str, steps: int) -> dict:
 
 def published(name: str) -> dict:
     """A run of the default configuration, but for the checkpoints that it keeps."""
+    of_analyses = ("phases", "keep_trajectory")
+    run = {key: value for key, value in resolved()["runs"][name].items() if key not in of_analyses}
+    vocab_size = resolved()["corpora"][run["corpus"]]["vocab_size"]
+    return run | {"run": name, "vocab_size": vocab_size, "save_checkpoint_at": []}
+
+
+@functools.cache
+def resolved() -> dict:
+    """The default configuration with every key."""
     schema = configuration.load_schema(ROOT / "workflow/schemas/config.schema.yaml")
     default = yaml.safe_load((ROOT / "config/config.yaml").read_text("utf-8"))
-    resolved = configuration.resolve(default, schema)
-    of_analyses = ("phases", "keep_trajectory")
-    run = {key: value for key, value in resolved["runs"][name].items() if key not in of_analyses}
-    vocab_size = resolved["corpora"][run["corpus"]]["vocab_size"]
-    return run | {"run": name, "vocab_size": vocab_size, "save_checkpoint_at": []}
+    return configuration.resolve(default, schema)
 
 
 def write_inputs(folder: Path, vocab_size: int) -> tuple[Path, Path]:

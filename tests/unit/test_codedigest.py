@@ -74,3 +74,39 @@ def test_what_a_module_compiles_belongs_to_it(tree):
     with_kernel = digest(tree)
     (tree / "package" / "direct.cpp").write_text("int z;")
     assert len({before, with_kernel, digest(tree)}) == 3
+
+
+def remembered(tree: Path) -> codedigest.Remembered:
+    return codedigest.Remembered(tree / "kept/digests.json", tree, tree)
+
+
+def test_a_remembered_digest_is_the_digest_and_is_not_worked_out_again(tree, monkeypatch):
+    first = remembered(tree).step_digest("step", "env")
+    assert first == codedigest.step_digest(tree / "step.py", tree / "env.yaml")
+    monkeypatch.setattr(codedigest, "step_digest", None)
+    assert remembered(tree).step_digest("step", "env") == first
+
+
+@pytest.mark.parametrize(
+    "name", ["step.py", "package/indirect.py", "package/direct.cpp", "env.yaml"]
+)
+def test_a_changed_source_is_forgotten(tree, name):
+    before = remembered(tree).step_digest("step", "env")
+    text = "dependencies: []" if name == "env.yaml" else "def y():\n    return 2\n"
+    (tree / name).write_text(text)
+    after = remembered(tree).step_digest("step", "env")
+    assert after == codedigest.step_digest(tree / "step.py", tree / "env.yaml") != before
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", "null", '{"sources": 1, "digests": {}}'])
+def test_a_spoiled_memory_is_written_anew(tree, content):
+    first = remembered(tree).step_digest("step", "env")
+    whole = (tree / "kept/digests.json").read_text()
+    (tree / "kept/digests.json").write_text(content)
+    assert remembered(tree).step_digest("step", "env") == first
+    assert (tree / "kept/digests.json").read_text() == whole
+
+
+def test_without_a_place_to_remember_there_are_digests_all_the_same(tree):
+    (tree / "kept").write_text("in the way of the folder")
+    assert remembered(tree).step_digest("step", "env") == digest(tree)

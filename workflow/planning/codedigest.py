@@ -6,12 +6,66 @@ fresh checkout change nothing, a change of behaviour reruns exactly the steps th
 """
 
 import ast
+import contextlib
 import functools
 import hashlib
+import json
+import sys
+import uuid
 from pathlib import Path
 from typing import NamedTuple
 
 import yaml
+
+COMPILED = ".cpp"
+
+
+class Remembered:
+    """`step_digest`, its results kept in a file for as long as no source changes.
+
+    Sources are all scripts with what they compile, all environment files and this module. Hashing
+    is cheaper than parsing, and every call of Snakemake, on a cluster every job, needs digests.
+    """
+
+    def __init__(self, memory: Path, scripts: Path, environments: Path):
+        self._memory, self._scripts, self._environments = memory, scripts, environments
+        self._sources = self._hashed()
+        self._digests = {}
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            kept = json.loads(memory.read_text("utf-8"))
+            if kept["sources"] == self._sources:
+                self._digests = dict(kept["digests"])
+
+    def step_digest(self, script: str, environment: str) -> str:
+        """The digest of a script and an environment file, both by name."""
+        step = f"{script} {environment}"
+        if step not in self._digests:
+            files = self._scripts / f"{script}.py", self._environments / f"{environment}.yaml"
+            self._digests[step] = step_digest(*files)
+            # A folder that cannot be written to costs time, nothing else.
+            with contextlib.suppress(OSError):
+                self._keep()
+        return self._digests[step]
+
+    def _hashed(self) -> str:
+        hashed = hashlib.sha256(sys.version.encode())  # another Python may write sources otherwise
+        for root, pattern in (
+            (self._scripts, "**/*.py"),
+            (self._scripts, f"**/*{COMPILED}"),
+            (self._environments, "*.yaml"),
+        ):
+            for path in sorted(root.glob(pattern)):
+                content = hashlib.sha256(path.read_bytes()).hexdigest()
+                hashed.update(f"{path.relative_to(root)}\0{content}\0".encode())
+        hashed.update(Path(__file__).read_bytes())
+        return hashed.hexdigest()
+
+    def _keep(self) -> None:
+        self._memory.parent.mkdir(parents=True, exist_ok=True)
+        partial = self._memory.with_name(f"{self._memory.name}.{uuid.uuid4().hex}")
+        kept = {"sources": self._sources, "digests": self._digests}
+        partial.write_text(json.dumps(kept), encoding="utf-8")
+        partial.replace(self._memory)
 
 
 def step_digest(script: Path, environment: Path) -> str:
@@ -19,7 +73,7 @@ def step_digest(script: Path, environment: Path) -> str:
     sources = import_closure(script)
     parts = [f"{path.relative_to(script.parent)}\n{behaviour(path)}" for path in sources]
     # What a module compiles lies beside it under its name.
-    compiled = [path.with_suffix(".cpp") for path in sources]
+    compiled = [path.with_suffix(COMPILED) for path in sources]
     parts += [f"{path.name}\n{path.read_text('utf-8')}" for path in compiled if path.exists()]
     parts.append(_content(environment.read_text("utf-8")))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

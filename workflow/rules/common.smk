@@ -26,7 +26,11 @@ shell.prefix(f"scripts={shlex.quote(SCRIPTS)}; ")
 if not workflow.deployment_settings.deployment_method:
     own_python = shlex.quote(os.path.dirname(sys.executable))
     shell.prefix(f"scripts={shlex.quote(SCRIPTS)}; PATH={own_python}:$PATH; ")
-ENVIRONMENTS = f"{workflow.basedir}/workflow/envs"
+DIGESTS = codedigest.Remembered(
+    memory=Path(".snakemake/step_digests.json"),
+    scripts=Path(SCRIPTS),
+    environments=Path(workflow.basedir, "workflow/envs"),
+)
 
 try:
     schema = Path(workflow.basedir, "workflow/schemas/config.schema.yaml")
@@ -55,9 +59,7 @@ wildcard_constraints:
 
 def code_of(script, environment):
     """The `code` parameter of a rule that runs this script in this environment."""
-    return codedigest.step_digest(
-        Path(SCRIPTS, f"{script}.py"), Path(ENVIRONMENTS, f"{environment}.yaml")
-    )
+    return DIGESTS.step_digest(script, environment)
 
 
 def canonical(settings):
