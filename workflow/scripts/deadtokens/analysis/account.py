@@ -93,7 +93,10 @@ class Account:
         row["log2_update"] = _mean(now.update, now.there)
         for name, norm in (("gradient_norm", step.g), ("m_norm", step.m)):
             row[name] = float(np.median(np.linalg.norm(norm.astype(np.float64), axis=1)))
-        beyond = steps.beyond_half_a_cell(step, self.law), steps.beyond_with_float32_v(step, self.law)
+        beyond = (
+            steps.beyond_half_a_cell(step, self.law),
+            steps.beyond_with_float32_v(step, self.law),
+        )
         for name, ratio in zip(BELOW, beyond, strict=True):
             row[name] = 1 - float((ratio > 1).mean())
         row["moved"] = float((step.before != step.after).mean())
@@ -127,7 +130,7 @@ def summary(account: Account, window: int) -> dict[str, object]:
         "change_over_last_window": late,
         "causes_over_last_window": causes,
         "shares_over_last_window": {
-            name: change / total if total else None for name, change in causes.items()
+            name: change / total + 0.0 if total else None for name, change in causes.items()
         },
         "largest_share_left_out": float(np.max(account.rows["left_out"])),
         "largest_update": _largest(account),

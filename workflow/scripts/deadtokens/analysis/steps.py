@@ -110,7 +110,7 @@ def each(chunks: Chunks, law: Law) -> Iterator[Step]:
 
 
 def beyond_half_a_cell(step: Step, law: Law) -> np.ndarray:
-    """|update| over half the way to the neighbour, (n, D) float32, as the run's optimizer rounds."""
+    """|update| over half the way to the neighbour, (n, D) float32, rounded as in the run."""
     return _over_half(step, step.v, law, STATES[law.state_precision])
 
 
