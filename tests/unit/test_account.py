@@ -159,10 +159,11 @@ def test_zeros_are_left_out_and_counted():
     rows = planted_steps.record(20, m=lambda t: 1e-6 * 2**-t)
     rows["m"][8:, 0] = 0  # a token of three
     rows["g"][11, 1, 0] = 0  # one element at step 12
+    rows["m"][5, 2, 3] = 0  # one at t0, and so at every step
     table, _ = accounted(rows, planted_steps.law(20), 5)
-    assert table["left_out"][6] == 0
-    assert table["left_out"][8] == pytest.approx(4 / 12)
-    assert table["left_out"][11] == pytest.approx(5 / 12)
+    assert table["left_out"][6] == pytest.approx(1 / 12)
+    assert table["left_out"][8] == pytest.approx(5 / 12)
+    assert table["left_out"][11] == pytest.approx(6 / 12)
     np.testing.assert_allclose(table["lag"], 5 - np.arange(1.0, 21), atol=1e-6)
 
 

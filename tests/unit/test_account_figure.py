@@ -36,22 +36,26 @@ def test_every_term_is_drawn_once():
 
 
 def test_the_areas_reach_what_the_terms_add_up_to():
-    """Two causes shrink the update by 3 octaves in all, one makes it grow by 1."""
+    """Three causes shrink the update by 4 octaves in all, one makes it grow by 1."""
     figure = drawn(
-        gradient=-2 * STEPS / 60, ratchet=-STEPS / 60, v_float32=STEPS / 60, epsilon=STEPS / 1e5
+        gradient=-2 * STEPS / 60,
+        cell=-STEPS / 60,
+        ratchet=-STEPS / 60,
+        v_float32=STEPS / 60,
+        epsilon=STEPS / 1e5,
     )
     causes, below, survival = figure.axes
     names = [text.get_text() for text in causes.get_legend().get_texts()]
     assert names == [
-        *("gradients smaller (sharper softmax)", "ratchet of √v"),
+        *("gradients smaller (sharper softmax)", "weights' cells larger", "ratchet of √v"),
         *("√v̂ as in float32, falls with g", "update in cells"),
     ]  # what never reaches a hundredth of an octave is not there
     ends = [collection.get_datalim(causes.transData) for collection in causes.collections]
-    assert min(box.y0 for box in ends) == pytest.approx(-3)
+    assert min(box.y0 for box in ends) == pytest.approx(-4)
     assert max(box.y1 for box in ends) == pytest.approx(1)
     assert (
         figure.get_suptitle()
-        == "Tiny: updates shrank by 2.0 octaves, 1.0 of them by the ratchet of v"
+        == "Tiny: updates shrank by 3.0 octaves, 1.0 of them by the ratchet of v"
     )
     assert [line.get_ydata()[-1] for line in below.lines] == [1, 0.5]
     happened, power_law, exponential = survival.lines[:3]
