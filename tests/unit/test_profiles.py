@@ -10,7 +10,8 @@ GROUPS = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text("utf-8")
 # They set runs beside one another, so that a group with them would be one job of all runs.
 ACROSS_RUNS = {
     *("compare_runs", "compare_with_published", "compare_sweep", "check_continuation"),
-    *("compute_checkpoint_artifact", "plot_checkpoint_artifact", "judge_questions"),
+    *("compute_checkpoint_artifact", "plot_checkpoint_artifact", "compute_onset", "plot_onset"),
+    "judge_questions",
     *("write_verdicts_page", "write_runs_page", "write_provenance_page"),
 }
 

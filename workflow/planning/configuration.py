@@ -71,6 +71,7 @@ def resolve(configuration: Mapping, schema: Mapping) -> dict:
         "drift": _defaults(entries["drift"]) | configuration.get("drift", {}),
         "freezing_causes": _defaults(entries["freezing_causes"])
         | configuration.get("freezing_causes", {}),
+        "account": _defaults(entries["account"]) | configuration.get("account", {}),
         "report": _defaults(entries["report"]) | configuration.get("report", {}),
         "verdicts": _verdicts(configuration.get("verdicts", {}), entries),
     }

@@ -41,6 +41,7 @@ SECTIONS = (
     ("figures", "figures"),
     ("drift", "drift"),
     ("freezing_causes", "freezing_causes"),
+    ("account", "account"),
     ("report", "report"),
     ("verdicts", "verdicts"),
     ("verdicts.chapters.NAME", "chapter"),

@@ -285,6 +285,38 @@ def dead_rows_of_the_published_lattice(*names):
     return file
 
 
+def why_no_account(name, run):
+    """Why the fall of a run's updates cannot be accounted for; None if it can."""
+    account = CONFIG["account"]
+    at, window = account["forecast_step"], account["window"]
+    if run["clip_norm"] is not None or run["weight_precision"] != "bfloat16":
+        return (
+            f"{name} has clip_norm: {run['clip_norm']}, weight_precision: "
+            f"{run['weight_precision']}. The account is of runs with clip_norm: null, whose "
+            "gradients are those that Adam saw, and weight_precision: bfloat16, where an update "
+            "below half a cell is lost."
+        )
+    if not window <= at <= run["total_steps"] - window or account["from_step"] > run["total_steps"]:
+        return (
+            f"{name} has {run['total_steps']} steps, and account is {account}. from_step must lie "
+            "within them, and there must be a window up to forecast_step and another behind it."
+        )
+    return None
+
+
+def rows_to_account_for(*names):
+    """The trajectory of a run that records these and whose account can be made."""
+
+    def file(wildcards):
+        path = rows_with(*names)(wildcards)
+        reason = why_no_account(wildcards.run, run_named(wildcards.run))
+        if reason is not None:
+            raise WorkflowError(reason)
+        return path
+
+    return file
+
+
 def hidden_mean(wildcards):
     """The trajectory that holds the h_mean of a run which does not record it, nothing if none."""
     name, run = wildcards.run, run_named(wildcards.run)
@@ -569,6 +601,16 @@ def second_moment_settings(wildcards):
     return canonical({key: run[key] for key in (*law, "record", "naming", "rows")})
 
 
+def account_settings(wildcards):
+    run = run_named(wildcards.run)
+    law = ("adamw", "state_precision", "weight_precision", "clip_norm", "record", "naming")
+    return canonical(
+        adam_settings(run)
+        | {key: run[key] for key in (*law, "motion_threshold")}
+        | CONFIG["account"]
+    )
+
+
 def momentum_settings(wildcards):
     run, causes = run_named(wildcards.run), CONFIG["freezing_causes"]
     bins = {"time": "time", "displacement": "distance", "lowest": "lowest", "highest": "highest"}
@@ -704,6 +746,11 @@ def has_dead_rows_with(*names):
     )
 
 
+def has_account(run):
+    recorded = {"W", "m", "v", "g"} <= {*run["record"]}
+    return recorded and why_no_account("", run) is None
+
+
 # Figures of a run, and which runs have them.
 FIGURES = {
     "phases": has_motion,
@@ -714,6 +761,7 @@ FIGURES = {
     "permanence": has_motion,
     "momentum": lambda run: has_dead_rows_with("m", "v")(run) and is_published_lattice(run),
     "gradients": has_dead_rows_with("g"),
+    "account": has_account,
     "drift": has_hidden_mean,
 }
 

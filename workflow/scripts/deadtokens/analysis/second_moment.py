@@ -45,6 +45,24 @@ def check(record: Iterable[str], clip_norm: float | None) -> None:
         )
 
 
+class Counterfactual:
+    """A second moment in float32 that takes up one recorded gradient after the other.
+
+    start: v[0], (n, D) float32; `value` is v after the gradients so far.
+    """
+
+    def __init__(self, start: torch.Tensor, beta1: float, beta2: float, arithmetic: str):
+        self.value = start.clone()
+        self._first_moment = torch.zeros_like(self.value)  # which nothing here depends on
+        self._take = choice("adamw", arithmetic, HALVES).take_gradient
+        self._betas = {"beta1": beta1, "beta2": beta2}
+
+    def take(self, grad: torch.Tensor) -> torch.Tensor:
+        """v after this gradient, (n, D) float32; the next call changes it in place."""
+        self._take(self._first_moment, self.value, grad, **self._betas)
+        return self.value
+
+
 @torch.no_grad()
 def follow(
     chunks: Chunks,
@@ -54,16 +72,15 @@ def follow(
     progress: Callable[[int], None] = lambda step: None,
 ) -> Trace:
     """One pass over all steps, in memory for a chunk; `progress` takes the number of steps done."""
-    halves = choice("adamw", arithmetic, HALVES)
-    trace, unused = Trace(), None
+    trace, counterfactual = Trace(), None
     for start, rows in chunks:
-        recorded, grads = _float32(rows["v"]), _float32(rows["g"])
+        recorded, grads = float32_tensor(rows["v"]), float32_tensor(rows["g"])
         if start == 0:
-            trace.counterfactual = recorded[0].clone()
-            unused = torch.zeros_like(trace.counterfactual)  # the first moment
+            counterfactual = Counterfactual(recorded[0], beta1, beta2, arithmetic)
+            trace.counterfactual = counterfactual.value
         for i, grad in enumerate(grads):
             before, v = recorded[i], recorded[i + 1]
-            halves.take_gradient(unused, trace.counterfactual, grad, beta1=beta1, beta2=beta2)
+            counterfactual.take(grad)
             # By so much a step is shorter than float32 would have made it along the same gradients.
             shortening = (trace.counterfactual / v).sqrt()
             shortening = shortening[shortening.isfinite()]
@@ -92,7 +109,8 @@ def summary(trace: Trace, **about: object) -> dict[str, object]:
     return about | {"steps": len(trace.rows["rose"]), "ratchet": over_all, "last_step": at_end}
 
 
-def _float32(rows: np.ndarray) -> torch.Tensor:
+def float32_tensor(rows: np.ndarray) -> torch.Tensor:
+    """The values of stored rows, bfloat16 as bit patterns or float32."""
     tensor = torch.from_numpy(rows)
     return tensor.view(torch.bfloat16).float() if rows.dtype == np.uint16 else tensor
 

@@ -1,0 +1,48 @@
+"""Runs with planted weights, moments and gradients, to be followed as a record of real ones is."""
+
+import numpy as np
+
+from deadtokens import lattice
+from deadtokens.analysis import critical, steps
+
+ADAM = {"beta1": 0.9, "beta2": 0.999, "epsilon": 0.0}
+
+
+def law(total, states="float32", schedule="constant", **changes):
+    rates = critical.learning_rates(1e-3, schedule, total, total, 0)
+    return steps.Law(critical.Adam(rates, **ADAM | changes), "for-loop", states)
+
+
+def record(total, shape=(3, 4), W=1.5, m=1e-6, v=1e-12, g=1e-6):
+    """Gradients alike from step to step keep v = g² where it is, in float32 too.
+
+    W, m, v (T+1, n, D) and g (T, n, D) of numbers, or of functions of the steps from 0 on."""
+
+    def filled(value, times):
+        values = value(times.astype(float)) if callable(value) else np.full(len(times), value)
+        values = np.asarray(values, dtype=float)
+        while values.ndim < 3:
+            values = values[..., None]
+        return np.broadcast_to(values, (len(times), *shape)).astype(np.float32)
+
+    times = np.arange(total + 1)
+    rows = {name: filled(value, times) for name, value in (("W", W), ("m", m), ("v", v))}
+    rows["W"] = critical.nearest(rows["W"])
+    return rows | {"g": filled(g, times[1:])}
+
+
+def chunks(rows, size=7):
+    """As `TokenRows.steps` yields them."""
+    total = len(rows["g"])
+    for start in range(0, total, size):
+        stop = min(total, start + size)
+        states = {name: rows[name][start : stop + 1] for name in ("W", "m", "v")}
+        yield start, states | {"g": rows["g"][start:stop]}
+
+
+def float64(rows):
+    """All of it as numbers, weights too; moments and gradients may be bit patterns."""
+    return {
+        name: (lattice.to_float32(x) if x.dtype == np.uint16 else x).astype(np.float64)
+        for name, x in rows.items()
+    }

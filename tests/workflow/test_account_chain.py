@@ -1,0 +1,62 @@
+"""The causal account of a run, in real Snakemake at smoke size."""
+
+import csv
+import json
+
+import pytest
+
+FIGURE = "results/crucible2/account.png"
+PARTS = (
+    *("rate", "gradient", "lag", "m_correction", "v_float32", "v_correction", "ratchet"),
+    *("epsilon", "cell"),
+)
+CHANGES = """
+runs:
+  wide: {like: crucible2, weight_precision: float32}
+  short: {like: crucible2, total_steps: 25}
+"""
+
+
+def test_the_fall_of_a_real_run_is_accounted_for(fresh):
+    fresh.run(FIGURE)
+    results = fresh.root / "results/crucible2"
+    with open(results / "account.csv", newline="", encoding="utf-8") as lines:
+        rows = [{name: float(x) for name, x in row.items()} for row in csv.DictReader(lines)]
+    assert [row["step"] for row in rows] == [*range(1, 41)]
+    for row in rows:
+        assert sum(row[part] for part in PARTS) == pytest.approx(row["total"], abs=1e-12)
+    told = json.loads((results / "account.json").read_text())
+    assert (told["from_step"], told["forecast_step"], told["window"]) == (5, 20, 10)
+    assert told["forecast"]["chosen"] in ("exponential", "power_law")
+    with open(results / "account_tokens.csv", newline="", encoding="utf-8") as lines:
+        tokens = list(csv.DictReader(lines))
+    assert len(tokens) == told["tokens"]
+    metadata = json.loads((results / "metadata.json").read_text())
+    last = [int(row["last_motion_step"]) for row in tokens]
+    assert max(last) == metadata["global_last_motion"]
+    assert fresh.planned(FIGURE) == set()
+    later = fresh.planned(FIGURE, changes="account: {forecast_step: 25}")
+    assert later == {"compute_account", "plot_account"}
+    assert fresh.planned(FIGURE, changes="figures: {dpi: 77}") == {"plot_account"}
+
+
+@pytest.mark.parametrize(
+    ("run", "reason"),
+    [
+        ("crucible1", "does not record m, v, g"),
+        ("wordybird1", "clip_norm: 1.0"),
+        ("wide", "weight_precision: float32"),
+        ("short", "short has 25 steps, and account is"),
+    ],
+)
+def test_a_run_without_an_account_is_refused_with_its_reason(fresh, run, reason):
+    path = FIGURE.replace("crucible2", run)
+    assert reason in fresh.failure(path, "--dry-run", changes=CHANGES)
+
+
+def test_other_series_have_it_too(fresh):
+    changes = "account: {from_step: 2, forecast_step: 5, window: 4}"
+    fresh.run("results/thimble7/account.json", changes=changes)
+    told = json.loads((fresh.root / "results/thimble7/account.json").read_text())
+    assert told["steps"] == 12
+    assert told["largest_share_left_out"] < 0.5
