@@ -15,7 +15,7 @@ help:
 	@echo "make report             results/report.html: the verdicts, every figure, provenance"
 	@echo "make test               the test suite"
 	@echo "make test-cuda          what needs a CUDA device; make test-slurm what needs a real Slurm"
-	@echo "make bench              memory, recording and speed of the published runs; cost of a sweep"
+	@echo "make bench              ratios: steps, analyses, files, calls of Snakemake, growth, a sweep"
 	@echo "make lint               format and lint checks; make format mends what it can"
 	@echo "make lock               rewrite the second half of requirements.txt from the first"
 
@@ -36,7 +36,7 @@ define picture
 docs/figures/%_$(1).png: results/%/$(1).png
 	cp $$< $$@
 endef
-$(foreach name,phases phase_transitions freezing momentum gradients drift checkpoint_artifact onset,$(eval $(call picture,$(name))))
+$(foreach name,phases phase_transitions freezing momentum gradients drift checkpoint_artifact onset account,$(eval $(call picture,$(name))))
 
 test: $(ready)
 	pytest -m "not cuda and not slurm" --numprocesses auto --dist worksteal
@@ -51,6 +51,10 @@ bench: $(ready)
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/steady.py
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/step.py
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/head.py
+	PYTHONPATH=workflow:workflow/scripts python benchmarks/analysis.py
+	PYTHONPATH=workflow:workflow/scripts python benchmarks/files.py
+	PYTHONPATH=workflow:workflow/scripts python benchmarks/growth.py
+	python benchmarks/calls.py
 	python benchmarks/sweep.py
 
 lint: $(ready)

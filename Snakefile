@@ -14,6 +14,9 @@ configfile: f"{workflow.basedir}/config/verdicts.yaml"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/inputs.smk"
+include: "workflow/rules/settings.smk"
+include: "workflow/rules/reported.smk"
 include: "workflow/rules/corpus.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/analysis.smk"
