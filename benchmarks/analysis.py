@@ -12,12 +12,12 @@ import argparse
 import csv
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+
+import turns
 
 SCRIPTS = Path(__file__).parents[1] / "workflow/scripts"
 STEPS, TOKENS, WIDTH, VOCAB = 5000, 3699, 64, 10_000  # of Crucible 1
@@ -46,18 +46,6 @@ def main():
         analysis(Path(folder), options.rounds)
 
 
-def in_turn(ways: dict, rounds: int) -> dict[str, tuple[float, ...]]:
-    """Median seconds of each way by the clock and of the processor, child processes included."""
-    seconds = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, way in ways.items():
-            before = time.perf_counter(), sum(os.times()[:4])
-            way()
-            after = time.perf_counter(), sum(os.times()[:4])
-            seconds[name].append([b - a for a, b in zip(before, after, strict=True)])
-    return {n: tuple(map(statistics.median, zip(*s, strict=True))) for n, s in seconds.items()}
-
-
 def analysis(folder: Path, rounds: int) -> None:
     """Time and memory of the analysis of Crucible 1, in memory and by the workflow's scripts."""
     peak_of(own := [sys.executable, __file__, "--one"], "crucible1", folder)
@@ -83,7 +71,7 @@ def analysis(folder: Path, rounds: int) -> None:
             peak = peak_of(script, "--settings", json.dumps(settings), *words)
             grown["workflow"].append(peak - least[name])
 
-    took = in_turn({"notebooks": notebooks, "workflow": workflow}, rounds)
+    took = turns.medians({"notebooks": notebooks, "workflow": workflow}, rounds)
     clock, processor = (a / b for a, b in zip(took["notebooks"], took["workflow"], strict=True))
     memory = max(grown["notebooks"]) / max(grown["workflow"])
     print("| Crucible 1, displacement and phases | notebooks / workflow |\n| --- | --- |")

@@ -12,13 +12,12 @@ where Snakemake was called before, and in a new one, where no digest of a step i
 
 import argparse
 import itertools
-import os
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+
+import turns
 
 ROOT = Path(__file__).parents[1]
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
@@ -32,7 +31,8 @@ def main():
     options = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         calls = prepared(Path(folder))
-        took = medians(calls, options.rounds)
+        ways = {name: lambda of=of: call(of()) for name, of in calls.items()}
+        took = turns.medians(ways, options.rounds, uncounted=1)
     print("| call | time / empty workflow's | processor time | time / `--version`'s |")
     print("| --- | --- | --- | --- |")
     compared = {
@@ -44,7 +44,7 @@ def main():
         (passed, worked), (base_passed, base_worked) = took[name], took[base]
         print(
             f"| {name} | {passed / base_passed:.2f} | {worked / base_worked:.2f} "
-            f"| {passed / took['version'][0]:.2f} |"
+            f"| {passed / took['version'].clock:.2f} |"
         )
 
 
@@ -69,34 +69,11 @@ def prepared(folder: Path) -> dict:
     }
 
 
-def medians(calls: dict, rounds: int) -> dict[str, tuple[float, float]]:
-    """Of each call, the median seconds that passed and that processors worked."""
-    seconds = {name: [] for name in calls}
-    for turn in range(rounds + 1):
-        for name, arguments in calls.items():
-            took = call(arguments())
-            if turn:
-                seconds[name].append(took)
-    return {
-        name: tuple(statistics.median(values) for values in zip(*taken, strict=True))
-        for name, taken in seconds.items()
-    }
-
-
-def call(arguments: list) -> tuple[float, float]:
-    """Seconds of a call of Snakemake: that passed, that processors worked."""
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        [str(word) for word in (SNAKEMAKE, *arguments)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    assert status == 0, output
-    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime
+def call(arguments: list) -> None:
+    """A call of Snakemake."""
+    command = [str(word) for word in (SNAKEMAKE, *arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 if __name__ == "__main__":

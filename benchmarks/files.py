@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from analysis import crucible1, in_turn
+import turns
+from analysis import crucible1
 from steady import published, write_inputs
 
 from deadtokens import displacement
@@ -34,7 +35,6 @@ STORAGES = {
     "HDF5": {"format": "hdf5"},
     "HDF5, deflate": {"format": "hdf5", "chunk_rows": 64, "compression": "deflate"},
 }
-CLOCK, PROCESSOR = 0, 1
 COLUMNS = "page cache (processor) | disk (clock)"
 READ_BYTES = 8_000_000  # at a time
 
@@ -75,12 +75,14 @@ def reading(folder: Path, rounds: int) -> None:
             np.copyto(*memory)
 
     ways = {"plain read": plain, "the reader": reader, "displacement": whole}
-    cached = in_turn(ways | {"memory copy": copy}, rounds)
-    cold = in_turn({name: from_disk(way, path) for name, way in ways.items()}, rounds)
+    cached = turns.medians(ways | {"memory copy": copy}, rounds)
+    cold = turns.medians(
+        {name: from_disk(way, path) for name, way in ways.items()}, rounds, uncounted=0
+    )
     print(f"| W of Crucible 1, rate over a plain read's | {COLUMNS} |\n| --- | --- | --- |")
     for name, taken in cached.items():
-        disk = f"{cold['plain read'][CLOCK] / cold[name][CLOCK]:.2f}" if name in cold else ""
-        rate = cached["plain read"][PROCESSOR] / taken[PROCESSOR]
+        disk = f"{cold['plain read'].clock / cold[name].clock:.2f}" if name in cold else ""
+        rate = cached["plain read"].processor / taken.processor
         print(f"| {name} | {rate:.2f} | {disk} |")
     print()
 
@@ -123,10 +125,12 @@ def storing(folder: Path, rounds: int) -> None:
                 for _ in file.chunks(name, READ_BYTES):
                     pass
 
-    written = in_turn({way: partial(write, way) for way in STORAGES}, rounds)
+    written = turns.medians({way: partial(write, way) for way in STORAGES}, rounds)
     reads = {way: partial(read, way) for way in STORAGES}
-    cached = in_turn(reads, rounds)
-    cold = in_turn({way: from_disk(act, folder / way) for way, act in reads.items()}, rounds)
+    cached = turns.medians(reads, rounds)
+    cold = turns.medians(
+        {way: from_disk(act, folder / way) for way, act in reads.items()}, rounds, uncounted=0
+    )
     size = {way: (folder / way).stat().st_blocks for way in STORAGES}
     raw, *_ = STORAGES
     print(
@@ -134,8 +138,8 @@ def storing(folder: Path, rounds: int) -> None:
     )
     print("| --- | --- | --- | --- | --- |")
     for way in STORAGES:
-        rates = cached[raw][PROCESSOR] / cached[way][PROCESSOR], cold[raw][CLOCK] / cold[way][CLOCK]
-        cells = (size[way] / size[raw], *rates, written[raw][CLOCK] / written[way][CLOCK])
+        rates = cached[raw].processor / cached[way].processor, cold[raw].clock / cold[way].clock
+        cells = (size[way] / size[raw], *rates, written[raw].clock / written[way].clock)
         print(f"| {way} | {' | '.join(f'{cell:.2f}' for cell in cells)} |")
 
 

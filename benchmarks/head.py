@@ -8,10 +8,10 @@ process with a run's threads. Random hidden states and token ids of published si
 
 import argparse
 import contextlib
-import statistics
-import time
+from functools import partial
 
 import torch
+import turns
 from steady import published
 
 from deadtokens.training import chunked_head, machine, models, products
@@ -60,9 +60,11 @@ def compare_heads(settings: RunSettings, rounds: int) -> str:
     ways = {"whole": HEADS[settings.head]}
     ways |= {"chunks": chunked_head.native[settings.head]}
     ways |= {"fused": products.PRODUCTS["fused"].heads[settings.head]}
-    took = medians({w: lambda w=w, head=head: through(w, head) for w, head in ways.items()}, rounds)
+    took = turns.medians(
+        {w: lambda w=w, head=head: through(w, head) for w, head in ways.items()}, rounds
+    )
     differ = (gradients["fused"] != gradients["chunks"]).float().mean().item()
-    whole, chunks = (took[way] / took["fused"] for way in ("whole", "chunks"))
+    whole, chunks = (took[way].clock / took["fused"].clock for way in ("whole", "chunks"))
     return f"{whole:.2f} | {chunks:.2f} | {differ:.2%}"
 
 
@@ -78,20 +80,9 @@ def compare_bodies(settings: RunSettings, rounds: int) -> str:
         model.zero_grad(set_to_none=True)
 
     ways = {"ours": products.own_attention, "torch": contextlib.nullcontext}
-    took = medians({w: lambda mode=mode: through(mode) for w, mode in ways.items()}, rounds)
-    return f"{took['ours'] / took['torch']:.2f}"
-
-
-def medians(ways: dict, rounds: int) -> dict[str, float]:
-    """Median seconds of each way, taken in turn, after one round that does not count."""
-    seconds = {name: [] for name in ways}
-    for turn in range(rounds + 1):
-        for name, way in ways.items():
-            start = time.perf_counter()
-            way()
-            if turn:
-                seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+    acts = {way: partial(through, in_force) for way, in_force in ways.items()}
+    took = turns.medians(acts, rounds, uncounted=1)
+    return f"{took['ours'].clock / took['torch'].clock:.2f}"
 
 
 if __name__ == "__main__":
