@@ -7,7 +7,8 @@
 #
 # State, sockets and logs lie in FOLDER. /etc/slurm/{slurm,gres}.conf link to it while the cluster
 # is up: the executor plugin's jobs forget SLURM_CONF. A cluster that is configured there already is
-# left alone. Needs: apt-get install --no-install-recommends slurmctld slurmd slurm-client munge
+# left alone; links that a test which was killed left behind, and of which nothing runs, are not.
+# Needs: apt-get install --no-install-recommends slurmctld slurmd slurm-client munge
 set -eEuo pipefail
 action=${1:?start or stop}
 folder=$(realpath -m "${2:?a folder for state, sockets and logs}")
@@ -23,7 +24,7 @@ start() {
     }
   done
   for file in "${configured[@]}"; do
-    [ ! -e "/etc/slurm/$file" ] || {
+    is_left_behind "/etc/slurm/$file" || [ ! -e "/etc/slurm/$file" ] || {
       echo "error: /etc/slurm/$file is there: this machine has a Slurm of its own. Test on another," \
         "or stop the cluster that left it: $0 stop FOLDER" >&2
       exit 1
@@ -45,6 +46,17 @@ start() {
   # The node sees the disks in a view of its own, so that a test can take a folder from it alone.
   unshare --mount --propagation private slurmd
   wait_until "the node is idle" node_is_idle
+}
+
+# Whether a file is a link that `start` made, to the folder of a cluster of which nothing runs any more.
+is_left_behind() {
+  local folder daemon
+  folder=$(dirname "$(readlink "$1")")
+  [ -d "$folder/munge" ] && [ -d "$folder/spool" ] || return
+  for daemon in slurmctld slurmd; do
+    # The path of the program, for a process that waits to be reaped still has a name.
+    [[ $(readlink "/proc/$(cat "$folder/$daemon.pid" 2> /dev/null)/exe") != */$daemon* ]] || return
+  done
 }
 
 configure() {
