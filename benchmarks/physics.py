@@ -1,0 +1,111 @@
+"""Whether another way to multiply leaves the physics alone: distances between runs, by seed and by way.
+
+    snakemake --cores 2 results/{native,fused}_{42,43,44}/{phases,freezing}.csv \\
+        --configfile config/products.yaml
+    python benchmarks/physics.py
+
+Prints a Markdown table. Two ways are the same physics if a run is no farther from that of the same
+seed and the other way than two runs of the published loop are that differ in their seed.
+"""
+
+import argparse
+import csv
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+SCALES = ("element", "vector")
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--results", type=Path, default=Path("results"))
+    arguments.add_argument("--plain", default="native", help="the runs are PLAIN_SEED and WAY_SEED")
+    arguments.add_argument("--way", default="fused")
+    arguments.add_argument("--seeds", nargs="+", default=["42", "43", "44"])
+    options = arguments.parse_args()
+    kinds = {
+        f"{options.way}, {options.plain}; same seed": [
+            (f"{options.plain}_{seed}", f"{options.way}_{seed}") for seed in options.seeds
+        ],
+        f"{options.plain}; two seeds": pairs(options.plain, options.seeds),
+        f"{options.way}; two seeds": pairs(options.way, options.seeds),
+    }
+    print(f"| distance | {' | '.join(kinds)} |")
+    print("| --- " * (1 + len(kinds)) + "|")
+    for name, (measure, unit) in distances().items():
+        cells = []
+        for runs in kinds.values():
+            found = [measure(*(options.results / run for run in pair)) for pair in runs]
+            cells.append(f"{np.mean(found):.3g} ({min(found):.3g} to {max(found):.3g}){unit}")
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+def pairs(way: str, seeds: list[str]) -> list[tuple[str, str]]:
+    return list(itertools.combinations([f"{way}_{seed}" for seed in seeds], 2))
+
+
+def distances() -> dict[str, tuple[Callable[[Path, Path], float], str]]:
+    """What is compared of two runs' folders, and the unit of its distance."""
+    told = {f"phases, {scale} scale": (phase_distance(scale), "%") for scale in SCALES}
+    told |= {f"motion, {scale} scale": (motion_distance(scale), " octaves") for scale in SCALES}
+    return told | {
+        "tokens that move": (moving_distance, "%"),
+        "last motions": (freeze_distance, "%"),
+    }
+
+
+def phase_distance(scale: str) -> Callable[[Path, Path], float]:
+    """Tokens that would have to change their phase, in per cent, mean over steps."""
+
+    def between(one: Path, other: Path) -> float:
+        tables = [columns(run / "phases.csv") for run in (one, other)]
+        names = [name for name in tables[0] if name.startswith(f"{scale}_")]
+        shares = names[: names.index(f"{scale}_undefined") + 1]
+        return 50 * sum(np.abs(tables[0][name] - tables[1][name]).mean() for name in shares)
+
+    return between
+
+
+def motion_distance(scale: str) -> Callable[[Path, Path], float]:
+    """Of the median displacement over tokens: mean over steps of |log2 of the ratio|, where both move."""
+
+    def between(one: Path, other: Path) -> float:
+        medians = [columns(run / "phases.csv")[f"{scale}_median"] for run in (one, other)]
+        both = (medians[0] > 0) & (medians[1] > 0)
+        return float(np.abs(np.log2(medians[0][both] / medians[1][both])).mean())
+
+    return between
+
+
+def moving_distance(one: Path, other: Path) -> float:
+    """Of the share of tokens that move, in per cent of the tokens, mean over steps."""
+    moving = [columns(run / "phases.csv")["moving"] for run in (one, other)]
+    return float(100 * np.abs(moving[0] - moving[1]).mean())
+
+
+def freeze_distance(one: Path, other: Path) -> float:
+    """Kolmogorov and Smirnov's: the largest difference of the shares frozen, in per cent."""
+    last = [np.sort(columns(run / "freezing.csv")["last_motion_step"]) for run in (one, other)]
+    steps = np.union1d(*last)
+    frozen = [np.searchsorted(times, steps, side="right") / len(times) for times in last]
+    return float(100 * np.abs(frozen[0] - frozen[1]).max())
+
+
+def columns(path: Path) -> dict[str, np.ndarray]:
+    """A CSV file's columns of numbers by name."""
+    with open(path, newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    found = {}
+    for name in rows[0]:
+        try:
+            found[name] = np.array([float(row[name]) for row in rows])
+        except ValueError:  # text, such as the token
+            continue
+    return found
+
+
+if __name__ == "__main__":
+    main()
