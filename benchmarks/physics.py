@@ -1,4 +1,4 @@
-"""Whether another way to multiply leaves the physics alone: distances between runs, by seed and by way.
+"""Whether another way to multiply leaves the physics alone: how far apart runs are.
 
     snakemake --cores 2 results/{native,fused}_{42,43,44}/{phases,freezing}.csv \\
         --configfile config/products.yaml
@@ -70,7 +70,7 @@ def phase_distance(scale: str) -> Callable[[Path, Path], float]:
 
 
 def motion_distance(scale: str) -> Callable[[Path, Path], float]:
-    """Of the median displacement over tokens: mean over steps of |log2 of the ratio|, where both move."""
+    """|log2| of the ratio of median displacements over tokens, mean over steps where both move."""
 
     def between(one: Path, other: Path) -> float:
         medians = [columns(run / "phases.csv")[f"{scale}_median"] for run in (one, other)]
