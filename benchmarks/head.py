@@ -1,18 +1,20 @@
-"""What makes a step fast: the head by chunks and fused, and attention's backward pass.
+"""What makes a step fast: the head by chunks and fused, attention's backward pass, torch.compile.
 
     make bench
 
-Prints two Markdown tables of ratios, medians over rounds in which all ways take turns, in one
+Prints Markdown tables of ratios, medians over rounds in which all ways take turns, in one
 process with a run's threads. Random hidden states and token ids of published sizes.
 """
 
 import argparse
 import contextlib
+import time
 from functools import partial
 
 import torch
 import turns
 from steady import published
+from torch._inductor import config as inductor
 
 from deadtokens.training import chunked_head, machine, models, products
 from deadtokens.training.head import HEADS
@@ -27,18 +29,24 @@ def main():
     arguments.add_argument("--runs", nargs="*", default=RUNS)
     arguments.add_argument("--rounds", type=int, default=7)
     options = arguments.parse_args()
-    heads, bodies = [], []
+    heads, bodies, compiled = [], [], []
     for name in options.runs:
         settings = RunSettings.from_json(published(name))
         with machine.pinned(settings.threads):
             heads.append(f"| `{name}` | {compare_heads(settings, options.rounds)} |")
             bodies.append(f"| `{name}` | {compare_bodies(settings, options.rounds)} |")
+            for casts in (False, True):
+                cells = compare_compiled(settings, options.rounds, casts)
+                compiled.append(f"| `{name}`, {'rounded' if casts else 'as it is'} | {cells} |")
     print("| head of | whole / fused | by chunks / fused | elements of gradients that differ |")
     print("| --- | --- | --- | --- |")
     print("\n".join(heads))
     print("\n| transformer of | with our backward pass of attention / with torch's |")
     print("| --- | --- |")
     print("\n".join(bodies))
+    print("\n| transformer, compiled | / ours | first pass / ours | hidden states that differ |")
+    print("| --- | --- | --- | --- |")
+    print("\n".join(compiled))
 
 
 def compare_heads(settings: RunSettings, rounds: int) -> str:
@@ -70,19 +78,50 @@ def compare_heads(settings: RunSettings, rounds: int) -> str:
 
 def compare_bodies(settings: RunSettings, rounds: int) -> str:
     """Forward and backward pass of the transformer alone."""
-    model = models.build(settings)
-    ids = torch.randint(settings.vocab_size, (settings.batch_size, settings.seq_len))
-
-    def through(in_force):
-        with in_force(), torch.autocast("cpu", torch.bfloat16, enabled=settings.autocast):
-            hidden = model(ids)
-        hidden.backward(torch.ones_like(hidden))
-        model.zero_grad(set_to_none=True)
-
+    body = Body(settings)
     ways = {"ours": products.own_attention, "torch": contextlib.nullcontext}
-    acts = {way: partial(through, in_force) for way, in_force in ways.items()}
+    acts = {way: partial(body.through, in_force) for way, in_force in ways.items()}
     took = turns.medians(acts, rounds, uncounted=1)
     return f"{took['ours'].clock / took['torch'].clock:.2f}"
+
+
+def compare_compiled(settings: RunSettings, rounds: int, casts: bool) -> str:
+    """The same by torch.compile, with the roundings that eager has between operations, or not."""
+    torch.compiler.reset()
+    body = Body(settings)
+    compiled = torch.compile(body.model)
+    with inductor.patch(emulate_precision_casts=casts):
+        acts = {
+            "ours": partial(body.through, products.own_attention),
+            "compiled": partial(body.through, contextlib.nullcontext, compiled),
+        }
+        first, hidden = {}, {}
+        for way, act in acts.items():
+            before = time.perf_counter()
+            hidden[way] = act()
+            first[way] = time.perf_counter() - before
+        took = turns.medians(acts, rounds, uncounted=1)
+    differ = (hidden["ours"] != hidden["compiled"]).float().mean().item()
+    ours = took["ours"].clock
+    return f"{took['compiled'].clock / ours:.2f} | {first['compiled'] / ours:.0f} | {differ:.1%}"
+
+
+class Body:
+    """A transformer and a batch of random token ids."""
+
+    def __init__(self, settings: RunSettings):
+        torch.manual_seed(0)
+        self.model = models.build(settings)
+        self.ids = torch.randint(settings.vocab_size, (settings.batch_size, settings.seq_len))
+        self.autocast = settings.autocast
+
+    def through(self, in_force, model=None) -> torch.Tensor:
+        """Its hidden states; the gradients are made, and left to nobody."""
+        with in_force(), torch.autocast("cpu", torch.bfloat16, enabled=self.autocast):
+            hidden = (model or self.model)(self.ids)
+        hidden.backward(torch.ones_like(hidden))
+        self.model.zero_grad(set_to_none=True)
+        return hidden.detach()
 
 
 if __name__ == "__main__":

@@ -52,6 +52,10 @@ def test_the_shipped_arms_change_what_their_names_say():
     }
     for names in arms.values():
         assert onsets.seeds(names, runs) == [42, 43, 44]
+    arms = found["onsets"]["onset_rate_or_decay"]["arms"]
+    told = {arm: onsets.changes(runs[names[0]], reference) for arm, names in arms.items()}
+    rate, decay = {"learning_rate": 3e-4}, {"weight_decay": 0.1}
+    assert told == {"published": {}, "rate_3e-4": rate, "decay": decay}
     changes = found["onsets"]["onset_changes"]["arms"]
     assert all(len(names) == 1 for names in changes.values())
     each = [onsets.changes(runs[names[0]], reference) for names in changes.values()]
@@ -76,7 +80,7 @@ def test_a_question_is_open_until_its_onset_is_configured(name):
     assert (without["run"], without["supported_if"], without["statistic"]) == (None, None, "")
     question = resolved()["verdicts"]["questions"][name]
     assert question["undecided_because"] is None
-    assert question["run"] in ("onset", "onset_changes")
+    assert question["run"] in ("onset", "onset_rate_or_decay")
     assert question["supported_if"]
 
 
