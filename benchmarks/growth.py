@@ -118,12 +118,14 @@ def record(path: Path, steps: int, n_dead: int, begun: Callable = lambda: None) 
     weights, others, moments = (torch.randn(shape).bfloat16() for _ in range(3))
     last_motion = torch.full((n_dead,), -1, dtype=torch.int32)
     masks = Masks(dead, np.flatnonzero(dead))
+    weights.grad = moments
     hidden, logits = torch.zeros(1, 1, settings.hidden_dim), torch.zeros(settings.vocab_size)
+    targets = torch.zeros(1, 1, dtype=torch.int64)
     with Recorder(path, settings, masks, last_motion, resume=False) as recorder:
         recorder.begin(0, weights, moments, moments)
         begun()
         for step in range(1, steps + 1):
-            recorder.before_update(step, moments, hidden, logits)
+            recorder.before_update(step, weights, hidden, targets, logits)
             recorder.after_update(step, 0.0, (weights, others)[step % 2], moments, moments)
     return path.stat().st_size
 

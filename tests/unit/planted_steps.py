@@ -13,10 +13,11 @@ def law(total, states="float32", schedule="constant", **changes):
     return steps.Law(critical.Adam(rates, **ADAM | changes), "for-loop", states)
 
 
-def record(total, shape=(3, 4), W=1.5, m=1e-6, v=1e-12, g=1e-6):
+def record(total, shape=(3, 4), W=1.5, m=1e-6, v=1e-12, g=1e-6, p_mean=None):
     """Gradients alike from step to step keep v = g² where it is, in float32 too.
 
-    W, m, v (T+1, n, D) and g (T, n, D) of numbers, or of functions of the steps from 0 on."""
+    W, m, v (T+1, n, D), g (T, n, D) and p_mean (T, n), if at all, of numbers or functions of the
+    steps from 0 on."""
 
     def filled(value, times):
         values = value(times.astype(float)) if callable(value) else np.full(len(times), value)
@@ -28,7 +29,8 @@ def record(total, shape=(3, 4), W=1.5, m=1e-6, v=1e-12, g=1e-6):
     times = np.arange(total + 1)
     rows = {name: filled(value, times) for name, value in (("W", W), ("m", m), ("v", v))}
     rows["W"] = critical.nearest(rows["W"])
-    return rows | {"g": filled(g, times[1:])}
+    rows |= {"g": filled(g, times[1:])}
+    return rows | ({} if p_mean is None else {"p_mean": filled(p_mean, times[1:])[..., 0]})
 
 
 def chunks(rows, size=7):
@@ -37,7 +39,8 @@ def chunks(rows, size=7):
     for start in range(0, total, size):
         stop = min(total, start + size)
         states = {name: rows[name][start : stop + 1] for name in ("W", "m", "v")}
-        yield start, states | {"g": rows["g"][start:stop]}
+        made = {name: rows[name][start:stop] for name in ("g", "p_mean") if name in rows}
+        yield start, states | made
 
 
 def float64(rows):

@@ -145,6 +145,26 @@ def test_each_planted_cause_is_attributed_to_itself(start):
     assert halved["ratchet"][-1] < -0.01
 
 
+def test_gradients_are_split_where_probabilities_were_recorded():
+    """A probability that falls by an octave in 4 steps, hidden states that grow by one in 8."""
+    g = {"g": lambda t: 1e-6 * 2 ** (-t / 8), "p_mean": lambda t: 1e-3 * 2 ** (-t / 4)}
+    rows = planted_steps.record(40, **g)
+    rows["p_mean"][:, 1] *= 7  # tokens are followed each by itself
+    law, since = planted_steps.law(40), STEPS - 10
+    table, made = accounted(rows, law, 10)
+    np.testing.assert_allclose(table["p_dead"], -since / 4, atol=1e-4)
+    np.testing.assert_allclose(table["hidden"], since / 8, atol=1e-4)
+    np.testing.assert_allclose(table["p_dead"] + table["hidden"], table["gradient"], atol=1e-12)
+    told = account.summary(made, 10)
+    assert told["gradient_over_last_window"]["p_dead"] == pytest.approx(-25.5 / 4, abs=1e-4)
+    assert sum(told["shares_over_last_window"].values()) == pytest.approx(1)
+    assert {*told["terms"]} == {*account.TERMS, *account.GRADIENT}
+    without = {name: x for name, x in rows.items() if name != "p_mean"}
+    table, made = accounted(without, law, 10)
+    assert not {*account.GRADIENT} & {*table}
+    assert account.summary(made, 10)["gradient_over_last_window"] == {}
+
+
 def test_schedule_and_epsilon_have_terms_of_their_own():
     law = planted_steps.law(40, schedule="linear", epsilon=1e-6)
     table, _ = accounted(planted_steps.record(40), law, 10)

@@ -32,7 +32,19 @@ def drawn(not_judged=None, correlation=0.25, **planted):
 
 def test_every_term_is_drawn_once():
     terms = [term for parts, _ in account.CAUSES.values() for term in parts]
-    assert sorted(terms) == sorted(analysis.TERMS)
+    assert sorted(terms) == sorted([*analysis.TERMS, *analysis.GRADIENT])
+
+
+def test_of_a_gradient_that_is_split_the_parts_are_drawn_and_not_the_whole():
+    split = {"p_dead": -3 * STEPS / 60, "hidden": STEPS / 60}
+    causes = drawn(gradient=-2 * STEPS / 60, **split).axes[0]
+    names = [text.get_text() for text in causes.get_legend().get_texts()]
+    assert names == [
+        *("p of the token smaller: sharper softmax", "gradients over p: hidden states"),
+        "update in cells",
+    ]
+    ends = [collection.get_datalim(causes.transData) for collection in causes.collections]
+    assert (min(box.y0 for box in ends), max(box.y1 for box in ends)) == pytest.approx((-3, 1))
 
 
 def test_the_areas_reach_what_the_terms_add_up_to():
@@ -47,7 +59,7 @@ def test_the_areas_reach_what_the_terms_add_up_to():
     causes, below, survival = figure.axes
     names = [text.get_text() for text in causes.get_legend().get_texts()]
     assert names == [
-        *("gradients smaller (sharper softmax)", "weights' cells larger", "ratchet of √v"),
+        *("gradients smaller", "weights' cells larger", "ratchet of √v"),
         *("√v̂ as in float32, falls with g", "update in cells"),
     ]  # what never reaches a hundredth of an octave is not there
     ends = [collection.get_datalim(causes.transData) for collection in causes.collections]

@@ -8,7 +8,7 @@ from safetensors.numpy import save_file
 from safetensors.torch import load_file
 
 from deadtokens.errors import UserError
-from deadtokens.training import recording
+from deadtokens.training import probability, recording
 from deadtokens.training.masks import Masks, load_masks
 from deadtokens.training.recording import Recorder
 
@@ -17,6 +17,7 @@ MASKS = Masks(DEAD, np.flatnonzero(DEAD))
 STEPS, V, D = 3, 5, 2
 INF, NAN = float("inf"), float("nan")
 H = torch.randn((STEPS + 1, 3, 4, D), generator=torch.Generator().manual_seed(1)).bfloat16()
+TARGETS = torch.zeros(3, 2, dtype=torch.int64)  # so that two positions of four predict something
 L = torch.randn((STEPS + 1, V), generator=torch.Generator().manual_seed(2)).bfloat16()
 
 
@@ -35,7 +36,9 @@ def recorded(path, settings, W, m, v, g):
     with Recorder(path, settings, MASKS, last, False) as r:
         r.begin(0, W[0], m[0], v[0])
         for step in range(1, STEPS + 1):
-            r.before_update(step, g[step], H[step], L[step])
+            before = W[step - 1].clone()
+            before.grad = g[step]
+            r.before_update(step, before, H[step], TARGETS, L[step])
             r.after_update(step, step / 2, W[step], m[step], v[step])
     return load_file(path)
 
@@ -54,6 +57,16 @@ def test_rows_stand_where_the_notebook_has_them(tmp_path):
     assert found["loss"][1:].tolist() == [0.5, 1.0, 1.5]
     assert found["last_motion_step"].tolist() == [3, 3, 3]
     assert found["dead_indices"].tolist() == [1, 3, 4]
+
+
+def test_probabilities_are_of_the_recorded_rows_by_the_weights_before_the_step(tmp_path):
+    W, m, v, g = states()
+    settings = small(record=["W", "p_mean"])
+    found = recorded(tmp_path / "t.safetensors", settings, W, m, v, g)["p_mean"]
+    assert found.shape == (STEPS, DEAD.sum())
+    for step in range(1, STEPS + 1):
+        expected = probability.mean(H[step], W[step - 1], positions=2)[DEAD]
+        assert torch.equal(found[step - 1], expected)
 
 
 def test_last_motion_is_kept_per_token(tmp_path):

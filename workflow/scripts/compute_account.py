@@ -39,9 +39,10 @@ def main(options):
         shapes = {name: rows.field(name)[1] for name in steps.QUANTITIES if name in rows}
         asked = (settings[key] for key in ("record", "clip_norm", "weight_precision"))
         steps.check(*asked, shapes, total)
+        followed = [*steps.QUANTITIES, *(name for name in ("p_mean",) if name in rows)]
 
         def run(first=1, last=total):
-            return islice(steps.each(rows.steps("Wmvg", CHUNK_BYTES), law), first - 1, last)
+            return islice(steps.each(rows.steps(followed, CHUNK_BYTES), law), first - 1, last)
 
         parts = forecast.series(run(at - window + 1, at))
         trends = [forecast.fit(parts, at, form) for form in forecast.FORMS]

@@ -17,7 +17,7 @@ from deadtokens.errors import UserError
 
 TERMS = {
     "rate": "the learning rate",
-    "gradient": "|g|, which is about p_dead times |h_mean|: the softmax sharpens",
+    "gradient": "|g|, which is about p_dead times |h_mean|",
     "lag": "|m| / |g|: what m remembers of larger gradients, less what it averages out",
     "m_correction": "the bias correction of m",
     "v_float32": "√v as float32 would have made it of the same gradients",
@@ -25,6 +25,11 @@ TERMS = {
     "ratchet": "√v beyond that: what bfloat16 adds, for its v cannot fall",
     "epsilon": "ε in the denominator",
     "cell": "ULP of the weights",
+}
+# What the gradient is made of, where the run recorded p_mean.
+GRADIENT = {
+    "p_dead": "the probability of the token, mean over the batch: the softmax sharpens",
+    "hidden": "|g| / p_dead: hidden states, as long and as aligned as they are where it is likely",
 }
 # What the terms are the parts of.
 CAUSES = {
@@ -40,7 +45,10 @@ BELOW = {"below_half_cell": "as published", "below_half_cell_float32_v": "with v
 
 @dataclass(frozen=True)
 class Logs:
-    """One step in octaves: a number or (n, D) float64 for each term, and log2 u by itself."""
+    """One step in octaves: a number or (n, D) float64 for each term, and log2 u by itself.
+
+    `terms` has those of `GRADIENT` too if the run recorded p_mean; they add up to the gradient's.
+    """
 
     terms: dict[str, np.ndarray | np.float64]
     update: np.ndarray
@@ -71,6 +79,10 @@ def logs(step: Step, law: Law) -> Logs:
             "epsilon": -np.log1p(adam.epsilon * v_correction / root) / np.log(2),
             "cell": -np.log2(ulp),
         }
+        if step.p is not None:
+            p = np.broadcast_to(step.p.astype(np.float64)[:, None], g.shape)
+            log_p, there = np.log2(p), there & (p > 0)
+            terms |= {"p_dead": log_p, "hidden": log_g - log_p}
         return Logs(terms, np.log2(update), there)
 
 
@@ -87,7 +99,7 @@ class Account:
         now = logs(step, self.law)
         both = now.there & self.base.there
         row = {"step": step.number, "total": _mean_change(now.update, self.base.update, both)}
-        for name in TERMS:
+        for name in now.terms:
             row[name] = _mean_change(now.terms[name], self.base.terms[name], both)
         row["left_out"] = 1 - float(both.mean())
         row["log2_update"] = _mean(now.update, now.there)
@@ -123,11 +135,13 @@ def summary(account: Account, window: int) -> dict[str, object]:
     late = {name: account.mean(name, window) for name in ("total", *TERMS)}
     causes = {name: sum(late[part] for part in parts) for name, parts in CAUSES.items()}
     last = {name: account.rows[name][-1] for name in ("total", *TERMS)}
+    parts = [name for name in GRADIENT if name in account.rows]
     total = late["total"]
     return {
-        "terms": TERMS,
+        "terms": TERMS | {name: GRADIENT[name] for name in parts},
         "change_at_last_step": last,
         "change_over_last_window": late,
+        "gradient_over_last_window": {name: account.mean(name, window) for name in parts},
         "causes_over_last_window": causes,
         "shares_over_last_window": {
             name: change / total + 0.0 if total else None for name, change in causes.items()

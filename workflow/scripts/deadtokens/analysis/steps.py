@@ -17,7 +17,7 @@ from deadtokens.errors import UserError
 from deadtokens.training.adamw import HALVES, STATES
 from deadtokens.training.settings import choice
 
-# (first step - 1, W, m, v (k+1, n, D) and g (k, n, D), as they are stored)
+# (first step - 1, W, m, v (k+1, n, D), g (k, n, D) and p_mean (k, n) or none, as they are stored)
 Chunks = Iterable[tuple[int, Mapping[str, np.ndarray]]]
 
 QUANTITIES = ("W", "m", "v", "g")
@@ -37,7 +37,8 @@ class Step:
     """One step of all recorded elements: (n, D) each, weights uint16 bits, all else float32.
 
     start: W[t-1] after weight decay, where the update sets out. v32: v[t] as float32 would have it
-    along the same gradients; it is changed in place by the next step.
+    along the same gradients; it is changed in place by the next step. p: (n,) float32, the mean
+    probability of each token, None if it is not recorded.
     """
 
     number: int
@@ -48,6 +49,7 @@ class Step:
     v: np.ndarray
     g: np.ndarray
     v32: np.ndarray
+    p: np.ndarray | None = None
 
     def displacement(self) -> np.ndarray:
         """|ΔW′|₂ of each token, (n,) float64; infinite where an element's is."""
@@ -106,6 +108,7 @@ def each(chunks: Chunks, law: Law) -> Iterator[Step]:
                 v=v[i + 1].numpy(),
                 g=grad.numpy(),
                 v32=counterfactual.take(grad).numpy(),
+                p=rows["p_mean"][i] if "p_mean" in rows else None,
             )
 
 

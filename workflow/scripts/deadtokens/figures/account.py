@@ -13,7 +13,9 @@ from deadtokens.figures import pictures, style
 HEIGHT_OVER_WIDTH = 0.85
 # Okabe and Ito's, for every kind of colour blindness; the terms of `analysis.account` in each.
 CAUSES = {
-    "gradients smaller (sharper softmax)": (("gradient",), "#0072b2"),
+    "gradients smaller": (("gradient",), "#0072b2"),
+    "p of the token smaller: sharper softmax": (("p_dead",), "#0072b2"),
+    "gradients over p: hidden states": (("hidden",), "#999999"),
     "m lags behind g": (("lag", "m_correction"), "#56b4e9"),
     "weights' cells larger": (("cell",), "#e69f00"),
     "ratchet of √v": (("ratchet",), "#d55e00"),
@@ -53,7 +55,10 @@ def _draw_causes(panel: Axes, table: Table, summary: dict) -> None:
     """What shrinks the update is stacked below zero, what makes it grow above; a line adds up."""
     steps = table["step"]
     bottoms = {-1: np.zeros(len(steps)), 1: np.zeros(len(steps))}
+    split = {"gradient"} if "p_dead" in table else {"p_dead", "hidden"}  # not both: they add up
     for name, (terms, colour) in CAUSES.items():
+        if split & {*terms}:
+            continue
         change = np.nan_to_num(sum(table[term] for term in terms), posinf=0, neginf=0)
         if np.abs(change).max() < NEGLIGIBLE:
             continue

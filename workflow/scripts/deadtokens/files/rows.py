@@ -14,6 +14,7 @@ from deadtokens.files import layout, series
 from deadtokens.files.trajectory import TrajectoryReader
 
 WHICH = ("dead", "live", "all")
+OF_STEPS = ("g", "p_mean")  # made in a step; all else is there before the first
 BFLOAT16 = ("U16", "BF16")  # both hold bit patterns
 # Flannel speaks of dead tokens, Wordybird of untrained ones.
 DEAD_MASKS = ("dead_mask", "untrained_mask")
@@ -52,7 +53,7 @@ class TokenRows:
         return self._stored[quantity][0] in self._trajectory.fields
 
     def field(self, quantity: str) -> tuple[str, tuple[int, ...]]:
-        """Dtype in the file and shape, (rows, n, D), of W, m, v or g of these tokens."""
+        """Dtype in the file and shape, (rows, n, D), of these tokens; p_mean has no D."""
         name, _ = self._stored[quantity]
         self._trajectory.require(name)
         dtype, (rows, _, *elements) = self._trajectory.fields[name]
@@ -83,8 +84,8 @@ class TokenRows:
         """Yield (first step - 1, rows) of k steps, all quantities together about `max_bytes`.
 
         Rows of what exists before the first step (W, m, v) are (k+1, n, D), from the state before
-        the first of these steps on; rows of g are (k, n, D), one for each step. A chunk has one
-        step at least, and all quantities, and v, must be there.
+        the first of these steps on; rows of g (k, n, D) and p_mean (k, n), one for each step. A
+        chunk has one step at least, and all quantities, and v, must be there.
         """
         fields = {name: self.field(name) for name in quantities}
         one_row = sum(layout.row_bytes(field) for field in fields.values())
@@ -95,8 +96,8 @@ class TokenRows:
             yield (
                 start,
                 {
-                    name: self.read(name, start + self.first_row("g"), stop + self.first_row("g"))
-                    if name == "g"
+                    name: self.read(name, start + self.first_row(name), stop + self.first_row(name))
+                    if name in OF_STEPS
                     else self.read(name, start, stop + 1)
                     for name in fields
                 },

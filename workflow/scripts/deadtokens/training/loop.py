@@ -98,7 +98,7 @@ def train(
                         tensor, logits = head(hidden, tied, targets)  # (), (V,)
                     tensor.backward()
                 loss = tensor.item()
-                record.before_update(step, tied.grad, hidden, logits)
+                record.before_update(step, tied, hidden, targets, logits)
                 if settings.clip_norm is not None:
                     nn.utils.clip_grad_norm_(params.values(), settings.clip_norm)
                 factor = schedule(behind.schedule + step - 1, schedule_steps)

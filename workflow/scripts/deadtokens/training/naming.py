@@ -47,6 +47,7 @@ CRUCIBLE = {
     "delta_W_prime": Stored("delta_W_prime", "F32", 1),
     "centroid": Stored("centroid", "F32", 0),
     "h_mean": Stored("h_mean", "F32", 1),
+    "p_mean": Stored("p_mean", "F32", 1),
     "logits": Stored("logits", "F32", 1),
     "loss": Stored("loss", "F32", 0),
 }

@@ -12,7 +12,7 @@ from deadtokens.errors import UserError
 from deadtokens.files import storage
 from deadtokens.files.layout import NUMPY_DTYPE, Field
 from deadtokens.files.sums import RowSums
-from deadtokens.training import machine
+from deadtokens.training import machine, probability
 from deadtokens.training.masks import Masks
 from deadtokens.training.naming import NAMINGS, Naming
 from deadtokens.training.ordered_thread import OrderedThread
@@ -27,6 +27,7 @@ RECORDABLE = {
     "delta_W_prime": lambda N, D, V: (N, D),
     "centroid": lambda N, D, V: (D,),  # mean of the recorded rows of W
     "h_mean": lambda N, D, V: (D,),  # mean of all hidden states of the batch
+    "p_mean": lambda N, D, V: (N,),  # mean probability of the recorded rows' tokens
     "logits": lambda N, D, V: (V,),  # of the last position of the batch's first example
 }
 ROWS = {
@@ -137,14 +138,23 @@ class Recorder:
         self._hand_over(step)
 
     def before_update(
-        self, step: int, grad: torch.Tensor, hidden: torch.Tensor, logits: torch.Tensor
+        self,
+        step: int,
+        tied: torch.Tensor,
+        hidden: torch.Tensor,
+        targets: torch.Tensor,
+        logits: torch.Tensor,
     ) -> None:
         """What a step, counted from 1, computed before anything was clipped or updated.
 
-        grad (V, D), hidden states (B, L, D), logits (V,) of one position.
+        tied (V, D) and its gradient, hidden states (B, L, D), targets (B, n), logits (V,) of one
+        position.
         """
         if "g" in self._recorded:
-            self._taken["g"] = self._rows_of(grad)
+            self._taken["g"] = self._rows_of(tied.grad)
+        if "p_mean" in self._recorded:
+            p = probability.mean(hidden, tied, targets.shape[1])
+            self._taken["p_mean"] = self._rows_of(p)
         if "h_mean" in self._recorded:
             # The notebook averages in the precision of the run and widens afterwards.
             self._taken["h_mean"] = hidden.detach().mean(dim=(0, 1))
