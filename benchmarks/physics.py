@@ -2,21 +2,23 @@
 
     snakemake --cores 2 results/{native,fused}_{42,43,44}/{phases,freezing}.csv \\
         --configfile config/products.yaml
-    python benchmarks/physics.py
+    PYTHONPATH=workflow/scripts python benchmarks/physics.py
 
 Prints a Markdown table. Two ways are the same physics if a run is no farther from that of the same
 seed and the other way than two runs of the published loop are that differ in their seed.
 """
 
 import argparse
-import csv
 import itertools
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from deadtokens.files import tables
+
 SCALES = ("element", "vector")
+OF_TEXT = ("token", "script")  # columns
 
 
 def main():
@@ -53,7 +55,8 @@ def distances() -> dict[str, tuple[Callable[[Path, Path], float], str]]:
     told |= {f"motion, {scale} scale": (motion_distance(scale), " octaves") for scale in SCALES}
     return told | {
         "tokens that move": (moving_distance, "%"),
-        "last motions": (freeze_distance, "%"),
+        "last motions": (freeze_distance, " steps"),
+        "last motions, largest gap": (largest_freeze_distance, "%"),
     }
 
 
@@ -61,10 +64,10 @@ def phase_distance(scale: str) -> Callable[[Path, Path], float]:
     """Tokens that would have to change their phase, in per cent, mean over steps."""
 
     def between(one: Path, other: Path) -> float:
-        tables = [columns(run / "phases.csv") for run in (one, other)]
-        names = [name for name in tables[0] if name.startswith(f"{scale}_")]
+        first, second = (tables.read(run / "phases.csv") for run in (one, other))
+        names = [name for name in first if name.startswith(f"{scale}_")]
         shares = names[: names.index(f"{scale}_undefined") + 1]
-        return 50 * sum(np.abs(tables[0][name] - tables[1][name]).mean() for name in shares)
+        return 50 * sum(np.abs(first[name] - second[name]).mean() for name in shares)
 
     return between
 
@@ -73,7 +76,7 @@ def motion_distance(scale: str) -> Callable[[Path, Path], float]:
     """|log2| of the ratio of median displacements over tokens, mean over steps where both move."""
 
     def between(one: Path, other: Path) -> float:
-        medians = [columns(run / "phases.csv")[f"{scale}_median"] for run in (one, other)]
+        medians = [tables.read(run / "phases.csv")[f"{scale}_median"] for run in (one, other)]
         both = (medians[0] > 0) & (medians[1] > 0)
         return float(np.abs(np.log2(medians[0][both] / medians[1][both])).mean())
 
@@ -82,29 +85,27 @@ def motion_distance(scale: str) -> Callable[[Path, Path], float]:
 
 def moving_distance(one: Path, other: Path) -> float:
     """Of the share of tokens that move, in per cent of the tokens, mean over steps."""
-    moving = [columns(run / "phases.csv")["moving"] for run in (one, other)]
+    moving = [tables.read(run / "phases.csv")["moving"] for run in (one, other)]
     return float(100 * np.abs(moving[0] - moving[1]).mean())
 
 
 def freeze_distance(one: Path, other: Path) -> float:
+    """Steps by which last motions would have to shift for the one distribution to be the other."""
+    first, second = map(last_motions, (one, other))
+    return float(np.abs(first - second).mean())
+
+
+def largest_freeze_distance(one: Path, other: Path) -> float:
     """Kolmogorov and Smirnov's: the largest difference of the shares frozen, in per cent."""
-    last = [np.sort(columns(run / "freezing.csv")["last_motion_step"]) for run in (one, other)]
+    last = [last_motions(run) for run in (one, other)]
     steps = np.union1d(*last)
     frozen = [np.searchsorted(times, steps, side="right") / len(times) for times in last]
     return float(100 * np.abs(frozen[0] - frozen[1]).max())
 
 
-def columns(path: Path) -> dict[str, np.ndarray]:
-    """A CSV file's columns of numbers by name."""
-    with open(path, newline="", encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
-    found = {}
-    for name in rows[0]:
-        try:
-            found[name] = np.array([float(row[name]) for row in rows])
-        except ValueError:  # text, such as the token
-            continue
-    return found
+def last_motions(run: Path) -> np.ndarray:
+    """In ascending order; as many in all runs, since they are of one corpus."""
+    return np.sort(tables.read(run / "freezing.csv", text=OF_TEXT)["last_motion_step"])
 
 
 if __name__ == "__main__":

@@ -9,11 +9,11 @@
         --table phases.csv --summary phases.json --density phases_density.safetensors
 """
 
-import csv
 from pathlib import Path
 
 import command
 from deadtokens.analysis import density, phases
+from deadtokens.files import tables
 from deadtokens.files.trajectory import TrajectoryReader, write_file
 
 SCHEME = ("phases", "thresholds", "vanishing_fraction")
@@ -40,9 +40,7 @@ def main(options):
     outputs = options.table, options.summary, options.density
     with command.finished(*outputs) as (table, summary, density_file):
         columns = phases.table(scales, scheme, moving, nonfinite)
-        with open(table, "w", newline="", encoding="utf-8") as lines:
-            rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-            csv.writer(lines).writerows([columns, *rows])
+        tables.write(table, columns)
         told = phases.summary(scales, scheme, moving, threshold, nonfinite, settings["tokens"])
         command.write_json(summary, told)
         write_file(density_file, density.fields({s: t.density for s, t in scales.items()}, bins))

@@ -9,12 +9,12 @@ settings.json: the run's arithmetic, optimizer, schedule and record, from_step, 
 window, as the rule passes them.
 """
 
-import csv
 from itertools import islice
 from pathlib import Path
 
 import command
 from deadtokens.analysis import account, critical, forecast, outcome, steps
+from deadtokens.files import tables
 from deadtokens.files.rows import TokenRows, read_dead_mask
 from deadtokens.files.storage import open_reader
 
@@ -69,11 +69,10 @@ def write(options, token_ids, made, forecasts, happened):
     about = {"steps": happened.steps, "tokens": len(token_ids), **told}
     report = about | account.summary(made, happened.window)
     report["forecast"] = outcome.summary(forecasts, happened)
-    tables = made.rows, outcome.table(token_ids, forecasts, happened)
+    both = made.rows, outcome.table(token_ids, forecasts, happened)
     with command.finished(options.table, options.tokens, options.summary) as (*paths, summary):
-        for path, columns in zip(paths, tables, strict=True):
-            with open(path, "w", newline="", encoding="utf-8") as lines:
-                csv.writer(lines).writerows([columns, *zip(*columns.values(), strict=True)])
+        for path, columns in zip(paths, both, strict=True):
+            tables.write(path, columns)
         command.write_json(summary, report)
 
 

@@ -10,12 +10,12 @@ before the seam, the one from its weights, the eight arms.
 """
 
 import contextlib
-import csv
 import json
 from pathlib import Path
 
 import command
 from deadtokens.analysis import checkpoint_artifact, kick
+from deadtokens.files import tables
 from deadtokens.files.trajectory import TrajectoryReader
 
 RULES = ("seam", "window", "band", "hop_threshold", "resamples", "confidence", "random_seed")
@@ -40,8 +40,7 @@ def main(options):
     told["continuation"] = json.loads(options.check.read_text("utf-8"))
     rows = checkpoint_artifact.table(first, second, third, arms, seam, elements)
     with command.finished(options.table, options.summary) as (table, summary):
-        with open(table, "w", newline="", encoding="utf-8") as lines:
-            csv.writer(lines).writerows([rows[0], *(row.values() for row in rows)])
+        tables.write_rows(table, rows)
         command.write_json(summary, told)
 
 

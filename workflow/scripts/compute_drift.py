@@ -7,12 +7,12 @@
         --autocorrelation autocorrelation.csv --tokens tokens.csv --summary drift.json
 """
 
-import csv
 from pathlib import Path
 
 import command
 from deadtokens import lattice
 from deadtokens.analysis import drift, persistence, pointing
+from deadtokens.files import tables
 from deadtokens.files.storage import open_reader
 from deadtokens.text import readable, vocabulary
 
@@ -45,8 +45,7 @@ def main(options):
     }
     with command.finished(*(getattr(options, name) for name in OUTPUTS)) as paths:
         for path, columns in zip(paths, (table, lagged, tokens), strict=False):
-            with open(path, "w", newline="", encoding="utf-8") as lines:
-                csv.writer(lines).writerows([columns, *zip(*columns.values(), strict=True)])
+            tables.write(path, columns)
         command.write_json(paths[-1], summary)
 
 

@@ -9,7 +9,6 @@
         --table freezing.csv --survival freezing_survival.csv --summary freezing.json
 """
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 import command
 from deadtokens import lattice
 from deadtokens.analysis import freezing
+from deadtokens.files import tables
 from deadtokens.files.rows import TokenRows, read_dead_mask
 from deadtokens.files.storage import open_reader
 from deadtokens.text import readable, vocabulary
@@ -43,14 +43,9 @@ def main(options):
     told = freezing.summary(ids, scripts, norm, last, shape[0], threshold, which)
     outputs = options.table, options.survival, options.summary
     with command.finished(*outputs) as (table, curve, summary):
-        _write(table, freezing.table(ids, texts, scripts, norm, last, shape[0]))
-        _write(curve, freezing.survival(last, scripts, shape[0]))
+        tables.write(table, freezing.table(ids, texts, scripts, norm, last, shape[0]))
+        tables.write(curve, freezing.survival(last, scripts, shape[0]))
         command.write_json(summary, told)
-
-
-def _write(path, columns):
-    with open(path, "w", newline="", encoding="utf-8") as lines:
-        csv.writer(lines).writerows([columns, *zip(*columns.values(), strict=True)])
 
 
 if __name__ == "__main__":

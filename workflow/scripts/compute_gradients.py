@@ -9,12 +9,11 @@
         --table gradients.csv --summary gradients.json
 """
 
-import csv
 from pathlib import Path
 
 import command
 from deadtokens.analysis import alignment, freezing
-from deadtokens.files import hidden_mean
+from deadtokens.files import hidden_mean, tables
 from deadtokens.files.storage import open_reader
 
 OF_COHORTS = ("cohort_window", "alignment_steps", "permutations", "permutation_seed")
@@ -45,8 +44,7 @@ def main(options):
     null = wanted["permutations"], wanted["permutation_seed"]
     told = alignment.summary(columns, cohorts, looked_at, alignment.compare(cohorts, then, *null))
     with command.finished(options.table, options.summary) as (table, summary):
-        with open(table, "w", newline="", encoding="utf-8") as lines:
-            csv.writer(lines).writerows([columns, *zip(*columns.values(), strict=True)])
+        tables.write(table, columns)
         command.write_json(summary, told)
 
 

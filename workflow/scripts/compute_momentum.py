@@ -9,13 +9,12 @@
 settings.json: the run's optimizer and schedule, chosen steps and bins, as the rule passes them.
 """
 
-import csv
 from functools import partial
 from pathlib import Path
 
 import command
 from deadtokens.analysis import critical, density, freezing, momentum, plane, quick_statistics
-from deadtokens.files import alongside
+from deadtokens.files import alongside, tables
 from deadtokens.files.storage import open_reader
 from deadtokens.files.trajectory import TrajectoryWriter, write_file
 
@@ -44,8 +43,7 @@ def main(options):
                 chunks = alongside.weights_and_moments(file, CHUNK_BYTES)
                 trace = momentum.follow(chunks, last, adam, bins, rows.write_row, progress)
             columns = momentum.table(file.read("dead_indices"), trace)
-            with open(table, "w", newline="", encoding="utf-8") as lines:
-                csv.writer(lines).writerows([columns, *zip(*columns.values(), strict=True)])
+            tables.write(table, columns)
             write_file(dense, planes | density.fields(trace.density, bins))
             report = momentum.summary(trace, told, steps, threshold)
             report["quick_statistics"] = quick_statistics.figures(file, moved, last, CHUNK_BYTES)

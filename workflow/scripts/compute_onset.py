@@ -9,13 +9,11 @@
 and a second moment to each whose `second_moment` is true.
 """
 
-import csv
 from pathlib import Path
-
-import numpy as np
 
 import command
 from deadtokens.analysis import onset, onset_arms, onset_summary
+from deadtokens.files import tables
 from deadtokens.files.trajectory import TrajectoryReader
 
 CHUNK_BYTES = 8_000_000
@@ -24,7 +22,7 @@ CHUNK_BYTES = 8_000_000
 def main(options):
     """A row per arm and bin of steps; what came out of each arm, and the effects."""
     settings = options.settings
-    displacements, tables = iter(options.displacements), iter(options.second_moments)
+    displacements, of_moments = iter(options.displacements), iter(options.second_moments)
     courses, moments = {}, {}
     runs = [run for arm in settings["arms"] for run in arm["runs"]]
     onset_summary.check_number("displacements", options.displacements, runs)
@@ -36,11 +34,10 @@ def main(options):
         threshold = settings["motion_threshold"]
         courses[name] = [_course(next(displacements), run["elements"], threshold) for run in runs]
         known = [run for run in runs if run["second_moment"]]
-        moments[name] = [_moment(next(tables), settings["from_step"]) for _ in known]
+        moments[name] = [_moment(next(of_moments), settings["from_step"]) for _ in known]
     rows = onset_arms.table(courses, settings["bin_steps"])
     with command.finished(options.table, options.summary) as (table, summary):
-        with open(table, "w", newline="", encoding="utf-8") as lines:
-            csv.writer(lines).writerows([onset_arms.COLUMNS, *(row.values() for row in rows)])
+        tables.write_rows(table, rows)
         command.write_json(summary, onset_summary.summary(settings, courses, moments))
 
 
@@ -59,10 +56,7 @@ def _course(path, elements, threshold):
 
 
 def _moment(path, from_step):
-    with open(path, newline="", encoding="utf-8") as lines:
-        names, *rows = csv.reader(lines)
-    columns = dict(zip(names, np.array(rows, dtype=float).T, strict=True))
-    return onset_arms.second_moment(columns, from_step)
+    return onset_arms.second_moment(tables.read(path), from_step)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,11 @@
         --table permanence.csv --summary permanence.json
 """
 
-import csv
 from pathlib import Path
 
 import command
 from deadtokens.analysis import permanence
+from deadtokens.files import tables
 from deadtokens.files.trajectory import TrajectoryReader
 
 CHUNK_BYTES = 8_000_000
@@ -25,9 +25,7 @@ def main(options):
         found = permanence.follow(file.chunks("l2", CHUNK_BYTES), threshold)
     columns = permanence.table(found, confidence)
     with command.finished(options.table, options.summary) as (table, summary):
-        with open(table, "w", newline="", encoding="utf-8") as lines:
-            rows = zip(*columns.values(), strict=True)
-            csv.writer(lines).writerows([columns, *rows])
+        tables.write(table, columns)
         command.write_json(
             summary, permanence.summary(found, threshold, settings["still_for"], confidence)
         )

@@ -9,12 +9,12 @@
         --density phase_transitions_density.safetensors
 """
 
-import csv
 from pathlib import Path
 
 import command
 from deadtokens.analysis import density, phases
 from deadtokens.analysis import phase_transitions as transitions
+from deadtokens.files import tables
 from deadtokens.files.trajectory import TrajectoryReader, write_file
 
 SETTINGS = ("phases", "thresholds", "tokens", "density_bins")
@@ -35,9 +35,7 @@ def main(options):
     columns = transitions.table(measured, scheme)
     outputs = options.table, options.summary, options.density
     with command.finished(*outputs) as (table, summary, density_file):
-        with open(table, "w", newline="", encoding="utf-8") as lines:
-            rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-            csv.writer(lines).writerows([columns, *rows])
+        tables.write(table, columns)
         told = transitions.summary(measured, scheme, middle, settings["tokens"])
         command.write_json(summary, told)
         write_file(density_file, density.fields({"vector": traces}, bins))

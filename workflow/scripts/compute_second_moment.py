@@ -8,11 +8,11 @@
 settings.json: the run's arithmetic, optimizer and record, as the rule passes them.
 """
 
-import csv
 from pathlib import Path
 
 import command
 from deadtokens.analysis import second_moment
+from deadtokens.files import tables
 from deadtokens.files.rows import TokenRows, read_dead_mask
 from deadtokens.files.storage import open_reader
 
@@ -34,8 +34,7 @@ def main(options):
     columns = second_moment.table(trace)
     about = {"tokens": len(rows.token_ids), **{key: settings[key] for key in ABOUT}}
     with command.finished(options.table, options.summary) as (table, summary):
-        with open(table, "w", newline="", encoding="utf-8") as lines:
-            csv.writer(lines).writerows([columns, *zip(*columns.values(), strict=True)])
+        tables.write(table, columns)
         command.write_json(summary, second_moment.summary(trace, **about))
 
 

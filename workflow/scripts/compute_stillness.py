@@ -6,11 +6,11 @@
         --table stillness.csv --summary stillness.json
 """
 
-import csv
 from pathlib import Path
 
 import command
 from deadtokens.analysis import phases, stillness
+from deadtokens.files import tables
 from deadtokens.files.trajectory import TrajectoryReader
 
 CHUNK_BYTES = 8_000_000
@@ -25,9 +25,7 @@ def main(options):
         n_moving = phases.count_moving(file.chunks("l2", CHUNK_BYTES), threshold)
     columns = stillness.table(*stillness.runs(n_moving))
     with command.finished(options.table, options.summary) as (table, summary):
-        with open(table, "w", newline="", encoding="utf-8") as lines:
-            rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-            csv.writer(lines).writerows([columns, *rows])
+        tables.write(table, columns)
         which = options.settings["tokens"]
         command.write_json(summary, stillness.summary(n_moving, n_tokens, threshold, which))
 

@@ -7,12 +7,12 @@
 Of a statistic file its name and that of its folder count: `crucible1/freezing.json`.
 """
 
-import csv
 import json
 from pathlib import Path
 
 import command
 from deadtokens.analysis import verdicts
+from deadtokens.files import tables
 
 
 def main(options):
@@ -29,10 +29,7 @@ def main(options):
     told = {"counts": verdicts.counts(rows), "chapters": chapters, "verdicts": rows}
     with command.finished(options.verdicts, options.table) as (report, table):
         command.write_json(report, told)
-        with open(table, "w", newline="", encoding="utf-8") as lines:
-            writer = csv.DictWriter(lines, verdicts.COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
+        tables.write_rows(table, rows)
 
 
 if __name__ == "__main__":

@@ -6,31 +6,22 @@
         --figure account.png
 """
 
-import csv
 import json
 from pathlib import Path
 
-import numpy as np
-
 import command
 from deadtokens.figures import account, pictures, style
+from deadtokens.files import tables
 
 
 def main(options):
     """Read what compute_account.py wrote; png, svg or pdf by the figure's extension."""
     kind, settings = pictures.kind_of(options.figure), options.settings
     summary = json.loads(options.summary.read_text("utf-8"))
-    tables = columns(options.table), columns(options.tokens)
+    both = (tables.read(path) for path in (options.table, options.tokens))
     with command.finished(options.figure) as (figure,), style.applied():
-        drawing = account.draw(*tables, summary, settings["title"], settings["width_mm"])
+        drawing = account.draw(*both, summary, settings["title"], settings["width_mm"])
         style.save(drawing, figure, kind, settings["dpi"])
-
-
-def columns(path):
-    """A table of numbers, by the names of its columns."""
-    with open(path, newline="", encoding="utf-8") as lines:
-        names, *rows = csv.reader(lines)
-    return dict(zip(names, np.array(rows, dtype=float).T, strict=True))
 
 
 if __name__ == "__main__":

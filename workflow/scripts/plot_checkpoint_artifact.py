@@ -5,19 +5,18 @@
         --table checkpoint_artifact.csv --summary checkpoint_artifact.json --figure artifact.png
 """
 
-import csv
 import json
 from pathlib import Path
 
 import command
 from deadtokens.figures import checkpoint_artifact, pictures, style
+from deadtokens.files import tables
 
 
 def main(options):
     """Read what compute_checkpoint_artifact.py wrote; png, svg or pdf by the figure's extension."""
     kind = pictures.kind_of(options.figure)
-    with open(options.table, newline="", encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
+    rows = tables.read_rows(options.table)
     summary = json.loads(options.summary.read_text("utf-8"))
     settings = options.settings
     with command.finished(options.figure) as (figure,), style.applied():

@@ -6,14 +6,12 @@
         --figure drift.png
 """
 
-import csv
 import json
 from pathlib import Path
 
-import numpy as np
-
 import command
 from deadtokens.figures import drift, pictures, style
+from deadtokens.files import tables
 
 OF_TEXT = ("by", "token", "script", "cloud")
 
@@ -21,19 +19,13 @@ OF_TEXT = ("by", "token", "script", "cloud")
 def main(options):
     """Read what compute_drift.py wrote; png, svg or pdf by the figure's extension."""
     kind = pictures.kind_of(options.figure)
-    tables = (_read(path) for path in (options.table, options.autocorrelation, options.tokens))
+    paths = options.table, options.autocorrelation, options.tokens
+    found = (tables.read(path, text=OF_TEXT) for path in paths)
     summary = json.loads(options.summary.read_text("utf-8"))
     settings = options.settings
     with command.finished(options.figure) as (figure,), style.applied():
-        drawing = drift.draw(*tables, summary, settings["title"], settings["width_mm"])
+        drawing = drift.draw(*found, summary, settings["title"], settings["width_mm"])
         style.save(drawing, figure, kind, settings["dpi"])
-
-
-def _read(path):
-    with open(path, newline="", encoding="utf-8") as lines:
-        names, *rows = csv.reader(lines)
-    columns = zip(names, zip(*rows, strict=True), strict=True)
-    return {name: np.array(c, dtype=str if name in OF_TEXT else float) for name, c in columns}
 
 
 if __name__ == "__main__":

@@ -5,22 +5,18 @@
         --survival freezing_survival.csv --summary freezing.json --figure freezing.png
 """
 
-import csv
 import json
 from pathlib import Path
 
-import numpy as np
-
 import command
 from deadtokens.figures import freezing, pictures, style
+from deadtokens.files import tables
 
 
 def main(options):
     """Read what compute_freezing.py wrote; png, svg or pdf by the figure's extension."""
     kind = pictures.kind_of(options.figure)
-    with open(options.survival, newline="", encoding="utf-8") as lines:
-        names, *rows = csv.reader(lines)
-    survival = dict(zip(names, np.array(rows, dtype=float).T, strict=True))
+    survival = tables.read(options.survival)
     summary = json.loads(options.summary.read_text("utf-8"))
     settings = options.settings
     with command.finished(options.figure) as (figure,), style.applied():

@@ -6,24 +6,19 @@
         --figure momentum.png
 """
 
-import csv
 import json
 from pathlib import Path
 
-import numpy as np
-
 import command
 from deadtokens.figures import momentum, pictures, style
+from deadtokens.files import tables
 from deadtokens.files.trajectory import TrajectoryReader
 
 
 def main(options):
     """Read what compute_momentum.py wrote; png, svg or pdf by the figure's extension."""
     kind, settings = pictures.kind_of(options.figure), options.settings
-    with open(options.table, newline="", encoding="utf-8") as lines:
-        names, *rows = csv.reader(lines)
-    columns = np.array(rows, dtype=float).reshape(-1, len(names)).T
-    table = dict(zip(names, columns, strict=True))
+    table = tables.read(options.table)
     summary = json.loads(options.summary.read_text("utf-8"))
     with TrajectoryReader(options.density) as file:
         density = {name: file.read(name) for name in file.fields}

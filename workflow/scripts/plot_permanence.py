@@ -5,23 +5,18 @@
         --table permanence.csv --summary permanence.json --figure permanence.png
 """
 
-import csv
 import json
 from pathlib import Path
 
-import numpy as np
-
 import command
 from deadtokens.figures import permanence, pictures, style
+from deadtokens.files import tables
 
 
 def main(options):
     """Read what compute_permanence.py wrote; png, svg or pdf by the figure's extension."""
     kind = pictures.kind_of(options.figure)
-    with open(options.table, newline="", encoding="utf-8") as lines:
-        names, *rows = csv.reader(lines)
-    columns = np.array(rows, dtype=np.float64).reshape(-1, len(names)).T
-    table = dict(zip(names, columns, strict=True))
+    table = tables.read(options.table)
     summary = json.loads(options.summary.read_text("utf-8"))
     settings = options.settings
     with command.finished(options.figure) as (figure,), style.applied():

@@ -6,23 +6,19 @@
         --density phase_transitions_density.safetensors --figure phase_transitions.png
 """
 
-import csv
 import json
 from pathlib import Path
 
-import numpy as np
-
 import command
 from deadtokens.figures import phase_transitions, pictures, style
+from deadtokens.files import tables
 from deadtokens.files.trajectory import TrajectoryReader
 
 
 def main(options):
     """Read what compute_phase_transitions.py wrote; png, svg or pdf by the figure's extension."""
     kind = pictures.kind_of(options.figure)
-    with open(options.table, newline="", encoding="utf-8") as lines:
-        names, *rows = csv.reader(lines)
-    table = dict(zip(names, np.array(rows, dtype=float).T, strict=True))
+    table = tables.read(options.table)
     summary = json.loads(options.summary.read_text("utf-8"))
     with TrajectoryReader(options.density) as file:
         density = {name: file.read(name) for name in file.fields}

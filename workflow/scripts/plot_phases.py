@@ -6,15 +6,13 @@
         --figure phases.png
 """
 
-import csv
 import json
 from pathlib import Path
-
-import numpy as np
 
 import command
 from deadtokens.errors import UserError
 from deadtokens.figures import phases, style
+from deadtokens.files import tables
 from deadtokens.files.trajectory import TrajectoryReader
 
 
@@ -24,9 +22,7 @@ def main(options):
     if kind not in style.NO_METADATA:
         known = ", ".join(f".{name}" for name in style.NO_METADATA)
         raise UserError(f"{options.figure}: no such kind of picture; known are {known}.")
-    with open(options.table, newline="", encoding="utf-8") as lines:
-        names, *rows = csv.reader(lines)
-    table = dict(zip(names, np.array(rows, dtype=float).T, strict=True))
+    table = tables.read(options.table)
     summary = json.loads(options.summary.read_text("utf-8"))
     with TrajectoryReader(options.density) as file:
         density = {name: file.read(name) for name in file.fields}

@@ -11,7 +11,6 @@
 What comes from W, phases to stillness, is left out for a run that does not record it.
 """
 
-import csv
 import json
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import numpy as np
 
 import command
 from deadtokens.analysis import summary
+from deadtokens.files import tables
 from deadtokens.files.trajectory import TrajectoryReader
 
 SETTINGS = ("record", "rows", "separation_step")
@@ -32,8 +32,7 @@ def main(options):
     if options.measured:
         figures |= read(options.measured)
     if options.phases:
-        with options.table.open(encoding="utf-8", newline="") as file:
-            moved = np.array([float(row["element_mean"]) for row in csv.DictReader(file)])
+        moved = tables.read(options.table)["element_mean"]
         found = map(read, (options.phases, options.freezing, options.stillness))
         figures |= summary.of_motion(*found, moved)
     figures["separation_step"] = step
