@@ -20,7 +20,7 @@ import numpy as np
 import yaml
 from safetensors.numpy import save_file
 
-from planning import configuration
+from planning import configuration, schema
 
 ROOT = Path(__file__).parents[1]
 RUNS = ("crucible2", "crucible3", "thimble7", "wordybird1b")
@@ -107,9 +107,9 @@ def published(name: str) -> dict:
 @functools.cache
 def resolved() -> dict:
     """The default configuration with every key."""
-    schema = configuration.load_schema(ROOT / "workflow/schemas/config.schema.yaml")
+    rules = schema.load(ROOT / "workflow/schemas/config.schema.yaml")
     default = yaml.safe_load((ROOT / "config/config.yaml").read_text("utf-8"))
-    return configuration.resolve(default, schema)
+    return configuration.resolve(default, rules)
 
 
 def write_inputs(folder: Path, vocab_size: int) -> tuple[Path, Path]:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from planning import checkpoint_artifacts, configuration
+from planning import checkpoint_artifacts, configuration, schema
+from planning.mistakes import ConfigurationError
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = configuration.load_schema(ROOT / "workflow/schemas/config.schema.yaml")
+SCHEMA = schema.load(ROOT / "workflow/schemas/config.schema.yaml")
 DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 ARTIFACT = DEFAULT["checkpoint_artifacts"]["wordybird"]
 ARMS = ARTIFACT["arms"]
@@ -144,7 +145,7 @@ MISTAKES = {
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_is_told_with_what_is_allowed(name):
     artifact, runs, message = MISTAKES[name]
-    with pytest.raises(configuration.ConfigurationError) as error:
+    with pytest.raises(ConfigurationError) as error:
         resolved(runs, **artifact)
     assert re.search(message, str(error.value)), error.value
 
@@ -157,4 +158,4 @@ def test_settings_that_decide_motion_are_all_those_of_a_run_but_a_few():
         *("motion_threshold", "save_checkpoint_at", "resume_run", "resume_step", "restore"),
         *("checkpoint_seconds", "phases", "sweep", "keep_trajectory"),
     }
-    assert {*SCHEMA["$defs"]["run"]["properties"]} - free == {*configuration.DECIDING_MOTION}
+    assert {*SCHEMA["$defs"]["run"]["properties"]} - free == {*checkpoint_artifacts.DECIDING_MOTION}

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from planning import configuration, reference
+from planning import configuration, reference, schema
+from planning.mistakes import ConfigurationError
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = configuration.load_schema(ROOT / "workflow/schemas/config.schema.yaml")
+SCHEMA = schema.load(ROOT / "workflow/schemas/config.schema.yaml")
 DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 
 
@@ -31,12 +32,12 @@ def test_every_key_has_description_default_and_bounds():
 
 def test_defaults_obey_their_own_rules():
     entries = {
-        "corpora": {"flannel": configuration._defaults(SCHEMA["$defs"]["corpus"])},
-        "phase_schemes": {"published": configuration._defaults(SCHEMA["$defs"]["phase_scheme"])},
+        "corpora": {"flannel": schema.defaults(SCHEMA["$defs"]["corpus"])},
+        "phase_schemes": {"published": schema.defaults(SCHEMA["$defs"]["phase_scheme"])},
         "comparison": ["any"],
         "published": {"runs": ["any"]},
         "report": {"runs": ["any"]},
-        "runs": {"any": configuration._defaults(SCHEMA["$defs"]["run"])},
+        "runs": {"any": schema.defaults(SCHEMA["$defs"]["run"])},
     }
     assert configuration.resolve(entries, SCHEMA)["runs"] == entries["runs"]
 
@@ -65,7 +66,7 @@ def test_shipped_configurations_fit_the_schema(name):
         return base | nested
 
     shipped = merged(DEFAULT, yaml.safe_load((ROOT / "config" / name).read_text()))
-    configuration._check_against_schema(shipped, SCHEMA)
+    schema.check(shipped, SCHEMA)
 
 
 def test_published_values_of_crucible2():
@@ -111,7 +112,7 @@ def test_resolving_leaves_the_given_configuration_alone():
 
 def test_all_mistakes_are_told_at_once():
     runs = {"a": {"total_steps": 0, "seed": 1}}
-    with pytest.raises(configuration.ConfigurationError) as error:
+    with pytest.raises(ConfigurationError) as error:
         resolved(runs=runs)
     assert "runs.a.total_steps is 0" in str(error.value)
     assert "runs.a.seed is no known key" in str(error.value)
@@ -163,7 +164,7 @@ def test_the_runs_of_the_onset_differ_from_crucible1_in_what_their_names_say():
     ],
 )
 def test_precisions_that_do_not_go_together_are_told(run, message):
-    with pytest.raises(configuration.ConfigurationError, match=re.escape(message)):
+    with pytest.raises(ConfigurationError, match=re.escape(message)):
         resolved(runs=DEFAULT["runs"] | {"new": run})
 
 

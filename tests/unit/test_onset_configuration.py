@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from planning import configuration, onsets
+from planning import configuration, onsets, schema
+from planning.mistakes import ConfigurationError
+from planning.runs import DECIDING_TRAINING
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = configuration.load_schema(ROOT / "workflow/schemas/config.schema.yaml")
+SCHEMA = schema.load(ROOT / "workflow/schemas/config.schema.yaml")
 BASE, VERDICTS, TOP = (
     yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())
     for name in ("config", "verdicts", "onset")
@@ -70,7 +72,7 @@ def test_the_name_of_a_sweep_stands_for_its_runs():
 
 def test_what_decides_training_is_alike_or_a_change_or_the_seed():
     judged = {*onsets.ALIKE, *onsets.CHANGEABLE, "random_seed", "total_steps"}
-    assert {*configuration.DECIDING_TRAINING} - judged == set()
+    assert {*DECIDING_TRAINING} - judged == set()
 
 
 @pytest.mark.parametrize("name", ["rate_or_decay", "mixed_precision", "softmax"])
@@ -151,7 +153,7 @@ SECTIONS = {
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_is_told_with_what_is_allowed(name):
     onset, runs, message = MISTAKES[name]
-    with pytest.raises(configuration.ConfigurationError) as error:
+    with pytest.raises(ConfigurationError) as error:
         resolved(runs, SECTIONS.get(name), **copy.deepcopy(onset))
     assert re.search(message, str(error.value)), error.value
     assert len(str(error.value).splitlines()) == 1

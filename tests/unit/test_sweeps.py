@@ -4,7 +4,8 @@ import pytest
 import test_configuration
 
 from deadtokens.analysis import sweep
-from planning import configuration, sweeps
+from planning import sweeps
+from planning.mistakes import ConfigurationError
 
 
 def resolved(**runs) -> dict:
@@ -52,12 +53,12 @@ def test_the_name_of_a_sweep_stands_for_its_runs_in_lists():
     ],
 )
 def test_mistakes_in_a_sweep_are_told(entry, message):
-    with pytest.raises(configuration.ConfigurationError, match=message):
+    with pytest.raises(ConfigurationError, match=message):
         resolved(seeds={"like": "crucible2"} | entry)
 
 
 def test_a_sweep_may_not_take_the_name_of_another_run():
-    with pytest.raises(configuration.ConfigurationError, match="gives the name a_1 to two runs"):
+    with pytest.raises(ConfigurationError, match="gives the name a_1 to two runs"):
         sweeps.expanded({"a": {"sweep": {"random_seed": [1]}}, "a_1": {}})
 
 

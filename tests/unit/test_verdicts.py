@@ -12,12 +12,12 @@ from deadtokens.analysis import freezing, permanence, phases, stillness, verdict
 from deadtokens.analysis.density import Bins
 from deadtokens.pages import provenance
 from deadtokens.pages import verdicts as verdicts_page
-from planning import configuration
+from planning import questions, schema
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = configuration.load_schema(ROOT / "workflow/schemas/config.schema.yaml")
+SCHEMA = schema.load(ROOT / "workflow/schemas/config.schema.yaml")
 SHIPPED = yaml.safe_load((ROOT / "config/verdicts.yaml").read_text("utf-8"))["verdicts"]
-DEFAULTS = configuration._defaults(SCHEMA["$defs"]["question"])
+DEFAULTS = schema.defaults(SCHEMA["$defs"]["question"])
 QUESTION = DEFAULTS | {
     "chapter": "freezing",
     "seed": "Crucible 1",
@@ -179,7 +179,7 @@ def test_rules_in_words():
 
 def shipped(**changes):
     """The shipped questions as the workflow has them, of these files alone."""
-    resolved = configuration._verdicts(copy.deepcopy(SHIPPED), SCHEMA["$defs"])
+    resolved = questions.completed(copy.deepcopy(SHIPPED), SCHEMA["$defs"])
     return resolved["questions"] | changes
 
 

@@ -6,7 +6,7 @@ PYTHONPATH=workflow python -m planning.reference
 from collections.abc import Mapping
 from pathlib import Path
 
-from planning import configuration
+from planning import schema
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,7 +74,7 @@ def _allowed(rule: Mapping) -> str:
         return ", ".join(f"`{value}`" for value in rule["enum"])
     if "enum" in rule.get("items", {}):
         return "a list of " + ", ".join(f"`{value}`" for value in rule["items"]["enum"])
-    return configuration.allowed(rule)
+    return schema.allowed(rule)
 
 
 def _cell(text: str) -> str:
@@ -90,8 +90,8 @@ def _default(rule: Mapping) -> str:
 
 
 def main() -> None:
-    schema = configuration.load_schema(ROOT / "workflow/schemas/config.schema.yaml")
-    (ROOT / "config/README.md").write_text(reference(schema), encoding="utf-8")
+    rules = schema.load(ROOT / "workflow/schemas/config.schema.yaml")
+    (ROOT / "config/README.md").write_text(reference(rules), encoding="utf-8")
 
 
 if __name__ == "__main__":

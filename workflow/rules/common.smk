@@ -17,6 +17,10 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, f"{workflow.basedir}/workflow")
 
 from planning import checkpoint_artifacts, codedigest, configuration, onsets
+from planning.corpora import check_files
+from planning.mistakes import ConfigurationError, nearest
+from planning.runs import check_same_training
+from planning.schema import load as load_schema
 
 SCRIPTS = os.path.relpath(f"{workflow.basedir}/workflow/scripts")
 # Every job knows where the scripts are, wherever results are kept, and runs them with the Python that
@@ -32,9 +36,11 @@ DIGESTS = codedigest.Remembered(
 )
 
 try:
-    schema = Path(workflow.basedir, "workflow/schemas/config.schema.yaml")
-    CONFIG = configuration.resolve(config, configuration.load_schema(schema))
-except configuration.ConfigurationError as error:
+    rules_of_configuration = load_schema(
+        Path(workflow.basedir, "workflow/schemas/config.schema.yaml")
+    )
+    CONFIG = configuration.resolve(config, rules_of_configuration)
+except ConfigurationError as error:
     raise WorkflowError(f"Wrong configuration.\n{error}") from None
 
 # Captions of the report read the configuration; this way they find every key, defaults too.
@@ -69,14 +75,14 @@ def canonical(settings):
 def run_named(name):
     """A run of the configuration; a wrong name in a requested path suggests the right one."""
     if name not in RUNS:
-        raise WorkflowError(f"{name!r} is no run. {configuration.nearest(name, RUNS)}")
+        raise WorkflowError(f"{name!r} is no run. {nearest(name, RUNS)}")
     return RUNS[name]
 
 
 def corpus_named(name):
     """A corpus of the configuration; a wrong name in a requested path suggests the right one."""
     if name not in CORPORA:
-        raise WorkflowError(f"{name!r} is no corpus. {configuration.nearest(name, CORPORA)}")
+        raise WorkflowError(f"{name!r} is no corpus. {nearest(name, CORPORA)}")
     return CORPORA[name]
 
 

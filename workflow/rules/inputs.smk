@@ -7,8 +7,8 @@ def given_file(key):
     def file(wildcards):
         corpus = corpus_named(wildcards.corpus)
         try:
-            configuration.check_files(f"corpora.{wildcards.corpus}", corpus)
-        except configuration.ConfigurationError as error:
+            check_files(f"corpora.{wildcards.corpus}", corpus)
+        except ConfigurationError as error:
             raise WorkflowError(f"Wrong configuration.\n{error}") from None
         # Where the user said, also when results are on S3.
         return local(corpus[key]) if corpus[key] else []
@@ -188,8 +188,8 @@ def hidden_mean(wildcards):
         return []
     try:
         key = f"freezing_causes.hidden_means.{name}"
-        configuration.check_same_training(key, name, source, RUNS)
-    except configuration.ConfigurationError as error:
+        check_same_training(key, name, source, RUNS)
+    except ConfigurationError as error:
         raise WorkflowError(f"Wrong configuration.\n{error}") from None
     return trajectory_path(source, RUNS[source])
 
@@ -233,8 +233,7 @@ def artifact_named(name):
     artifacts = CONFIG["checkpoint_artifacts"]
     if name not in artifacts:
         raise WorkflowError(
-            f"{name!r} is no entry of checkpoint_artifacts. "
-            f"{configuration.nearest(name, artifacts)}"
+            f"{name!r} is no entry of checkpoint_artifacts. " f"{nearest(name, artifacts)}"
         )
     return artifacts[name]
 
@@ -282,7 +281,7 @@ def onset_named(name):
     """An onset of the configuration; a wrong name suggests the right one."""
     known = CONFIG["onsets"]
     if name not in known:
-        raise WorkflowError(f"{name!r} is no entry of onsets. {configuration.nearest(name, known)}")
+        raise WorkflowError(f"{name!r} is no entry of onsets. {nearest(name, known)}")
     return known[name]
 
 

@@ -206,7 +206,7 @@ def sweep_named(name):
     """What each run of a sweep was given; a wrong name suggests the right one."""
     sweeps = CONFIG["sweeps"]
     if name not in sweeps:
-        raise WorkflowError(f"{name!r} is no sweep. {configuration.nearest(name, sweeps)}")
+        raise WorkflowError(f"{name!r} is no sweep. {nearest(name, sweeps)}")
     return sweeps[name]
 
 

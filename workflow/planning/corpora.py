@@ -1,0 +1,72 @@
+"""The corpora of a configuration: texts and tokenizers that belong together."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from planning.mistakes import ConfigurationError
+
+FILE_KEYS = (
+    "model_corpus_file",
+    "tokenizer_corpus_file",
+    "tokenizer_file",
+    "vocab_file",
+    "merges_file",
+    "mask_file",
+)
+SMALLEST_VOCABULARY_OF_BYTES = 257  # every byte, and <|endoftext|>
+
+
+def check(key: str, corpus: Mapping) -> None:
+    """All but whether files are there: only those of the corpora that are asked for must be."""
+    given = [name for name in FILE_KEYS if corpus[name] is not None]
+    if corpus["source"] == "synthetic":
+        if given:
+            raise ConfigurationError(
+                f"{key}.{given[0]} is {corpus[given[0]]!r}, but {key}.source is 'synthetic', which "
+                f"reads no file. Set {key}.source to 'files' or remove the key."
+            )
+        _check_vocab_size(key, corpus)
+        return
+    if "model_corpus_file" not in given:
+        raise ConfigurationError(f"{key}.model_corpus_file is missing; `source: files` needs it.")
+    for name, other in (("vocab_file", "merges_file"), ("merges_file", "vocab_file")):
+        if name in given and other not in given:
+            raise ConfigurationError(
+                f"{key}.{name} is {corpus[name]!r}, but {key}.{other} is missing. GPT-2's "
+                "tokenizer consists of both, vocab.json and merges.txt."
+            )
+    if "tokenizer_file" in given and "vocab_file" in given:
+        raise ConfigurationError(
+            f"{key} has two ready tokenizers: tokenizer_file, {corpus['tokenizer_file']!r}, and "
+            f"vocab_file with merges_file, {corpus['vocab_file']!r}. Remove one of them."
+        )
+    if not {"tokenizer_file", "vocab_file", "tokenizer_corpus_file"} & set(given):
+        raise ConfigurationError(
+            f"{key} has neither tokenizer_corpus_file (text to train a tokenizer on) nor "
+            "tokenizer_file (a ready tokenizer JSON) nor vocab_file and merges_file (a ready "
+            "tokenizer of GPT-2's kind); `source: files` needs one of them."
+        )
+    if not {"tokenizer_file", "vocab_file"} & set(given):
+        _check_vocab_size(key, corpus)
+
+
+def check_files(key: str, corpus: Mapping) -> None:
+    """Raises `ConfigurationError` if files of a corpus are not there; `key` is the corpus's own."""
+    missing = [
+        f"{key}.{name} is {corpus[name]!r}, and there is no such file."
+        for name in FILE_KEYS
+        if corpus[name] is not None and not Path(corpus[name]).is_file()
+    ]
+    if missing:
+        place = f"Paths are taken from the working directory, {Path.cwd()}."
+        raise ConfigurationError("\n".join([*missing, place]))
+
+
+def _check_vocab_size(key: str, corpus: Mapping) -> None:
+    """Of a tokenizer that is to be trained."""
+    size = corpus["vocab_size"]
+    if corpus["tokenizer"] == "bytes" and size < SMALLEST_VOCABULARY_OF_BYTES:
+        raise ConfigurationError(
+            f"{key}.vocab_size is {size}; allowed with `tokenizer: bytes`: at least "
+            f"{SMALLEST_VOCABULARY_OF_BYTES}, one entry for every byte and <|endoftext|>."
+        )

@@ -1,0 +1,139 @@
+"""The runs of a configuration: what they take over from each other, and what cannot be."""
+
+from collections.abc import Mapping
+
+from planning.checkpoint_artifacts import DECIDING_MOTION
+from planning.mistakes import ConfigurationError, check_known, nearest, told
+
+# Runs alike in these differ in what they record, and in no bit of the training.
+DECIDING_TRAINING = (
+    *DECIDING_MOTION,
+    *("total_steps", "schedule_steps", "resume_run", "resume_step", "restore"),
+)
+
+
+def inherited(runs: Mapping) -> dict:
+    """Every run with what it takes over from the run it is `like`, and that one from its own."""
+    inherited = {}
+    for name in runs:
+        entry = {}
+        for ancestor in reversed(lineage(name, runs)):
+            entry |= runs[ancestor]
+        entry.pop("like", None)
+        inherited[name] = entry
+    return inherited
+
+
+def lineage(name: str, runs: Mapping) -> list[str]:
+    """The run, the run that it is like, and so on; raises `ConfigurationError`."""
+    found = [name]
+    while (parent := runs[found[-1]].get("like")) is not None:
+        key = f"runs.{found[-1]}.like"
+        if parent not in runs:
+            raise ConfigurationError(
+                f"{key} is {parent!r}, which is no run. {nearest(parent, runs)}"
+            )
+        if parent in found:
+            circle = " -> ".join([*found, parent])
+            raise ConfigurationError(f"{key} closes a circle: {circle}. Remove one `like:`.")
+        found.append(parent)
+    return found
+
+
+def check(key: str, run: Mapping, configuration: Mapping) -> None:
+    """Raises `ConfigurationError` on settings that exclude each other or name what is not there."""
+    for name, table in (("corpus", "corpora"), ("phases", "phase_schemes")):
+        check_known(f"{key}.{name}", run[name], table, configuration)
+    if run["hidden_dim"] % run["num_heads"]:
+        raise ConfigurationError(
+            f"{key}.num_heads is {run['num_heads']}, which does not divide hidden_dim, "
+            f"{run['hidden_dim']}."
+        )
+    if run["target_offset"] >= run["seq_len"]:
+        raise ConfigurationError(
+            f"{key}.target_offset is {run['target_offset']}; allowed: less than seq_len, "
+            f"{run['seq_len']}."
+        )
+    _check_precision(key, run)
+    if run["compression"] != "none" and run["storage"] != "hdf5":
+        raise ConfigurationError(
+            f"{key}.compression is {run['compression']!r}; allowed with `storage: "
+            f"{run['storage']}`: none. Set {key}.storage to hdf5."
+        )
+    of_motion = [name for name in run["statistics"] if name != "n_live_tokens"]
+    if of_motion and not run["last_motion"]:
+        raise ConfigurationError(
+            f"{key}.statistics has {of_motion[0]}, which comes from last_motion_step; allowed with "
+            "`last_motion: false`: n_live_tokens."
+        )
+    steps = run["save_checkpoint_at"]
+    if steps != sorted(steps):
+        raise ConfigurationError(f"{key}.save_checkpoint_at is {steps}; allowed: ascending steps.")
+    too_late = [step for step in steps if step > run["total_steps"]]
+    if too_late:
+        raise ConfigurationError(
+            f"{key}.save_checkpoint_at has {too_late[0]}; allowed: at most total_steps, "
+            f"{run['total_steps']}."
+        )
+    _check_resume(key, run, configuration["runs"])
+
+
+def check_same_training(key: str, name: str, source: str, runs: Mapping) -> None:
+    """Raises `ConfigurationError` unless two runs differ in nothing but in what they record."""
+    for setting in DECIDING_TRAINING:
+        if runs[name][setting] != runs[source][setting]:
+            raise ConfigurationError(
+                f"{key} is {source}, whose {setting} is {told(runs[source][setting])}; allowed: a "
+                f"run of the same training as {name}, which has {told(runs[name][setting])}. Set "
+                f"runs.{source}.{setting}, or {key} to null."
+            )
+
+
+def _check_precision(key: str, run: Mapping) -> None:
+    moments = [name for name in ("m", "v") if name in run["record"]]
+    if run["state_precision"] == "float32" and moments and run["naming"] != "crucible":
+        raise ConfigurationError(
+            f"{key}.state_precision is 'float32', but with `naming: {run['naming']}` files hold "
+            f"{' and '.join(moments)} in bfloat16, which would round them. Set {key}.naming to "
+            f"crucible, or take {' and '.join(moments)} out of {key}.record."
+        )
+    if run["head"] == "float32" and run["autocast"]:
+        raise ConfigurationError(
+            f"{key}.head is 'float32', but {key}.autocast is true, which rounds before the head "
+            "what it is to keep; allowed with `autocast: true`: plain, hf."
+        )
+
+
+def _check_resume(key: str, run: Mapping, runs: Mapping) -> None:
+    """A run begins from a checkpoint that another run keeps, or from none."""
+    source, step = run["resume_run"], run["resume_step"]
+    if len({source is None, step is None, not run["restore"]}) > 1:
+        raise ConfigurationError(
+            f"{key} has resume_run: {source}, resume_step: {step}, restore: {run['restore']}; "
+            "allowed: all three, or none of them."
+        )
+    if source is None:
+        return
+    check_known(f"{key}.resume_run", source, "runs", {"runs": runs})
+    if step not in runs[source]["save_checkpoint_at"]:
+        raise ConfigurationError(
+            f"{key}.resume_step is {step}, but {source} keeps no checkpoint of that step. Allowed: "
+            f"one of runs.{source}.save_checkpoint_at, {runs[source]['save_checkpoint_at']}."
+        )
+    same = ["model", "hidden_dim", "num_layers", "num_heads", "seq_len", "precision"]
+    same += ["weight_precision"] if "parameters" in run["restore"] else []
+    same += ["state_precision"] if "moments" in run["restore"] else []
+    for name in same:
+        if run[name] != runs[source][name]:
+            raise ConfigurationError(
+                f"{key}.{name} is {run[name]!r}, but the run begins from a checkpoint of {source}, "
+                f"which has {runs[source][name]!r}. Both need the same model."
+            )
+    chain = [key.removeprefix("runs.")]
+    while source is not None:
+        if source in chain:
+            raise ConfigurationError(
+                f"{key}.resume_run closes a circle: {' -> '.join([*chain, source])}."
+            )
+        chain.append(source)
+        source = runs[source]["resume_run"] if source in runs else None
