@@ -3,7 +3,11 @@
 import csv
 import json
 
+import numpy as np
 import pytest
+
+from deadtokens.files import tables
+from deadtokens.files.trajectory import TrajectoryReader
 
 FIGURE = "results/crucible2/account.png"
 PARTS = (
@@ -14,6 +18,7 @@ CHANGES = """
 runs:
   wide: {like: crucible2, weight_precision: float32}
   short: {like: crucible2, total_steps: 25}
+  likely: {like: crucible2, record: [W, m, v, g, p_mean]}
 """
 
 
@@ -52,6 +57,20 @@ def test_the_fall_of_a_real_run_is_accounted_for(fresh):
 def test_a_run_without_an_account_is_refused_with_its_reason(fresh, run, reason):
     path = FIGURE.replace("crucible2", run)
     assert reason in fresh.failure(path, "--dry-run", changes=CHANGES)
+
+
+def test_the_gradients_of_a_run_that_records_probabilities_are_split(fresh):
+    fresh.run(FIGURE.replace("crucible2", "likely"), changes=CHANGES)
+    results = fresh.root / "results/likely"
+    table = tables.read(results / "account.csv")
+    np.testing.assert_allclose(table["p_dead"] + table["hidden"], table["gradient"], atol=1e-12)
+    with TrajectoryReader(results / "trajectory.safetensors") as file:
+        p, g = file.read("p_mean"), file.read("g")
+    assert ((p > 1e-5) & (p < 1e-2)).all()  # of 800 entries, hardly trained
+    # Hidden states are as long as a layer norm makes them, 4 of 16 elements at first.
+    assert np.median(np.linalg.norm(g[0], axis=1) / p[0]) < 4.1
+    told = json.loads((results / "account.json").read_text())
+    assert [*told["gradient_over_last_window"]] == ["p_dead", "hidden"]
 
 
 def test_other_series_have_it_too(fresh):

@@ -12,18 +12,21 @@ CRUCIBLE: dict[str, Stored] = {
     "m": ("m", 0),
     "v": ("v", 0),
     "g": ("g", 1),
+    "p_mean": ("p_mean", 1),
 }
 THIMBLE: dict[str, Stored] = {
     "W": ("W", 0),
     "m": ("momentum_W", 0),
     "v": ("variance_W", 0),
     "g": ("grad_W", 0),
+    "p_mean": ("p_mean", 1),
 }
 WORDYBIRD: dict[str, Stored] = {
     "W": ("embeddings", 0),
     "m": ("momentum", 0),
     "v": ("variance", 0),
     "g": ("grads", 0),
+    "p_mean": ("p_mean", 1),
 }
 SERIES = {"crucible": CRUCIBLE, "thimble": THIMBLE, "wordybird": WORDYBIRD}
 
