@@ -10,6 +10,7 @@ from planted import cooling_weights, measure, write_weights
 from test_onset import course_of
 
 import compute_onset
+import drawing
 import plot_onset
 from deadtokens.analysis import onset, onset_arms, onset_effects, onset_summary
 from deadtokens.errors import UserError
@@ -213,6 +214,7 @@ def test_the_figure_of_what_was_found(tmp_path, seeds):
     compute_onset.command.write_json(tmp_path / "onset.json", summary(seeds))
     look = {"title": "Crucible", "width_mm": 180, "dpi": 80}
     paths = {"table": tmp_path / "onset.csv", "summary": tmp_path / "onset.json"}
-    plot_onset.main(Namespace(settings=look, figure=tmp_path / "onset.svg", **paths))
+    options = Namespace(settings=look, figure=tmp_path / "onset.svg", **paths)
+    drawing.save(plot_onset.onset.draw, plot_onset.INPUTS, options)
     text = (tmp_path / "onset.svg").read_text()
     assert "How much of the fall of motion goes away" in text

@@ -6,28 +6,15 @@
         --figure account.png
 """
 
-import json
-from pathlib import Path
-
-import command
-from deadtokens.figures import account, pictures, style
+import drawing
+from deadtokens.figures import account
 from deadtokens.files import tables
 
-
-def main(options):
-    """Read what compute_account.py wrote; png, svg or pdf by the figure's extension."""
-    kind, settings = pictures.kind_of(options.figure), options.settings
-    summary = json.loads(options.summary.read_text("utf-8"))
-    both = (tables.read(path) for path in (options.table, options.tokens))
-    with command.finished(options.figure) as (figure,), style.applied():
-        drawing = account.draw(*both, summary, settings["title"], settings["width_mm"])
-        style.save(drawing, figure, kind, settings["dpi"])
-
+INPUTS = {
+    "table": (tables.read, "CSV: a row per step"),
+    "tokens": (tables.read, "CSV: a row per token"),
+    "summary": (drawing.read_json, "JSON: what was found"),
+}
 
 if __name__ == "__main__":
-    arguments = command.parser(__doc__, "title", "width_mm", "dpi")
-    arguments.add_argument("--table", type=Path, required=True, help="CSV: a row per step")
-    arguments.add_argument("--tokens", type=Path, required=True, help="CSV: a row per token")
-    arguments.add_argument("--summary", type=Path, required=True, help="JSON: what was found")
-    arguments.add_argument("--figure", type=Path, required=True, help="PNG, SVG or PDF to draw")
-    command.run(main, arguments)
+    drawing.run(__doc__, account.draw, INPUTS)

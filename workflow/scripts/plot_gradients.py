@@ -6,27 +6,14 @@
         --figure gradients.png
 """
 
-import json
-from pathlib import Path
-
-import command
-from deadtokens.figures import gradients, pictures, style
+import drawing
+from deadtokens.figures import gradients
 from deadtokens.files import tables
 
-
-def main(options):
-    """Read what compute_gradients.py wrote; png, svg or pdf by the figure's extension."""
-    kind, settings = pictures.kind_of(options.figure), options.settings
-    table = tables.read(options.table)
-    summary = json.loads(options.summary.read_text("utf-8"))
-    with command.finished(options.figure) as (figure,), style.applied():
-        drawing = gradients.draw(table, summary, settings["title"], settings["width_mm"])
-        style.save(drawing, figure, kind, settings["dpi"])
-
+INPUTS = {
+    "table": (tables.read, "CSV: a row per step"),
+    "summary": (drawing.read_json, "JSON: what was found"),
+}
 
 if __name__ == "__main__":
-    arguments = command.parser(__doc__, "title", "width_mm", "dpi")
-    arguments.add_argument("--table", type=Path, required=True, help="CSV: a row per step")
-    arguments.add_argument("--summary", type=Path, required=True, help="JSON: what was found")
-    arguments.add_argument("--figure", type=Path, required=True, help="PNG, SVG or PDF to draw")
-    command.run(main, arguments)
+    drawing.run(__doc__, gradients.draw, INPUTS)

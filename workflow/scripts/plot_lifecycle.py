@@ -5,29 +5,13 @@
         --table lifecycle.safetensors --summary lifecycle.json --figure lifecycle.png
 """
 
-import json
-from pathlib import Path
+import drawing
+from deadtokens.figures import lifecycle
 
-import command
-from deadtokens.figures import lifecycle, pictures, style
-from deadtokens.files.trajectory import TrajectoryReader
-
-
-def main(options):
-    """Read what compute_lifecycle.py wrote; png, svg or pdf by the figure's extension."""
-    kind = pictures.kind_of(options.figure)
-    with TrajectoryReader(options.table) as file:
-        table = {name: file.read(name) for name in file.fields}
-    summary = json.loads(options.summary.read_text("utf-8"))
-    settings = options.settings
-    with command.finished(options.figure) as (figure,), style.applied():
-        drawing = lifecycle.draw(table, summary, settings["title"], settings["width_mm"])
-        style.save(drawing, figure, kind, settings["dpi"])
-
+INPUTS = {
+    "table": (drawing.read_fields, "safetensors: the phases"),
+    "summary": (drawing.read_json, "JSON: what they mean"),
+}
 
 if __name__ == "__main__":
-    arguments = command.parser(__doc__, "title", "width_mm", "dpi")
-    arguments.add_argument("--table", type=Path, required=True, help="safetensors: the phases")
-    arguments.add_argument("--summary", type=Path, required=True, help="JSON: what they mean")
-    arguments.add_argument("--figure", type=Path, required=True, help="PNG, SVG or PDF to draw")
-    command.run(main, arguments)
+    drawing.run(__doc__, lifecycle.draw, INPUTS)

@@ -1,0 +1,44 @@
+"""What every step that draws does: read what was found, draw it, save the picture."""
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+import command
+from deadtokens.figures import pictures, style
+from deadtokens.files.trajectory import TrajectoryReader
+
+# By the name of the option: how its file is read, and what it holds.
+Inputs = Mapping[str, tuple[Callable[[Path], object], str]]
+
+
+def run(docstring: str, draw: Callable[..., Figure], inputs: Inputs) -> None:
+    """The whole of a program; `draw` takes the inputs in their order, a title and a width."""
+    arguments = command.parser(docstring, "title", "width_mm", "dpi")
+    for name, (_, meaning) in inputs.items():
+        arguments.add_argument(f"--{name}", type=Path, required=True, help=meaning)
+    arguments.add_argument("--figure", type=Path, required=True, help="PNG, SVG or PDF to draw")
+    command.run(partial(save, draw, inputs), arguments)
+
+
+def save(draw: Callable[..., Figure], inputs: Inputs, options: argparse.Namespace) -> None:
+    """The picture of `options.figure`, of the kind that its extension tells."""
+    kind, look = pictures.kind_of(options.figure), options.settings
+    found = [read(getattr(options, name)) for name, (read, _) in inputs.items()]
+    with command.finished(options.figure) as (figure,), style.applied():
+        drawing = draw(*found, look["title"], look["width_mm"])
+        style.save(drawing, figure, kind, look["dpi"])
+
+
+def read_json(path: Path) -> dict:
+    return json.loads(path.read_text("utf-8"))
+
+
+def read_fields(path: Path) -> dict:
+    """All fields of a safetensors file, by name."""
+    with TrajectoryReader(path) as file:
+        return {name: file.read(name) for name in file.fields}
