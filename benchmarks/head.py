@@ -118,7 +118,7 @@ class Body:
     def through(self, in_force, model=None) -> torch.Tensor:
         """Its hidden states; the gradients are made, and left to nobody."""
         with in_force(), torch.autocast("cpu", torch.bfloat16, enabled=self.autocast):
-            hidden = (model or self.model)(self.ids)
+            hidden = (self.model if model is None else model)(self.ids)
         hidden.backward(torch.ones_like(hidden))
         self.model.zero_grad(set_to_none=True)
         return hidden.detach()

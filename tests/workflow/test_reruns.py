@@ -58,7 +58,7 @@ def test_behaviour_of_a_library_module_reruns_its_importers_direct_or_not(finish
 
 
 def test_behaviour_of_a_script_reruns_its_step(finished):
-    edit(finished, "workflow/scripts/plot_phases.py", "import command", "import command, math")
+    edit(finished, "workflow/scripts/plot_phases.py", "import drawing", "import math, drawing")
     assert finished.planned() == {"plot_phases"}
 
 
