@@ -222,7 +222,10 @@ def without_weights(path):
     ("spoil", "message"),
     [
         (cut, "truncated or damaged"),
-        (without_weights, "no rows of tokens in this file (one of W, m, v, g, p_mean); it holds loss"),
+        (
+            without_weights,
+            "no rows of tokens in this file (one of W, m, v, g, p_mean); it holds loss",
+        ),
     ],
 )
 def test_script_tells_of_bad_input_and_leaves_nothing(tmp_path, spoil, message):
