@@ -1,6 +1,5 @@
 """Effects on a planted fall, paired by seed; interactions; curves; the figure."""
 
-import csv
 import math
 from argparse import Namespace
 
@@ -14,6 +13,7 @@ import drawing
 import plot_onset
 from deadtokens.analysis import onset, onset_arms, onset_effects, onset_summary
 from deadtokens.errors import UserError
+from deadtokens.files import tables
 
 STEPS, FROM, WINDOW = 60, 11, 10
 SEEDS = (1, 2, 3)
@@ -209,8 +209,8 @@ def test_files_that_do_not_belong_to_the_runs_end_with_one_message(tmp_path):
 @pytest.mark.parametrize("seeds", [(1,), SEEDS])
 def test_the_figure_of_what_was_found(tmp_path, seeds):
     rows = onset_arms.table(courses(seeds), 7)
-    with open(tmp_path / "onset.csv", "w", newline="") as lines:
-        csv.writer(lines).writerows([onset_arms.COLUMNS, *(row.values() for row in rows)])
+    assert all(tuple(row) == onset_arms.COLUMNS for row in rows)
+    tables.write_rows(tmp_path / "onset.csv", rows)
     compute_onset.command.write_json(tmp_path / "onset.json", summary(seeds))
     look = {"title": "Crucible", "width_mm": 180, "dpi": 80}
     paths = {"table": tmp_path / "onset.csv", "summary": tmp_path / "onset.json"}

@@ -39,7 +39,7 @@ def main(options):
         shapes = {name: rows.field(name)[1] for name in steps.QUANTITIES if name in rows}
         asked = (settings[key] for key in ("record", "clip_norm", "weight_precision"))
         steps.check(*asked, shapes, total)
-        followed = [*steps.QUANTITIES, *(name for name in ("p_mean",) if name in rows)]
+        followed = [*steps.QUANTITIES, *filter(rows.__contains__, steps.IF_RECORDED)]
 
         def run(first=1, last=total):
             return islice(steps.each(rows.steps(followed, CHUNK_BYTES), law), first - 1, last)

@@ -21,6 +21,7 @@ from deadtokens.training.settings import choice
 Chunks = Iterable[tuple[int, Mapping[str, np.ndarray]]]
 
 QUANTITIES = ("W", "m", "v", "g")
+IF_RECORDED = ("p_mean",)
 
 
 @dataclass(frozen=True)
