@@ -167,11 +167,12 @@ def bound(settings: RunSettings) -> Callable[[], None]:
     k, vocab, width = ROWS_AT_ONCE, settings.vocab_size, settings.hidden_dim
     for shape in ((1, k, width, vocab), (1, k, vocab, width), (1, vocab, k, width)):
         shapes[shape] += -(-targets.numel() // k)
-    multiply = [
-        (min(map(_product, [shape] * 2, TYPES), key=_seconds), n) for shape, n in shapes.items()
-    ]
+    multiply = []
 
     def step():
+        if not multiply:  # in the first turn, when no other process disturbs the choice
+            for shape, times in shapes.items():
+                multiply.append((min((_product(shape, t) for t in TYPES), key=_seconds), times))
         for product, times in multiply:
             for _ in range(times):
                 product()

@@ -1,6 +1,7 @@
 import resource
 
 import pytest
+import torch
 
 
 @pytest.fixture
@@ -9,3 +10,11 @@ def largest_file():
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.fixture
+def threads():
+    """Sets the number of compute threads until the test ends."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)

@@ -73,7 +73,9 @@ def test_what_a_module_compiles_belongs_to_it(tree):
     (tree / "package" / "direct.cpp").write_text("int x;")
     with_kernel = digest(tree)
     (tree / "package" / "direct.cpp").write_text("int z;")
-    assert len({before, with_kernel, digest(tree)}) == 3
+    changed = digest(tree)
+    (tree / "package" / "direct.h").write_text("int z;")
+    assert len({before, with_kernel, changed, digest(tree)}) == 4
 
 
 def remembered(tree: Path) -> codedigest.Remembered:
@@ -88,7 +90,7 @@ def test_a_remembered_digest_is_the_digest_and_is_not_worked_out_again(tree, mon
 
 
 @pytest.mark.parametrize(
-    "name", ["step.py", "package/indirect.py", "package/direct.cpp", "env.yaml"]
+    "name", ["step.py", "package/indirect.py", "package/direct.cpp", "package/direct.h", "env.yaml"]
 )
 def test_a_changed_source_is_forgotten(tree, name):
     before = remembered(tree).step_digest("step", "env")

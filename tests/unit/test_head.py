@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from transformers.loss.loss_utils import ForCausalLMLoss
 
-from deadtokens.training import chunked_head, fused_head
+from deadtokens.training import chunked_head, fused_head, kernels
 from deadtokens.training import head as heads
 from deadtokens.training.head import plain
 
@@ -14,9 +14,7 @@ CHUNKED = [
     chunked_head.widened,
     pytest.param(
         fused_head.fused,
-        marks=pytest.mark.skipif(
-            fused_head.missing() is not None, reason=str(fused_head.missing())
-        ),
+        marks=pytest.mark.skipif(kernels.missing() is not None, reason=str(kernels.missing())),
     ),
 ]
 

@@ -13,7 +13,7 @@ import tiny_run
 import torch
 
 from deadtokens.files.trajectory import TrajectoryReader
-from deadtokens.training import fused_head, head, products
+from deadtokens.training import head, kernels, products
 
 SEEDS = (42, 43, 44)
 # Long enough, and fast enough, that tokens come to rest within the run.
@@ -73,9 +73,7 @@ def over_another_seed(runs, published):
         "bfloat16",
         pytest.param(
             "fused",
-            marks=pytest.mark.skipif(
-                fused_head.missing() is not None, reason=str(fused_head.missing())
-            ),
+            marks=pytest.mark.skipif(kernels.missing() is not None, reason=str(kernels.missing())),
         ),
     ],
 )

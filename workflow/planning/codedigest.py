@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import yaml
 
-COMPILED = ".cpp"
+COMPILED = (".cpp", ".h")
 
 
 class Remembered:
@@ -51,7 +51,7 @@ class Remembered:
         hashed = hashlib.sha256(sys.version.encode())  # another Python may write sources otherwise
         for root, pattern in (
             (self._scripts, "**/*.py"),
-            (self._scripts, f"**/*{COMPILED}"),
+            *((self._scripts, f"**/*{suffix}") for suffix in COMPILED),
             (self._environments, "*.yaml"),
         ):
             for path in sorted(root.glob(pattern)):
@@ -73,7 +73,7 @@ def step_digest(script: Path, environment: Path) -> str:
     sources = import_closure(script)
     parts = [f"{path.relative_to(script.parent)}\n{behaviour(path)}" for path in sources]
     # What a module compiles lies beside it under its name.
-    compiled = [path.with_suffix(COMPILED) for path in sources]
+    compiled = [path.with_suffix(suffix) for path in sources for suffix in COMPILED]
     parts += [f"{path.name}\n{path.read_text('utf-8')}" for path in compiled if path.exists()]
     parts.append(_content(environment.read_text("utf-8")))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -1,9 +1,9 @@
-"""The backward pass of attention on a CPU by products of float32 matrices.
+"""Attention on a CPU: what may stand in for PyTorch's, and a backward pass by float32 products.
 
-PyTorch's kernel for bfloat16 multiplies through bfloat16 and is slow wherever the processor cannot.
-This is the same arithmetic: float32 throughout, but for the probabilities and the gradient of the
-scores, which are rounded to bfloat16 before they are multiplied. The kernel adds its gradients of
-keys and values up block by block in bfloat16; here they are rounded once.
+PyTorch's backward kernel for bfloat16 multiplies through bfloat16 and is slow wherever the
+processor cannot. Here is the same arithmetic: float32 throughout, but for the probabilities and the
+gradient of the scores, which are rounded to bfloat16 before they are multiplied. The kernel adds
+its gradients of keys and values up block by block in bfloat16; here they are rounded once.
 """
 
 import math
@@ -17,6 +17,7 @@ SCORES_BYTES = 2**22  # of scores worked on at a time, so that they stay in the 
 
 
 def attend(
+    own: Callable,
     theirs: Callable,
     query: torch.Tensor,
     key: torch.Tensor,
@@ -28,17 +29,18 @@ def attend(
 ) -> torch.Tensor:
     """Stands in for `torch.nn.functional.scaled_dot_product_attention`, which is `theirs`.
 
-    The forward pass has its bits; what our models do not ask for is left to it altogether.
+    `own` takes query, key and value, bfloat16, whether it is causal, and the scale or None. What
+    our models do not ask for is left to `theirs`.
     """
     narrow = all(x.dtype == torch.bfloat16 for x in (query, key, value))
     scale, others = options.get("scale"), {**options, "scale": None}
     if not narrow or attn_mask is not None or dropout_p or any(others.values()):
         return theirs(query, key, value, attn_mask, dropout_p, is_causal, **options)
-    return _Attention.apply(query, key, value, is_causal, scale)
+    return own(query, key, value, is_causal, scale)
 
 
-class _Attention(torch.autograd.Function):
-    """PyTorch's kernel forward, ours backward."""
+class _Widened(torch.autograd.Function):
+    """PyTorch's kernel forward, float32 products backward."""
 
     @staticmethod
     def forward(ctx, query, key, value, is_causal, scale):
@@ -101,3 +103,6 @@ def _backward(grad_out, query, key, value, out, logsumexp, is_causal, mask, scal
     of_rows = (grad_out * out).sum(-1, keepdim=True)  # (B, H, L, 1)
     grad_scores = (grad_out @ value.mT).sub_(of_rows).mul_(probabilities).to(narrow).float()
     return (grad_scores @ key) * scale, (grad_scores.mT @ query) * scale, grad_value
+
+
+widened = _Widened.apply

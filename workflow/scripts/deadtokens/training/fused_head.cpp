@@ -1,110 +1,24 @@
-// Head, loss and both gradients in one pass: rows of hidden states go from logits to gradients while
-// they are in the cache. Called by fused_head.py; needs AVX512-BF16 and OpenMP, and no library.
+// Head, loss and both gradients in one pass: rows of hidden states go from logits to gradients
+// while they are in the cache. Called by fused_head.py; needs AVX512-BF16 and OpenMP, and no
+// library.
 //
 // Values are rounded to bfloat16 where the published loop rounds them (docs/numerics.md, 6): the
-// logits, the log-probabilities (if `rounded`), the logits' gradient, and both results. Products are
-// exact and their sums float32, as in oneDNN's kernels, of which this one has the instruction
-// (VDPBF16PS: two products per lane; subnormal values count as zero).
+// logits, the log-probabilities (if `rounded`), the logits' gradient, and both results.
 //
 // Every sum has an order of its own that no number of threads changes: threads share out tiles of
 // rows, and then blocks of the vocabulary, and no two add to the same number.
 
-#include <immintrin.h>
-
-#include <algorithm>
-#include <cmath>
-#include <cstdint>
-#include <cstring>
-#include <memory>
 #include <vector>
+
+#include "kernels.h"
 
 namespace {
 
-using Pair = uint32_t;  // two bfloat16 values that are multiplied and added in one lane
-using Bits = uint16_t;  // one bfloat16 value
-
-constexpr int64_t LANES = 16, BLOCK = 3 * LANES;  // columns of logits at a time
-constexpr int64_t ROWS = 8;                       // of logits at a time
-constexpr int64_t TILE = 24;                      // rows whose logits stay in the second-level cache
-constexpr int64_t DEPTH = 240;                    // pairs that are summed before sums are put down
-constexpr int64_t WIDTH = 4 * LANES;              // the hidden width is padded to this
-
-int64_t padded(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
-float widened(Bits value) {
-  const uint32_t bits = uint32_t(value) << 16;
-  float result;
-  std::memcpy(&result, &bits, sizeof result);
-  return result;
-}
-
-// To the nearest value, ties to even; subnormal values and NaN are kept.
-Bits rounded_to_bfloat16(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  if (std::isnan(value)) return Bits(bits >> 16 | 0x40);
-  return Bits((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
-template <typename T>
-struct Buffer {  // aligned to a cache line, and zero
-  explicit Buffer(int64_t size)
-      : memory(static_cast<T*>(std::aligned_alloc(64, padded(size * sizeof(T), 64))), std::free) {
-    std::memset(memory.get(), 0, size * sizeof(T));
-  }
-  T* operator+(int64_t offset) const { return memory.get() + offset; }
-  std::unique_ptr<T, decltype(&std::free)> memory;
-};
-
-// sums[M][16 N] += left[M][depth pairs] right[depth pairs][16 N], all of it in registers.
-template <int M, int N>
-inline __attribute__((always_inline)) void multiply(__m512 (&sums)[M][N], const Pair* left,
-                                                    int64_t left_stride, const Pair* right,
-                                                    int64_t right_stride, int64_t depth) {
-  for (int64_t k = 0; k < depth; ++k, ++left, right += right_stride) {
-    __m512bh columns[N];
-#pragma GCC unroll 4
-    for (int j = 0; j < N; ++j) columns[j] = (__m512bh)_mm512_loadu_si512(right + LANES * j);
-#pragma GCC unroll 8
-    for (int i = 0; i < M; ++i) {
-      const __m512bh row = (__m512bh)_mm512_set1_epi32(int(left[i * left_stride]));
-#pragma GCC unroll 4
-      for (int j = 0; j < N; ++j) sums[i][j] = _mm512_dpbf16_ps(sums[i][j], row, columns[j]);
-    }
-  }
-}
-
-// The same, added to float32 sums in memory.
-template <int M, int N>
-void multiply_add(float* sums, int64_t sums_stride, const Pair* left, int64_t left_stride,
-                  const Pair* right, int64_t right_stride, int64_t depth) {
-  __m512 held[M][N];
-  for (int i = 0; i < M; ++i)
-    for (int j = 0; j < N; ++j) held[i][j] = _mm512_loadu_ps(sums + i * sums_stride + LANES * j);
-  multiply(held, left, left_stride, right, right_stride, depth);
-  for (int i = 0; i < M; ++i)
-    for (int j = 0; j < N; ++j) _mm512_storeu_ps(sums + i * sums_stride + LANES * j, held[i][j]);
-}
-
-// e^x as Cephes's expf has it: x = n ln 2 + r, and a polynomial in r.
-inline __m512 exponential(__m512 x) {
-  x = _mm512_max_ps(_mm512_set1_ps(-110), x);  // below it is zero anyway; NaN stays
-  const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), 0);
-  __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);
-  r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), r);
-  __m512 p = _mm512_set1_ps(1.9875691500e-4f);
-  for (const float c : {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f,
-                        5.0000001201e-1f, 1.0f, 1.0f})
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(c));
-  return _mm512_scalef_ps(p, n);
-}
-
-inline __m512 load(const Bits* values) {
-  const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)values));
-  return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
-}
-
-inline __m256i narrowed(__m512 values) { return (__m256i)_mm512_cvtneps_pbh(values); }
+constexpr int64_t BLOCK = 3 * LANES;  // columns of logits at a time
+constexpr int64_t ROWS = 8;           // of logits at a time
+constexpr int64_t TILE = 24;          // rows whose logits stay in the second-level cache
+constexpr int64_t DEPTH = 240;        // pairs that are summed before sums are put down
+constexpr int64_t WIDTH = 4 * LANES;  // the hidden width is padded to this
 
 struct Head {
   const Bits *rows, *tied;  // (n, width) and (vocab, width)
@@ -184,18 +98,29 @@ struct Head {
         *(by_rows + (d * (chunk / 2) + (within + i) / 2)) =
             of_rows(start + within + i, d) | Pair(of_rows(start + within + i + 1, d)) << 16;
 
-    for (int64_t block = 0; block < columns; block += BLOCK)
+    __m512 most[TILE];  // of every row, the largest logit by lanes
+    std::fill(most, most + TILE, _mm512_set1_ps(NOTHING));
+    for (int64_t block = 0; block < columns; block += BLOCK) {
+      const __mmask16 there[] = {lanes_below(vocab, block), lanes_below(vocab, block + LANES),
+                                 lanes_below(vocab, block + 2 * LANES)};
       for (int64_t i = 0; i < TILE; i += ROWS) {
         __m512 held[ROWS][3] = {};
         multiply(held, left + i * pairs, pairs, by_width + block * pairs, BLOCK, pairs);
-        for (int64_t r = 0; r < ROWS; ++r)
-          for (int64_t j = 0; j < 3; ++j)
+#pragma GCC unroll 8
+        for (int64_t r = 0; r < ROWS; ++r) {
+#pragma GCC unroll 3
+          for (int64_t j = 0; j < 3; ++j) {
             _mm256_storeu_si256((__m256i*)(logits + (i + r) * columns + block + LANES * j),
                                 narrowed(held[r][j]));
+            most[i + r] = _mm512_mask_max_ps(most[i + r], there[j], held[r][j], most[i + r]);
+          }
+        }
       }
+    }
 
     for (int64_t i = 0; i < TILE; i += 2)
-      differentiate(start + within + i, logits + i * columns, gradient + (within + i) / 2 * columns);
+      differentiate(start + within + i, logits + i * columns, most + i,
+                    gradient + (within + i) / 2 * columns);
 
     for (int64_t k = 0; k < columns / 2; k += DEPTH)
       for (int64_t i = 0; i < TILE; i += 6)
@@ -208,17 +133,17 @@ struct Head {
         grad_rows[(start + within + i) * width + d] = rounded_to_bfloat16(of_tile[i * deep + d]);
   }
 
-  // Two rows of logits become their gradients, in place and as pairs. Rows beyond the last have
-  // hidden states of zero, so that theirs add nothing.
-  void differentiate(int64_t row, Bits* logits, Pair* as_pairs) const {
-    const __m512 scale = _mm512_set1_ps(of_target);
+  // Two rows of logits become their gradients, in place and as pairs. `most` holds the largest of
+  // each row by lanes. Rows beyond the last have hidden states of zero, so that theirs add nothing.
+  void differentiate(int64_t row, Bits* logits, const __m512* most, Pair* as_pairs) const {
+    const __m512 scale = _mm512_set1_ps(-of_target);
     __m512 largest[2], of_sum[2];
     for (int i = 0; i < 2; ++i) {
       Bits* x = logits + i * columns;
-      std::fill(x + vocab, x + columns, Bits(0xff80));  // minus infinity: no probability
-      __m512 most = load(x), sum = _mm512_setzero_ps();
-      for (int64_t v = LANES; v < columns; v += LANES) most = _mm512_max_ps(load(x + v), most);
-      largest[i] = _mm512_set1_ps(_mm512_reduce_max_ps(most));
+      std::fill(x + vocab, x + columns, rounded_to_bfloat16(NOTHING));  // no probability
+      const Bits of_all = rounded_to_bfloat16(_mm512_reduce_max_ps(most[i]));
+      largest[i] = _mm512_set1_ps(widened(of_all));
+      __m512 sum = _mm512_setzero_ps();
       for (int64_t v = 0; v < columns; v += LANES)
         sum = _mm512_add_ps(sum, exponential(_mm512_sub_ps(load(x + v), largest[i])));
       // torch's kernel for bfloat16 keeps the sum in bfloat16, and then its logarithm.
@@ -238,12 +163,8 @@ struct Head {
       for (int i = 0; i < 2; ++i) {
         Bits* x = logits + i * columns + v;
         __m512 log_p = _mm512_sub_ps(_mm512_sub_ps(load(x), largest[i]), of_sum[i]);
-        if (rounded)
-          log_p = _mm512_castsi512_ps(
-              _mm512_slli_epi32(_mm512_cvtepu16_epi32(narrowed(log_p)), 16));
-        const __m512 zero = _mm512_setzero_ps();
-        const __m256i grad =
-            narrowed(_mm512_sub_ps(zero, _mm512_mul_ps(exponential(log_p), scale)));
+        if (rounded) log_p = widened(narrowed(log_p));
+        const __m256i grad = narrowed(_mm512_mul_ps(exponential(log_p), scale));
         _mm256_storeu_si256((__m256i*)x, grad);
         pair[i] = _mm512_cvtepu16_epi32(grad);
       }

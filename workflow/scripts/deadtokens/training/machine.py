@@ -5,6 +5,7 @@ bfloat16 that shows from the first step on (docs/numerics.md, 5).
 """
 
 import contextlib
+import ctypes
 import os
 import platform
 from collections.abc import Callable, Iterator
@@ -36,6 +37,10 @@ THREAD_LIMIT, DYNAMIC_THREADS = "OMP_THREAD_LIMIT", "OMP_DYNAMIC"
 # Read once by torch, at its first tensor. The logits are hundreds of megabytes that come and go in
 # each step; in pages of 4 kB a third of a step went into the faults. Huge pages change no bit.
 HUGE_PAGES = "THP_MEM_ALLOC_ENABLE"
+# Parameters of glibc's allocator and the most that it takes for them: blocks from this size on come
+# from the system and go back to it, and so does free memory beyond this much. Activations come and
+# go in each step, and by default the system clears their pages each time.
+MMAP_THRESHOLD, TRIM_THRESHOLD = (-3, 2**25), (-1, 2**31 - 1)
 # The flags of /proc/cpuinfo by which oneDNN and MKL choose their kernels.
 CPU_FLAGS = (
     *("avx2", "fma", "avx_vnni", "avx512f", "avx512bw", "avx512vl", "avx512dq"),
@@ -80,6 +85,7 @@ def pinned(threads: int) -> Iterator[None]:
     _check_environment(threads)
     os.environ.setdefault(HUGE_PAGES, "1")
     os.environ.setdefault(CUBLAS_WORKSPACE, ":4096:8")
+    _keep_freed_memory()
     threads_before = torch.get_num_threads()
     deterministic_before = torch.are_deterministic_algorithms_enabled()
     fill_before = torch.utils.deterministic.fill_uninitialized_memory
@@ -98,6 +104,13 @@ def pinned(threads: int) -> Iterator[None]:
         torch.set_num_threads(threads_before)
         torch.use_deterministic_algorithms(deterministic_before)
         torch.utils.deterministic.fill_uninitialized_memory = fill_before
+
+
+def _keep_freed_memory() -> None:
+    """Leave freed blocks to this process, which asks for the same ones again in the next step."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's alone
+    for parameter, value in (MMAP_THRESHOLD, TRIM_THRESHOLD) if mallopt else ():
+        mallopt(parameter, value)
 
 
 def begin_copy_to_host(

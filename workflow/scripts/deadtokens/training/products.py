@@ -9,6 +9,7 @@ sums alone is another (docs/numerics.md, 10).
 
 import contextlib
 import functools
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -16,7 +17,16 @@ import torch
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from deadtokens.training import attention, chunked_head, fused_head, head, machine
+from deadtokens.training import (
+    attention,
+    chunked_head,
+    fused_attention,
+    fused_gelu,
+    fused_head,
+    head,
+    kernels,
+    machine,
+)
 from deadtokens.training.settings import choice
 
 aten = torch.ops.aten
@@ -25,17 +35,37 @@ ATTENTION_BACKWARD = aten._scaled_dot_product_flash_attention_for_cpu_backward.d
 
 
 @contextlib.contextmanager
-def own_attention() -> Iterator[None]:
-    """Within it models attend by `attention.attend`, whose backward pass is our own.
+def own_operations(attend: Callable, gelu_new: Callable | None = None) -> Iterator[None]:
+    """Within it models attend by a function of ours, and GPT-2's activation is one of ours.
 
     A mode of dispatch would do as well, but it takes a look at every operation of a step.
     """
     theirs = functional.scaled_dot_product_attention
-    functional.scaled_dot_product_attention = functools.partial(attention.attend, theirs)
+    with contextlib.ExitStack() as stack:
+        own = functools.partial(attention.attend, attend, theirs)
+        stack.enter_context(_replaced(functional, "scaled_dot_product_attention", own))
+        # A model that needs it has brought it along; it takes seconds to import.
+        activations = sys.modules.get("transformers.activations")
+        if gelu_new and activations:
+            published = activations.NewGELUActivation.forward
+            stack.enter_context(
+                _replaced(
+                    activations.NewGELUActivation,
+                    "forward",
+                    lambda module, x: gelu_new(functools.partial(published, module), x),
+                )
+            )
+        yield
+
+
+@contextlib.contextmanager
+def _replaced(owner: object, name: str, own: Callable) -> Iterator[None]:
+    theirs = getattr(owner, name)
+    setattr(owner, name, own)
     try:
         yield
     finally:
-        functional.scaled_dot_product_attention = theirs
+        setattr(owner, name, theirs)
 
 
 class WidenedProducts(TorchDispatchMode):
@@ -65,8 +95,13 @@ class Products:
 BY_CHUNKS = {"plain": chunked_head.native["plain"], **chunked_head.unrounded}
 PRODUCTS = {
     "native": Products(contextlib.nullcontext, head.HEADS),
-    "bfloat16": Products(own_attention, head.HEADS | BY_CHUNKS),
-    "fused": Products(own_attention, fused_head.fused | chunked_head.unrounded),
+    "bfloat16": Products(
+        functools.partial(own_operations, attention.widened), head.HEADS | BY_CHUNKS
+    ),
+    "fused": Products(
+        functools.partial(own_operations, fused_attention.attend, fused_gelu.gelu_new),
+        fused_head.fused | chunked_head.unrounded,
+    ),
     "float32": Products(WidenedProducts, chunked_head.widened),
 }
 
@@ -84,4 +119,4 @@ def resolved(name: str, device: torch.device) -> str:
         return "native"
     if not machine.multiplies_bfloat16():
         return "float32"
-    return "bfloat16" if fused_head.missing() else "fused"
+    return "bfloat16" if kernels.missing() else "fused"
