@@ -34,17 +34,19 @@ def results(attend, query, key, value, grad_out):
 
 
 @pytest.mark.parametrize("is_causal", [True, False])
-@pytest.mark.parametrize("scale", [None, 0.3])
+@pytest.mark.parametrize("scale", [None, 0.3, 20.0])
 @pytest.mark.parametrize(
     ("way", "L"), [("widened", 37), pytest.param("fused", 128, marks=needs_kernel)]
 )
-def test_forward_has_the_bits_of_torch(way, L, is_causal, scale):
-    """The kernel has them where torch's own takes 16 keys at a time and leaves none over."""
-    factors = [x.requires_grad_() for x in inputs(L=L)[:3]]
+def test_forward_is_that_of_torch(way, L, is_causal, scale):
+    factors = [x.requires_grad_() for x in inputs(L=L, E=32)[:3]]
     options = {"is_causal": is_causal, "scale": scale}
     found = attention.attend(OURS[way], scaled_dot_product_attention, *factors, **options)
-    assert found.grad_fn.name() != scaled_dot_product_attention(*factors).grad_fn.name()
-    assert torch.equal(found, scaled_dot_product_attention(*factors, **options))
+    theirs = scaled_dot_product_attention(*factors, **options)
+    assert found.grad_fn.name() != theirs.grad_fn.name()
+    # The kernel has every bit where oneDNN sums as it does (seen on AMD Zen 5); a sum in another
+    # order may be rounded to the other side.
+    assert (found == theirs).float().mean() >= (1 if way == "widened" else 0.99)
 
 
 @pytest.mark.parametrize("factor", [1, 30])  # and with most probabilities below the smallest
