@@ -38,7 +38,7 @@ struct Head {
   Buffer<Pair> by_vocab{columns / 2 * deep};    // tied, [pair of vocabulary][width]
   Buffer<Pair> by_rows{deep * chunk / 2};       // rows of a chunk, [width][pair of rows]
   Buffer<Pair> gradient{chunk / 2 * columns};   // of logits of a chunk, [pair of rows][column]
-  Buffer<float> sums{deep * columns};           // gradient of tied, [width][column]
+  Buffer<float> sums{deep * columns};           // gradient of tied, [block][width][column]
 
   Bits of_tied(int64_t v, int64_t d) const {
     return v < vocab && d < width ? tied[v * width + d] : Bits(0);
@@ -57,13 +57,13 @@ struct Head {
 #pragma omp parallel for schedule(static) num_threads(threads)
       for (int64_t block = 0; block < columns; block += BLOCK)
         for (int64_t d = 0; d < deep; d += ROWS)
-          multiply_add<ROWS, 3>(sums + (d * columns + block), columns, by_rows + d * (chunk / 2),
+          multiply_add<ROWS, 3>(sums + (block * deep + d * BLOCK), BLOCK, by_rows + d * (chunk / 2),
                                 chunk / 2, gradient + block, columns, tiles * TILE / 2);
     }
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t v = 0; v < vocab; ++v)
       for (int64_t d = 0; d < width; ++d)
-        grad_tied[v * width + d] = rounded_to_bfloat16(*(sums + (d * columns + v)));
+        grad_tied[v * width + d] = rounded_to_bfloat16(*(sums + ((v / BLOCK * deep + d) * BLOCK + v % BLOCK)));
   }
 
   void pack_tied() {
