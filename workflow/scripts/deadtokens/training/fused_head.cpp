@@ -62,8 +62,10 @@ struct Head {
     }
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t v = 0; v < vocab; ++v)
-      for (int64_t d = 0; d < width; ++d)
-        grad_tied[v * width + d] = rounded_to_bfloat16(*(sums + ((v / BLOCK * deep + d) * BLOCK + v % BLOCK)));
+      for (int64_t d = 0; d < width; ++d) {
+        const int64_t at = (v / BLOCK * deep + d) * BLOCK + v % BLOCK;
+        grad_tied[v * width + d] = rounded_to_bfloat16(*(sums + at));
+      }
   }
 
   void pack_tied() {
