@@ -78,6 +78,16 @@ def test_what_a_module_compiles_belongs_to_it(tree):
     assert len({before, with_kernel, changed, digest(tree)}) == 4
 
 
+def test_comments_and_layout_of_what_is_compiled_do_not_count(tree):
+    source = tree / "package" / "direct.cpp"
+    source.write_text('int z; const char* s = "no // comment";')
+    before = digest(tree)
+    source.write_text('int z;  // why\n/* and\nhow */ const char*\n s = "no // comment";\n')
+    assert digest(tree) == before
+    source.write_text('int z; const char* s = "no // other";')
+    assert digest(tree) != before
+
+
 def remembered(tree: Path) -> codedigest.Remembered:
     return codedigest.Remembered(tree / "kept/digests.json", tree, tree)
 

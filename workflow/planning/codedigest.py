@@ -10,6 +10,7 @@ import contextlib
 import functools
 import hashlib
 import json
+import re
 import sys
 import uuid
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import NamedTuple
 import yaml
 
 COMPILED = (".cpp", ".h")
+STRING_OR_COMMENT = r'(?s)"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/'
 
 
 class Remembered:
@@ -74,9 +76,17 @@ def step_digest(script: Path, environment: Path) -> str:
     parts = [f"{path.relative_to(script.parent)}\n{behaviour(path)}" for path in sources]
     # What a module compiles lies beside it under its name.
     compiled = [path.with_suffix(suffix) for path in sources for suffix in COMPILED]
-    parts += [f"{path.name}\n{path.read_text('utf-8')}" for path in compiled if path.exists()]
+    parts += [
+        f"{path.name}\n{_tokens(path.read_text('utf-8'))}" for path in compiled if path.exists()
+    ]
     parts.append(_content(environment.read_text("utf-8")))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _tokens(cpp: str) -> str:
+    """C++ without comments and layout; strings as they are."""
+    bare = re.sub(STRING_OR_COMMENT, lambda m: m[0] if m[0][0] == '"' else " ", cpp)
+    return " ".join(bare.split())
 
 
 @functools.cache
