@@ -10,13 +10,14 @@ import torch
 from deadtokens.training import products
 
 # published with autocast / ours, and without; one thread, so that a neighbour slows both alike:
-# two threads wait for each other at every operation. Measured: docs/performance.md
-REACHED = {"crucible2": (4.2, 2.7)}
+# two threads wait for each other at every operation. The least of several calls, for the first
+# depends on what it costs the system to clear pages (8.4 to 12.5). docs/performance.md
+REACHED = {"crucible2": (8.4, 4.9)}
 
 
 @pytest.mark.skipif(
     products.resolved("auto", torch.device("cpu")) != "fused",
-    reason="what was reached was measured with the fused head",
+    reason="what was reached was measured with our kernels",
 )
 @pytest.mark.parametrize("run", REACHED)
 def test_a_step_keeps_half_of_what_was_gained(monkeypatch, run):
