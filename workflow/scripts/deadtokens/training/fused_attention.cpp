@@ -11,8 +11,8 @@
 namespace {
 
 constexpr int64_t QUERIES = 32;         // at a time
-constexpr int64_t M = 8, N = 2;          // a tile of products: rows, and lanes of columns
-constexpr int64_t COLUMNS = N * LANES;   // keys, and the width of a head, are padded to this
+constexpr int64_t M = 8, N = 2;         // a tile of products: rows, and lanes of columns
+constexpr int64_t COLUMNS = N * LANES;  // keys, and the width of a head, are padded to this
 
 struct Tensor {  // (batch, head, row, width), of which the last is contiguous
   Bits* data;

@@ -1,10 +1,10 @@
 """How bfloat16 matrices are multiplied: as published, by the processor itself, or widened.
 
-`native` is the published loop. Few processors multiply bfloat16 themselves (`bfloat16`); on the
-others PyTorch does it element by element and needs twenty times the time of a float32 product
-(`float32`). A product of two bfloat16 values is exact in float32, and every kernel sums in float32
-and rounds the sum once. So neither moves a rounding point of the published loop; the order of the
-sums alone is another (docs/numerics.md, 10).
+`native` is the published loop. Few processors multiply bfloat16 themselves (`bfloat16`, and `fused`
+by kernels of our own); on the others PyTorch does it element by element and needs twenty times the
+time of a float32 product (`float32`). A product of two bfloat16 values is exact in float32, and
+every kernel sums in float32 and rounds the sum once. So none moves a rounding point of the
+published loop; the order of the sums alone is another (docs/numerics.md, 10).
 """
 
 import contextlib
