@@ -96,34 +96,42 @@ def _chunk_norms(weights: np.ndarray) -> dict[str, np.ndarray]:
     steps, tokens, elements = len(weights) - 1, *weights.shape[1:]
     previous = weights[:-1].reshape(-1, elements)  # (k * n, D): a row is a token at a step
     current = weights[1:].reshape(-1, elements)
-    rows = max(1, BLOCK_ELEMENTS // elements)
-    going = _rows_that_go(previous, current, rows)
+    at_once = max(1, BLOCK_ELEMENTS // elements)
     result = {
         name: np.zeros(steps * tokens, NUMPY_DTYPE[dtype])
         for name, (dtype, _) in fields(steps, tokens).items()
         if name != "token_ids"
     }
-    for start in range(0, len(going), rows):
-        block = going[start : start + rows]
-        for name, values in norms(previous[block], current[block]).items():
-            result[name][block] = values
+
+    def take(rows: np.ndarray) -> None:
+        for start in range(0, len(rows), at_once):
+            block = rows[start : start + at_once]
+            for name, values in norms(previous[block], current[block]).items():
+                result[name][block] = values
+
+    goes = _goes(previous, current, at_once)
+    take(np.flatnonzero(goes))
+    # A row that stays has gone nowhere, and late in a run nearly all stay. But infinity that stays
+    # went from nowhere to nowhere: it was there at first, or a row has gone there.
+    finite_at_first = (weights[0] & lattice.MAGNITUDE).max() < lattice.INFINITY
+    if not finite_at_first or result["nonfinite"].any():
+        take(np.flatnonzero(~goes))
     result = {name: values.reshape(steps, tokens) for name, values in result.items()}
     result["nonfinite"] = result["nonfinite"].sum(axis=1)
     return result
 
 
-def _rows_that_go(previous: np.ndarray, current: np.ndarray, rows: int) -> np.ndarray:
-    """The rows whose norms are not all 0, and perhaps others; `rows` are looked at together.
-
-    A row that stays has gone nowhere, and late in a run nearly all stay. Where something is not
-    finite none is left out: infinity that stays infinity went from nowhere to nowhere.
-    """
+def _goes(previous: np.ndarray, current: np.ndarray, at_once: int) -> np.ndarray:
+    """Whether each row changes: (n,) bool of two (n, D). So many are compared at once."""
+    row_bytes = previous.shape[1] * previous.itemsize
+    # Four elements in a word, if there are no others.
+    word = next(word for word in (np.uint64, np.uint16) if row_bytes % word().itemsize == 0)
+    previous, current = previous.view(word), current.view(word)
     goes = np.empty(len(previous), bool)
-    for start in range(0, len(previous), rows):
-        block = slice(start, start + rows)
-        finite = (previous[block] & lattice.MAGNITUDE).max() < lattice.INFINITY
-        goes[block] = (previous[block] != current[block]).any(axis=1) if finite else True
-    return np.flatnonzero(goes)
+    for start in range(0, len(previous), at_once):
+        block = slice(start, start + at_once)
+        np.any(previous[block] != current[block], axis=1, out=goes[block])
+    return goes
 
 
 def _l2(rows: np.ndarray) -> np.ndarray:
