@@ -36,16 +36,18 @@ def count(displacement: np.ndarray, first_step: int, bins: Bins) -> np.ndarray:
     The columns: exactly zero, below the first edge, the B bins, from the last edge on (infinity
     too), NaN. Each column is a count over all tokens.
     """
-    n_bins = len(bins.displacement_edges) - 1
-    kind = np.zeros(displacement.shape, np.intp)
+    n_rows, n_columns = len(bins.step_edges) - 1, len(bins.displacement_edges) + 3
     moved = displacement != 0  # late in a run few are, and it is the search that takes time
-    kind[moved] = np.searchsorted(bins.displacement_edges, displacement[moved], side="right") + 1
-    kind[np.isnan(displacement)] = n_bins + 3
+    values = displacement[moved]
+    column = np.searchsorted(bins.displacement_edges, values, side="right") + 1
+    column[np.isnan(values)] = n_columns - 1
     steps = first_step + np.arange(len(displacement))
     row = np.searchsorted(bins.step_edges, steps, side="right") - 1
-    shape = len(bins.step_edges) - 1, n_bins + 4
-    flat = np.ravel_multi_index((np.broadcast_to(row[:, None], kind.shape), kind), shape)
-    return np.bincount(flat.ravel(), minlength=shape[0] * shape[1]).reshape(shape)
+    moved_in_row = np.count_nonzero(moved, axis=1)
+    place = np.repeat(row * n_columns, moved_in_row) + column
+    counts = np.bincount(place, minlength=n_rows * n_columns).reshape(n_rows, n_columns)
+    np.add.at(counts[:, 0], row, displacement.shape[1] - moved_in_row)
+    return counts
 
 
 def fields(densities: dict[str, np.ndarray], bins: Bins) -> dict[str, np.ndarray]:

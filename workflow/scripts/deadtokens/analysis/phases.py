@@ -67,9 +67,14 @@ def phase_index(displacement: np.ndarray, scheme: Scheme) -> np.ndarray:
 
 
 def phase_counts(displacement: np.ndarray, scheme: Scheme) -> np.ndarray:
-    """How many of the n tokens are in each phase: (k, n) displacements to (k, phases) int64."""
-    index = phase_index(displacement, scheme)
-    return np.stack([(index == i).sum(axis=1) for i in range(len(scheme.phases))], axis=1)
+    """How many of the n tokens are in each phase: (k, n) displacements to (k, phases) int64.
+
+    By `phase_index`, but without an index for each: so many are at or above each threshold.
+    """
+    thresholds = np.array(scheme.thresholds, dtype=np.float32)
+    numbers = displacement.shape[1] - np.count_nonzero(np.isnan(displacement), axis=1)
+    above = [np.count_nonzero(displacement >= threshold, axis=1) for threshold in thresholds]
+    return -np.diff(np.stack([numbers, *above, np.zeros_like(numbers)], axis=1), axis=1)
 
 
 def spread(displacement: np.ndarray) -> dict[str, np.ndarray]:
