@@ -234,6 +234,7 @@ def test_a_threshold_belongs_to_the_hotter_phase_in_float32():
     values = np.array([np.nextafter(threshold, np.float32(0)), threshold])
     assert float(threshold) < 0.7
     assert phases.phase_index(values, scheme).tolist() == [0, 1]
+    assert phases.phase_counts(values[None], scheme).tolist() == [[1, 1]]
 
 
 def outputs_of(folder):
