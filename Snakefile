@@ -45,3 +45,7 @@ rule report_results:
         "results/verdicts.html",
         "results/runs.html",
         "results/provenance.html",
+
+
+# Last, when all rules are known.
+include: "workflow/rules/provenance.smk"

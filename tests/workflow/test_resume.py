@@ -66,4 +66,4 @@ def test_the_same_command_goes_on_to_the_same_bytes(finished, kind):
     finished.run(trajectory, changes=configuration)
     assert "going on after step" in log_of(finished, run)
     assert (finished.root / trajectory).read_bytes() == never_killed
-    assert hidden(finished, run) == []
+    assert hidden(finished, run) == [".provenance"]

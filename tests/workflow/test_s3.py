@@ -27,8 +27,9 @@ def results(names) -> set[str]:
 
 
 def local_results(project: Project) -> set[str]:
+    """All but the records, which files in a bucket have none of."""
     files = (path for path in (project.root / "results").rglob("*") if path.is_file())
-    return {str(path.relative_to(project.root)) for path in files}
+    return {str(p.relative_to(project.root)) for p in files if ".provenance" not in p.parts}
 
 
 def test_bucket_gets_the_bytes_of_a_plain_run_and_nothing_runs_again(s3, fresh, finished, tmp_path):

@@ -29,6 +29,7 @@ def resolve(configuration: Mapping, rules: Mapping) -> dict:
         "onsets": schema.completed(configuration.get("onsets", {}), entries["onset"]),
         "comparison": configuration.get("comparison", rules["properties"]["comparison"]["default"]),
         "verdicts": questions.completed(configuration.get("verdicts", {}), entries),
+        "verify_files": configuration.get("verify_files", True),
     }
     for section in SECTIONS:
         given = configuration.get(section, {})

@@ -48,14 +48,19 @@ SECTIONS = (
     ("verdicts.questions.NAME", "question"),
     ("verdicts.questions.NAME.supported_if", "condition"),
 )
+# Keys that hold a value and no keys of their own.
+WITHOUT_SECTION = ("comparison", "verify_files")
 
 
 def reference(schema: Mapping) -> str:
     """The whole page as Markdown."""
     sections = [_section(schema, *section) for section in SECTIONS]
-    comparison = schema["properties"]["comparison"]
-    top = f"## `comparison`\n\n{comparison['description']} Default: {_default(comparison)}.\n"
-    return "\n".join([OPENING, *sections, top])
+    return "\n".join([OPENING, *sections, *(_top(schema, key) for key in WITHOUT_SECTION)])
+
+
+def _top(schema: Mapping, key: str) -> str:
+    rule = schema["properties"][key]
+    return f"## `{key}`\n\n{rule['description']} Default: {_default(rule)}.\n"
 
 
 def _section(schema: Mapping, title: str, definition: str) -> str:

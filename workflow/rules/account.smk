@@ -31,7 +31,8 @@ rule compute_account:
         settings=account_settings,
         code=code_of("compute_account", "training"),
     shell:
-        'python "$scripts"/compute_account.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/compute_account.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --trajectory {input.trajectory:q} --masks {input.masks:q}"
         " --table {output.table:q} --tokens {output.tokens:q} --summary {output.summary:q}"
 
@@ -60,6 +61,7 @@ rule plot_account:
         settings=figure_settings,
         code=code_of("plot_account", "figures"),
     shell:
-        'python "$scripts"/plot_account.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/plot_account.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --table {input.table:q} --tokens {input.tokens:q} --summary {input.summary:q}"
         " --figure {output:q}"

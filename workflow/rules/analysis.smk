@@ -30,7 +30,8 @@ rule measure_displacement:
         settings=row_settings,
         code=code_of("measure_displacement", "analysis"),
     shell:
-        'python "$scripts"/measure_displacement.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/measure_displacement.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --trajectory {input.trajectory:q} --masks {input.masks:q} --displacement {output:q}"
 
 
@@ -56,7 +57,8 @@ rule classify_phases:
         settings=phase_settings,
         code=code_of("classify_phases", "analysis"),
     shell:
-        'python "$scripts"/classify_phases.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/classify_phases.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --displacement {input:q} --table {output.table:q} --summary {output.summary:q}"
         " --density {output.density:q}"
 
@@ -83,7 +85,8 @@ rule compute_phase_transitions:
         settings=transition_settings,
         code=code_of("compute_phase_transitions", "analysis"),
     shell:
-        'python "$scripts"/compute_phase_transitions.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/compute_phase_transitions.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --displacement {input:q} --table {output.table:q} --summary {output.summary:q}"
         " --density {output.density:q}"
 
@@ -109,7 +112,8 @@ rule compute_stillness:
         settings=motion_settings,
         code=code_of("compute_stillness", "analysis"),
     shell:
-        'python "$scripts"/compute_stillness.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/compute_stillness.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --displacement {input:q} --table {output.table:q} --summary {output.summary:q}"
 
 
@@ -134,7 +138,8 @@ rule compute_permanence:
         settings=permanence_settings,
         code=code_of("compute_permanence", "analysis"),
     shell:
-        'python "$scripts"/compute_permanence.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/compute_permanence.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --displacement {input:q} --table {output.table:q} --summary {output.summary:q}"
 
 
@@ -163,7 +168,8 @@ rule compute_freezing:
         settings=freezing_settings,
         code=code_of("compute_freezing", "tokens"),
     shell:
-        'python "$scripts"/compute_freezing.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/compute_freezing.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --displacement {input.displacement:q} --trajectory {input.trajectory:q}"
         " --masks {input.masks:q} --tokenizer {input.tokenizer:q}"
         " --table {output.table:q} --survival {output.survival:q} --summary {output.summary:q}"
@@ -190,7 +196,8 @@ rule compute_lifecycle:
         settings=lifecycle_settings,
         code=code_of("compute_lifecycle", "analysis"),
     shell:
-        'python "$scripts"/compute_lifecycle.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/compute_lifecycle.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --displacement {input:q} --table {output.table:q} --summary {output.summary:q}"
 
 
@@ -215,7 +222,8 @@ rule measure_rows:
         settings=measured_row_settings,
         code=code_of("measure_rows", "analysis"),
     shell:
-        'python "$scripts"/measure_rows.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/measure_rows.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --trajectory {input.trajectory:q} --masks {input.masks:q} --summary {output:q}"
 
 
@@ -246,7 +254,8 @@ rule summarize_run:
         settings=summary_settings,
         code=code_of("summarize_run", "analysis"),
     shell:
-        'python "$scripts"/summarize_run.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/summarize_run.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --metadata {input.metadata:q} --corpus {input.corpus:q} --tokens {input.tokens:q}"
         " --measured {input.measured:q} --phases {input.phases:q} --table {input.table:q}"
         " --freezing {input.freezing:q} --stillness {input.stillness:q} --summary {output:q}"
@@ -273,7 +282,8 @@ rule compare_runs:
         settings=canonical(CONFIG["comparison"]),
         code=code_of("compare_runs", "analysis"),
     shell:
-        'python "$scripts"/compare_runs.py --log {log:q} --published {input.published:q}'
+        'python "$scripts"/compare_runs.py --identity {params.identity} --log {log:q}'
+        " --published {input.published:q}"
         " --summaries {input.summaries:q} --table {output:q}"
 
 
@@ -298,5 +308,6 @@ rule compare_with_published:
         settings=canonical(CONFIG["published"]["runs"]),
         code=code_of("compare_with_published", "analysis"),
     shell:
-        'python "$scripts"/compare_with_published.py --log {log:q} --published {input.published:q}'
+        'python "$scripts"/compare_with_published.py --identity {params.identity} --log {log:q}'
+        " --published {input.published:q}"
         " --summaries {input.summaries:q} --table {output:q}"

@@ -30,7 +30,8 @@ rule audit_updates:
         settings=audit_settings,
         code=code_of("audit_updates", "training"),
     shell:
-        'python "$scripts"/audit_updates.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/audit_updates.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --trajectory {input.trajectory:q} --masks {input.masks:q} --audit {output:q}"
 
 
@@ -56,6 +57,7 @@ rule compute_second_moment:
         settings=second_moment_settings,
         code=code_of("compute_second_moment", "training"),
     shell:
-        'python "$scripts"/compute_second_moment.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/compute_second_moment.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --trajectory {input.trajectory:q} --masks {input.masks:q}"
         " --table {output.table:q} --summary {output.summary:q}"

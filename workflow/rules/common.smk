@@ -14,7 +14,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-sys.path.insert(0, f"{workflow.basedir}/workflow")
+sys.path[:0] = [f"{workflow.basedir}/workflow", f"{workflow.basedir}/workflow/scripts"]
 
 from planning import checkpoint_artifacts, codedigest, configuration, onsets
 from planning.corpora import check_files
@@ -23,12 +23,6 @@ from planning.runs import check_same_training
 from planning.schema import load as load_schema
 
 SCRIPTS = os.path.relpath(f"{workflow.basedir}/workflow/scripts")
-# Every job knows where the scripts are, wherever results are kept, and runs them with the Python that
-# runs Snakemake, whatever PATH a node has; with `--sdm`, with that of the declared environment.
-shell.prefix(f"scripts={shlex.quote(SCRIPTS)}; ")
-if not workflow.deployment_settings.deployment_method:
-    own_python = shlex.quote(os.path.dirname(sys.executable))
-    shell.prefix(f"scripts={shlex.quote(SCRIPTS)}; PATH={own_python}:$PATH; ")
 DIGESTS = codedigest.Remembered(
     memory=Path(".snakemake/step_digests.json"),
     scripts=Path(SCRIPTS),
@@ -42,6 +36,18 @@ try:
     CONFIG = configuration.resolve(config, rules_of_configuration)
 except ConfigurationError as error:
     raise WorkflowError(f"Wrong configuration.\n{error}") from None
+
+# Every job knows where the scripts are, wherever results are kept, and runs them with the Python that
+# runs Snakemake, whatever PATH a node has; with `--sdm`, with that of the declared environment. What
+# changes no byte of a result is no parameter either.
+prefix = f"scripts={shlex.quote(SCRIPTS)}; "
+if not workflow.deployment_settings.deployment_method:
+    prefix += f"PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH; "
+if workflow.storage_settings.default_storage_provider:
+    prefix += "export FIMBULWINTER_PROVENANCE=none; "
+elif not CONFIG["verify_files"]:
+    prefix += "export FIMBULWINTER_PROVENANCE=unverified; "
+shell.prefix(prefix)
 
 # Captions of the report read the configuration; this way they find every key, defaults too.
 config.update(CONFIG)

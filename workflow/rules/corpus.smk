@@ -33,7 +33,8 @@ rule make_corpus:
         ),
         code=code_of("make_corpus", "text"),
     shell:
-        'python "$scripts"/make_corpus.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/make_corpus.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --tokenizer-corpus {output.tokenizer_corpus:q} --model-corpus {output.model_corpus:q}"
 
 
@@ -58,7 +59,8 @@ rule import_model_corpus:
     params:
         code=code_of("import_corpus", "text"),
     shell:
-        'python "$scripts"/import_corpus.py --log {log:q} --text {input:q} --corpus {output:q}'
+        'python "$scripts"/import_corpus.py --identity {params.identity} --log {log:q}'
+        " --text {input:q} --corpus {output:q}"
 
 
 rule import_tokenizer_corpus:
@@ -82,7 +84,8 @@ rule import_tokenizer_corpus:
     params:
         code=code_of("import_corpus", "text"),
     shell:
-        'python "$scripts"/import_corpus.py --log {log:q} --text {input:q} --corpus {output:q}'
+        'python "$scripts"/import_corpus.py --identity {params.identity} --log {log:q}'
+        " --text {input:q} --corpus {output:q}"
 
 
 rule train_tokenizer:
@@ -107,7 +110,8 @@ rule train_tokenizer:
         settings=corpus_settings("tokenizer", "vocab_size", "min_frequency"),
         code=code_of("train_tokenizer", "text"),
     shell:
-        'python "$scripts"/train_tokenizer.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/train_tokenizer.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --corpus {input:q} --tokenizer {output:q}"
 
 
@@ -133,7 +137,8 @@ rule import_tokenizer:
         settings=corpus_settings("vocab_size"),
         code=code_of("import_tokenizer", "text"),
     shell:
-        'python "$scripts"/import_tokenizer.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/import_tokenizer.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --given-tokenizer {input:q} --tokenizer {output:q}"
 
 
@@ -160,7 +165,8 @@ rule import_vocabulary:
         settings=corpus_settings("vocab_size"),
         code=code_of("import_vocabulary", "text"),
     shell:
-        'python "$scripts"/import_vocabulary.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/import_vocabulary.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --vocab {input.vocab:q} --merges {input.merges:q} --tokenizer {output:q}"
 
 
@@ -184,7 +190,8 @@ rule encode_corpus:
     params:
         code=code_of("encode_corpus", "text"),
     shell:
-        'python "$scripts"/encode_corpus.py --log {log:q} --tokenizer {input.tokenizer:q}'
+        'python "$scripts"/encode_corpus.py --identity {params.identity} --log {log:q}'
+        " --tokenizer {input.tokenizer:q}"
         " --corpus {input.corpus:q} --tokens {output:q}"
 
 
@@ -213,7 +220,8 @@ rule find_dead_tokens:
         settings=corpus_settings("mask_names"),
         code=code_of("find_dead_tokens", "text"),
     shell:
-        'python "$scripts"/find_dead_tokens.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/find_dead_tokens.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --tokens {input.tokens:q} --tokenizer {input.tokenizer:q}"
         " --model-corpus {input.model_corpus:q} --tokenizer-corpus {input.tokenizer_corpus:q}"
         " --given-masks {input.given_masks:q}"

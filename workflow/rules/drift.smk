@@ -31,7 +31,8 @@ rule compute_drift:
         settings=drift_settings,
         code=code_of("compute_drift", "tokens"),
     shell:
-        'python "$scripts"/compute_drift.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/compute_drift.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --trajectory {input.trajectory:q} --tokenizer {input.tokenizer:q}"
         " --table {output.table:q} --autocorrelation {output.autocorrelation:q}"
         " --tokens {output.tokens:q} --summary {output.summary:q}"
@@ -62,6 +63,7 @@ rule plot_drift:
         settings=figure_settings,
         code=code_of("plot_drift", "figures"),
     shell:
-        'python "$scripts"/plot_drift.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/plot_drift.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --table {input.table:q} --autocorrelation {input.autocorrelation:q}"
         " --tokens {input.tokens:q} --summary {input.summary:q} --figure {output:q}"

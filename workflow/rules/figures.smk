@@ -33,7 +33,8 @@ rule plot_phases:
         settings=figure_settings,
         code=code_of("plot_phases", "figures"),
     shell:
-        'python "$scripts"/plot_phases.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/plot_phases.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --table {input.table:q} --summary {input.summary:q} --density {input.density:q}"
         " --figure {output:q}"
 
@@ -67,7 +68,8 @@ rule plot_phase_transitions:
         settings=figure_settings,
         code=code_of("plot_phase_transitions", "figures"),
     shell:
-        'python "$scripts"/plot_phase_transitions.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/plot_phase_transitions.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --table {input.table:q} --summary {input.summary:q} --density {input.density:q}"
         " --figure {output:q}"
 
@@ -100,7 +102,8 @@ rule plot_stillness:
         settings=figure_settings,
         code=code_of("plot_stillness", "figures"),
     shell:
-        'python "$scripts"/plot_stillness.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/plot_stillness.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --table {input.table:q} --summary {input.summary:q}"
         " --figure {output:q}"
 
@@ -133,7 +136,8 @@ rule plot_permanence:
         settings=figure_settings,
         code=code_of("plot_permanence", "figures"),
     shell:
-        'python "$scripts"/plot_permanence.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/plot_permanence.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --table {input.table:q} --summary {input.summary:q}"
         " --figure {output:q}"
 
@@ -166,7 +170,8 @@ rule plot_freezing:
         settings=figure_settings,
         code=code_of("plot_freezing", "figures"),
     shell:
-        'python "$scripts"/plot_freezing.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/plot_freezing.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --survival {input.survival:q} --summary {input.summary:q}"
         " --figure {output:q}"
 
@@ -199,6 +204,7 @@ rule plot_lifecycle:
         settings=figure_settings,
         code=code_of("plot_lifecycle", "figures"),
     shell:
-        'python "$scripts"/plot_lifecycle.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/plot_lifecycle.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --table {input.table:q} --summary {input.summary:q}"
         " --figure {output:q}"

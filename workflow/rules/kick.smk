@@ -29,7 +29,8 @@ rule measure_untrained_motion:
         settings=vocabulary_settings,
         code=code_of("measure_untrained_motion", "analysis"),
     shell:
-        'python "$scripts"/measure_untrained_motion.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/measure_untrained_motion.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --trajectory {input.trajectory:q} --origin {input.origin:q} --masks {input.masks:q}"
         " --motion {output:q}"
 
@@ -56,7 +57,8 @@ rule check_continuation:
         settings=continuation_settings,
         code=code_of("check_continuation", "analysis"),
     shell:
-        'python "$scripts"/check_continuation.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/check_continuation.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --resumed {input.resumed:q} --sources {input.sources:q} --masks {input.masks:q}"
         " --report {output:q}"
 
@@ -83,8 +85,8 @@ rule compute_checkpoint_artifact:
         settings=checkpoint_artifact_settings,
         code=code_of("compute_checkpoint_artifact", "analysis"),
     shell:
-        'python "$scripts"/compute_checkpoint_artifact.py --settings {params.settings:q}'
-        " --log {log:q} --check {input.check:q} --motions {input.motions:q}"
+        'python "$scripts"/compute_checkpoint_artifact.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q} --check {input.check:q} --motions {input.motions:q}"
         " --table {output.table:q} --summary {output.summary:q}"
 
 
@@ -117,6 +119,7 @@ rule plot_checkpoint_artifact:
         settings=artifact_figure_settings,
         code=code_of("plot_checkpoint_artifact", "figures"),
     shell:
-        'python "$scripts"/plot_checkpoint_artifact.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/plot_checkpoint_artifact.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --table {input.table:q} --summary {input.summary:q}"
         " --figure {output:q}"

@@ -34,7 +34,8 @@ rule compute_momentum:
         settings=momentum_settings,
         code=code_of("compute_momentum", "analysis"),
     shell:
-        'python "$scripts"/compute_momentum.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/compute_momentum.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --trajectory {input.trajectory:q} --displacement {input.displacement:q}"
         " --table {output.table:q} --summary {output.summary:q} --distance {output.distance:q}"
         " --density {output.density:q}"
@@ -63,7 +64,8 @@ rule compute_gradients:
         settings=gradient_settings,
         code=code_of("compute_gradients", "analysis"),
     shell:
-        'python "$scripts"/compute_gradients.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/compute_gradients.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --trajectory {input.trajectory:q} --displacement {input.displacement:q}"
         " --hidden-mean {input.hidden_mean:q}"
         " --table {output.table:q} --summary {output.summary:q}"
@@ -98,7 +100,8 @@ rule plot_momentum:
         settings=figure_settings,
         code=code_of("plot_momentum", "figures"),
     shell:
-        'python "$scripts"/plot_momentum.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/plot_momentum.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --table {input.table:q} --summary {input.summary:q} --density {input.density:q}"
         " --figure {output:q}"
 
@@ -128,6 +131,7 @@ rule plot_gradients:
         settings=figure_settings,
         code=code_of("plot_gradients", "figures"),
     shell:
-        'python "$scripts"/plot_gradients.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/plot_gradients.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --table {input.table:q} --summary {input.summary:q}"
         " --figure {output:q}"

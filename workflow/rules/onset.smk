@@ -28,7 +28,8 @@ rule compute_onset:
         settings=onset_settings,
         code=code_of("compute_onset", "analysis"),
     shell:
-        'python "$scripts"/compute_onset.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/compute_onset.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --displacements {input.displacements:q} --second-moments {input.moments:q}"
         " --table {output.table:q} --summary {output.summary:q}"
 
@@ -62,6 +63,7 @@ rule plot_onset:
         settings=onset_figure_settings,
         code=code_of("plot_onset", "figures"),
     shell:
-        'python "$scripts"/plot_onset.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/plot_onset.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --table {input.table:q} --summary {input.summary:q}"
         " --figure {output:q}"

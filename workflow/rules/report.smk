@@ -30,7 +30,8 @@ rule judge_questions:
         settings=verdict_settings(),
         code=code_of("judge_questions", "analysis"),
     shell:
-        'python "$scripts"/judge_questions.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/judge_questions.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --evidence {input:q} --verdicts {output.verdicts:q} --table {output.table:q}"
 
 
@@ -53,7 +54,7 @@ rule write_verdicts_page:
     params:
         code=code_of("write_verdicts_page", "analysis"),
     shell:
-        'python "$scripts"/write_verdicts_page.py --log {log:q}'
+        'python "$scripts"/write_verdicts_page.py --identity {params.identity} --log {log:q}'
         " --verdicts {input:q} --page {output:q}"
 
 
@@ -77,7 +78,8 @@ rule write_runs_page:
     params:
         code=code_of("write_runs_page", "analysis"),
     shell:
-        'python "$scripts"/write_runs_page.py --log {log:q} --published {input.published:q}'
+        'python "$scripts"/write_runs_page.py --identity {params.identity} --log {log:q}'
+        " --published {input.published:q}"
         " --summaries {input.summaries:q} --page {output:q}"
 
 
@@ -101,5 +103,6 @@ rule write_provenance_page:
         settings=provenance_settings(),
         code=code_of("write_provenance_page", "analysis"),
     shell:
-        'python "$scripts"/write_provenance_page.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/write_provenance_page.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --metadata {input:q} --page {output:q}"

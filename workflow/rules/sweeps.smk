@@ -25,5 +25,6 @@ rule compare_sweep:
         settings=sweep_settings,
         code=code_of("compare_sweep", "analysis"),
     shell:
-        'python "$scripts"/compare_sweep.py --settings {params.settings:q} --log {log:q}'
+        'python "$scripts"/compare_sweep.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
         " --summaries {input:q} --table {output:q}"

@@ -85,7 +85,8 @@ for files in training_files():
             settings=training_settings,
             code=code_of("train_run", "training"),
         shell:
-            'python "$scripts"/train_run.py --settings {params.settings:q} --log {log:q}'
+            'python "$scripts"/train_run.py --identity {params.identity} --log {log:q}'
+            " --settings {params.settings:q}"
             " --code {params.code} --tokens {input.tokens:q} --masks {input.masks:q}"
             " --from-checkpoint {input.checkpoint:q}"
             " --checkpoint-seconds {resources.checkpoint_seconds} --scratch {resources.scratch:q}"

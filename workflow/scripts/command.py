@@ -12,10 +12,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from deadtokens.errors import Stopped, UserError
+from deadtokens.files import provenance, unfinished
+from deadtokens.files.checksums import Checksums
 
 log = logging.getLogger("fimbulwinter")
 
@@ -40,6 +43,9 @@ def parser(docstring: str, *settings: str) -> argparse.ArgumentParser:
             help="the step's slice of the configuration, as JSON or as the path of a JSON file: "
             + ", ".join(settings),
         )
+    arguments.add_argument(
+        "--identity", help="digest of all that decides what is made, for its record"
+    )
     arguments.add_argument("--log", type=Path, help="append all messages to this file")
     return arguments
 
@@ -53,6 +59,7 @@ def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Argument
         _send_messages_to(options.log)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     try:
+        _check_inputs(options)
         main(options)
     except UserError as error:
         sys.exit(f"error: {error}")
@@ -73,24 +80,45 @@ def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Argument
 def finished(*paths: Path) -> Iterator[tuple[Path, ...]]:
     """Names to write to; the files get their final names together at the end, or not at all.
 
-    What is in the making lies beside its final place as `.partial.NAME`.
+    What is in the making lies beside its final place as `.partial.OWN.NAME`, OWN being a word of
+    this process alone. UserError if a file of a final name was not made by this project.
     """
-    partial = tuple(path.with_name(f".partial.{path.name}") for path in paths)
+    provenance.refuse_foreign(*paths)
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        yield partial
-        for unfinished in partial:
-            _wait_until_on_disk(unfinished)
-        for unfinished, path in zip(partial, paths, strict=True):
-            os.replace(unfinished, path)
-    except OSError as error:
-        # Python does not say which file was being written.
-        error.filename = error.filename or ", ".join(map(str, paths))
-        raise
-    finally:
-        for unfinished in partial:
-            unfinished.unlink(missing_ok=True)
+    with unfinished.names(paths) as partial:
+        try:
+            yield partial
+            for path in partial:
+                _wait_until_on_disk(path)
+            provenance.put(dict(zip(paths, partial, strict=True)), **made_from())
+        except OSError as error:
+            # Python does not say which file was being written.
+            error.filename = error.filename or ", ".join(map(str, paths))
+            raise
+
+
+def made_from() -> dict[str, Any]:
+    """What the running program makes its files from, for their records."""
+    return {"identity": _identity, "made_by": _made_by}
+
+
+def _check_inputs(options: argparse.Namespace) -> None:
+    """Hold every file that is given against its record; large ones are checked while they are read.
+
+    What is there before the program begins counts as given: it makes its files from that.
+    """
+    global _identity
+    _identity, program = options.identity, Path(sys.argv[0]).stem
+    _made_by.update(program=program, settings=getattr(options, "settings", None), inputs={})
+    for value in vars(options).values():
+        for path in value if isinstance(value, list) else [value]:
+            if isinstance(path, Path) and path != options.log and path.is_file():
+                if not provenance.is_checked_while_read(path):
+                    provenance.check(path)
+                records = provenance.recorded(path)
+                digest = records[0].checksums.digest if records else Checksums.of(path).digest
+                _made_by["inputs"][str(path)] = digest
 
 
 def write_json(path: Path, value: object) -> None:
@@ -146,6 +174,8 @@ def _with_keys(settings: dict, keys: tuple[str, ...]) -> dict:
 
 
 _terminal = None
+_identity: str | None = None
+_made_by: dict[str, Any] = {}
 
 
 def _nowhere():

@@ -14,6 +14,7 @@ trajectory lies beside its final place as .trajectory.DIGEST.partial with
 from pathlib import Path
 
 import command
+from deadtokens.files import provenance
 from deadtokens.training import (
     batches,
     checkpoints,
@@ -31,6 +32,7 @@ from deadtokens.training.settings import RunSettings
 def main(options):
     settings = RunSettings.from_json(options.settings | options.checkpoint_seconds)
     metadata.check(settings)
+    provenance.refuse_foreign(options.trajectory, options.metadata, *options.checkpoint)
     origin.check(settings, options.from_checkpoint)
     kept = checkpoints.named(settings.save_checkpoint_at, options.checkpoint)
     tokens = batches.load_tokens(options.tokens, settings.vocab_size)
@@ -63,7 +65,7 @@ def main(options):
         with command.finished(options.metadata) as (metadata_file,):
             command.write_json(metadata_file, description)
         # Last of all: until then a killed run can go on from its checkpoint.
-        work.finish()
+        work.finish(**command.made_from())
 
 
 if __name__ == "__main__":

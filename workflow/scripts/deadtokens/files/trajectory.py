@@ -20,6 +20,7 @@ import numpy as np
 from deadtokens.errors import UserError
 from deadtokens.files import layout
 from deadtokens.files.layout import LENGTH_BYTES, NUMPY_DTYPE, Field, Layout
+from deadtokens.files.provenance import Verifier
 
 if TYPE_CHECKING:
     import torch
@@ -143,6 +144,7 @@ class TrajectoryReader(OpenFile):
         except FileNotFoundError:
             raise UserError(f"{self.path}: there is no such file. Make it first.") from None
         try:
+            self._verify = Verifier(self.path, self._descriptor)
             self._layout = self._read_layout()
         except BaseException:
             self.close()
@@ -185,18 +187,22 @@ class TrajectoryReader(OpenFile):
             yield start, self.read(name, start, start + rows)
 
     def _read_at(self, offset: int, values: np.ndarray) -> None:
-        left = memoryview(values.reshape(-1).view(np.uint8))
+        content = left = memoryview(values.reshape(-1).view(np.uint8))
+        start = offset
         while left:
             count = os.preadv(self._descriptor, [left], offset)
             if count == 0:
                 raise UserError(f"{self.path}: was cut short while it was read.")
             left, offset = left[count:], offset + count
+        self._verify(start, content)
 
     def _read_layout(self) -> Layout:
         size = os.fstat(self._descriptor).st_size
+        self._verify.check_stretch(0, min(size, LENGTH_BYTES))
         length = int.from_bytes(os.pread(self._descriptor, LENGTH_BYTES, 0), "little")
         if size < LENGTH_BYTES or length > layout.LONGEST_HEADER:
             raise UserError(f"{self.path}: not a safetensors file. Make it again.")
+        self._verify.check_stretch(0, min(size, LENGTH_BYTES + length))
         try:
             found = layout.parse(os.pread(self._descriptor, LENGTH_BYTES + length, 0))
         except ValueError as error:

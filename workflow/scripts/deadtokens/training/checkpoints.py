@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from deadtokens.errors import UserError
-from deadtokens.files import sums
+from deadtokens.files import provenance, sums
 from deadtokens.files.trajectory import full_disk_told
 
 log = logging.getLogger("fimbulwinter")
@@ -184,15 +184,16 @@ class Workspace:
         """Write the checkpoint of this step that is an output, under the name of the run."""
         write(self._partial(self.kept[step]), state, step, run, behind=dict(behind))
 
-    def finish(self) -> None:
+    def finish(self, **made_from: Any) -> None:
         """Give the complete outputs their final names, and remove all working files.
 
-        UserError if they lie on another disk and have no room beside their final places.
+        made_from: what `provenance.put` records of them. UserError if they lie on another disk and
+        have no room beside their final places.
         """
         complete = {path: self._partial(path) for path in (self.output, *self.kept.values())}
         beside = {path: _brought_beside(path, partial) for path, partial in complete.items()}
+        provenance.put(beside, **made_from)
         for path in complete:
-            os.replace(beside[path], path)
             _sync_folder(path.parent)
         for partial in complete.values():
             partial.unlink(missing_ok=True)

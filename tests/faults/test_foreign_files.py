@@ -1,0 +1,100 @@
+"""A file under a name of the workflow's that it did not make is neither used nor replaced."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from everything import CONFIGURATION, TARGETS, give_files
+from reliability import count
+from smoke import copy_sources
+
+PUBLIC = "runs: {pub: {like: crucible2, total_steps: 3}}"
+CONTENT = b"somebody's seven gigabytes"
+
+
+def refused(project, name: str, *targets: str, changes: str) -> None:
+    for arguments in (["--dry-run"], [], []):
+        output = project.failure(*targets, *arguments, changes=changes)
+        assert f"{name}: was not made by this workflow" in output
+        assert "Move it elsewhere" in output
+    assert (project.root / name).read_bytes() == CONTENT
+    count("foreign files", "told", 3)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "results/pub/trajectory.safetensors",
+        "results/pub/metadata.json",
+        "results/pub/displacement.safetensors",
+        "results/pub/phases.png",
+        "results/corpora/flannel/tokenizer.json",
+    ],
+)
+def test_a_file_of_other_hands(fresh, name):
+    fresh.write(name, CONTENT)
+    refused(fresh, name, "results/pub/phases.png", changes=PUBLIC)
+
+
+def test_moved_away_it_is_in_nobodys_way(fresh):
+    name = "results/pub/trajectory.safetensors"
+    fresh.write(name, CONTENT)
+    assert name in fresh.failure("results/pub/phases.png", changes=PUBLIC)
+    (fresh.root / name).rename(fresh.root / "mine.safetensors")
+    fresh.run("results/pub/phases.png", changes=PUBLIC)
+    assert (fresh.root / "mine.safetensors").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("name", ["phases.csv", "phases.png", "trajectory.safetensors"])
+def test_a_result_that_was_edited(finished, name):
+    path = finished.root / "results/crucible2" / name
+    path.write_bytes(CONTENT)
+    for _ in range(2):
+        output = finished.failure("results/crucible2/phases.png")
+        assert f"{name}: differs from what" in output
+    assert path.read_bytes() == CONTENT
+    path.unlink()
+    finished.run("results/crucible2/phases.png")
+    count("foreign files", "told", 2)
+
+
+def test_a_moved_folder_is_known_and_other_settings_are_noticed(finished):
+    moved = finished.root / "elsewhere"
+    (finished.root / "results").rename(moved)
+    for left in (finished.root / ".snakemake").iterdir():
+        if left.name != "log":
+            left.unlink() if left.is_file() else shutil.rmtree(left)
+    moved.rename(finished.root / "results")
+    target = "results/crucible2/phases.png"
+    assert finished.planned(target) == set()
+    again = finished.planned(target, changes="runs: {crucible2: {learning_rate: 2.0e-3}}")
+    assert "train_run" in again
+    hotter = "phase_schemes: {published: {thresholds: [0.2, 10, 100]}}"
+    assert finished.planned(target, changes=hotter) == {"classify_phases", "plot_phases"}
+    count("foreign files", "survived", 3)
+
+
+def test_a_folder_of_another_run_is_not_taken_for_this_one(finished):
+    shutil.copytree(finished.root / "results/crucible2", finished.root / "results/pub")
+    planned = finished.planned("results/pub/phases.png", changes=PUBLIC)
+    assert {"train_run", "plot_phases"} <= planned
+    count("foreign files", "survived")
+
+
+def made_files(root: Path) -> list[str]:
+    records = sorted((root / "results").rglob(".provenance/*.json"))
+    return [
+        str((record.parent.parent / record.name.removesuffix(".json")).relative_to(root))
+        for record in records
+    ]
+
+
+@pytest.mark.long
+def test_any_name(all_made, tmp_path):
+    """One after the other, each alone in an empty project."""
+    project = copy_sources(tmp_path / "empty")
+    give_files(project)
+    for name in made_files(all_made.root):
+        path = project.write(name, CONTENT)
+        refused(project, name, *TARGETS, changes=CONFIGURATION)
+        path.unlink()

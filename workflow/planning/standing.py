@@ -1,0 +1,70 @@
+"""Results that stand already: each must be ours, unchanged, and of the configuration as it is.
+
+Snakemake decides by its own notes in .snakemake, which do not know of files put in place by other
+hands, of results that were moved, or of a file between two others that a failed step took away.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from snakemake.dag import DAG
+from snakemake.exceptions import WorkflowError
+from snakemake.workflow import Workflow
+
+from deadtokens.errors import UserError
+from deadtokens.files import provenance
+from planning.identity import Identities
+
+SHOWN = 10
+
+
+def looked_after(workflow: Workflow, identities: Identities, tell: Callable[[str], None]) -> None:
+    """Have every plan of this call looked at before it is carried out or shown.
+
+    There is no hook between a plan and "Nothing to be done": the method that makes it is wrapped.
+    """
+    build = workflow._build_dag
+
+    def build_and_look() -> None:
+        build()
+        if workflow.is_main_process:
+            outdated = check(workflow.dag, identities)
+            if outdated:
+                tell(f"Made from other settings, texts or code than now: {_listed(outdated)}")
+                workflow.dag.forcefiles.update(outdated)
+                workflow.async_run(workflow.dag.update_needrun())
+
+    workflow._build_dag = build_and_look
+
+
+def check(dag: DAG, identities: Identities) -> list[str]:
+    """The outputs that must be made again though Snakemake does not know it.
+
+    Raises WorkflowError if one was not made here or was changed since, or if what an output would
+    be made from cannot be had.
+    """
+    foreign, outdated = [], []
+    for job in dag.jobs:
+        if job.is_norun or not job.output:
+            continue
+        identity = identities.of_job(job.rule, job.wildcards_dict)
+        for output in job.output:
+            path = Path(output)
+            if output.is_storage or not path.exists():
+                continue
+            try:
+                record = provenance.record_of(path)
+            except UserError as error:
+                raise WorkflowError(str(error)) from None
+            if record is None:
+                foreign.append(provenance.foreign(path))
+            elif record.identity != identity and not dag.needrun(job):
+                outdated.append(output)
+    if foreign:
+        raise WorkflowError("\n".join(foreign[:SHOWN]))
+    return outdated
+
+
+def _listed(paths: list[str]) -> str:
+    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+    return ", ".join(map(str, paths[:SHOWN])) + more
