@@ -64,10 +64,8 @@ def give_files(project: Project) -> None:
     """The user's own files that the configuration names."""
     project.write("model.txt", WORDS * 60)
     project.write("tokenizer.txt", WORDS * 20 + OTHERS * 20 + "ก ข ฃ ค ฅ ฆ ง จ ฉ ช ซ ฌ ญ\n")
-    letters = sorted(set(WORDS + OTHERS) - {" ", "\n"})
     words = sorted(set((WORDS + OTHERS).split()))
-    entries = ["<unk>", *letters, *words]
-    entries += [f"unused{number}" for number in range(120 - len(entries))]
+    entries = ["<unk>", *words, *(f"unused{number}" for number in range(120))]
     project.write("tokenizer.json", _tokenizer_of_words(entries[:120]))
     vocabulary, merges = _pairs_of_bytes()
     project.write("vocab.json", json.dumps(vocabulary))

@@ -43,19 +43,19 @@ def jobs(project: Project, *targets: str, changes: str = "") -> list[Job]:
         option = ""
         for word in words[2:]:
             option = word if word.startswith("--") else option
-            if word.startswith("results/") and is_input(project, line, word):
+            if word.startswith("results/") and is_input(project, words, word):
                 found.setdefault((words[1], option), Job(tuple(words), option, word))
     return list(found.values())
 
 
-def is_input(project: Project, line: str, path: str) -> bool:
-    """Whether the program reads this: an output has a record that says who made it."""
+def is_input(project: Project, words: list[str], path: str) -> bool:
+    """Whether the program reads this: what it makes has the identity that it was given."""
     from deadtokens.files import provenance
 
     if not (project.root / path).is_file() or "/logs/" in path:
         return False
     record = provenance.record_of(project.root / path)
-    return record is not None and f"/{record.made_by['program']}.py" not in line
+    return record is not None and record.identity != words[words.index("--identity") + 1]
 
 
 def a_bit(path: Path, chance: random.Random) -> None:
