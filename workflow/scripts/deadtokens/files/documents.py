@@ -2,15 +2,15 @@
 
 A shape says what is expected, in JSON's own form: a type (`float` takes whole numbers too), a list
 of one shape for lists of any length, a dictionary of names and shapes for objects with at least
-these names, `{str: shape}` for objects of any names, `Maybe(shape)` where null may stand, `Any` for
-whatever there is.
+these names, `{str: shape}` for objects of any names, `Maybe(shape)` where null may stand,
+`IfThere(shape)` where a name may be absent, `Any` for whatever there is.
 """
 
 import contextlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,18 @@ class Maybe:
     shape: object
 
 
+@dataclass(frozen=True)
+class IfThere:
+    """As the shape of a name: this shape, but the name may be absent."""
+
+    shape: object
+
+
+# NaN and infinity are written as null (`command.write_json`).
+NUMBER = Maybe(float)
+STEP = Maybe(int)
+
+
 def read(path: Path, shape: object = dict) -> Any:
     """The content of a JSON file; UserError if it is damaged or not of this shape."""
     text = opening.text(path)
@@ -51,6 +63,11 @@ def read(path: Path, shape: object = dict) -> Any:
     except ValueError as error:
         raise UserError(f"{path}: {error}. {AGAIN}") from None
     return found
+
+
+def by_folder(paths: Iterable[Path], shape: object = dict) -> dict[str, Any]:
+    """The content of JSON files by the names of their folders: what is said of each run."""
+    return {path.parent.name: read(path, shape) for path in paths}
 
 
 def parse(text: str) -> Any:
@@ -79,7 +96,7 @@ def check(value: object, shape: object, place: str = "") -> None:
     """ValueError, which names the place, unless a value is of this shape."""
     if shape is Any or (isinstance(shape, Maybe) and value is None):
         return
-    if isinstance(shape, Maybe):
+    if isinstance(shape, Maybe | IfThere):
         check(value, shape.shape, place)
     elif isinstance(shape, Mapping):
         _expect(value, dict, place)
@@ -115,8 +132,8 @@ def _check_names(value: Mapping, shape: Mapping, place: str) -> None:
     if str in shape:
         named = dict.fromkeys(value, shape[str])
     else:
-        named = shape
-        if missing := [name for name in shape if name not in value]:
+        named = {n: s for n, s in shape.items() if n in value or not isinstance(s, IfThere)}
+        if missing := [name for name in named if name not in value]:
             there = ", ".join(list(value)[:20]) or "nothing"
             raise ValueError(f"{place or 'the file'} has no {', '.join(missing)}, but {there}")
     for name, expected in named.items():

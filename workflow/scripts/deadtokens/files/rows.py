@@ -15,6 +15,7 @@ from deadtokens.files.trajectory import TrajectoryReader
 
 WHICH = ("dead", "live", "all")
 OF_STEPS = ("g", "p_mean")  # made in a step; all else is there before the first
+NUMBERS = ("U16", "BF16", "F32")  # as which a trajectory holds them
 BFLOAT16 = ("U16", "BF16")  # both hold bit patterns
 
 
@@ -119,6 +120,7 @@ class TokenRows:
             )
         has_own = masks.mask_name(self._trajectory) is not None
         own = masks.read_dead(self._trajectory, numbers_too=True) if has_own else dead_mask
+        self._trajectory.expect({name: _pattern(name) for name in names})
         shape = fields[names[0]][1]
         choices = np.arange(len(dead_mask)), np.flatnonzero(dead_mask)
         of_number = {len(tokens): tokens for tokens in choices}
@@ -130,6 +132,13 @@ class TokenRows:
                 "the masks.safetensors of one run."
             )
         return recorded
+
+
+def _pattern(name: str) -> layout.Pattern:
+    """Every quantity has the same tokens, and all but probabilities the same elements."""
+    if name == "p_mean":
+        return "F32", ("rows of p_mean", "tokens")
+    return NUMBERS, (f"rows of {name}", "tokens", "elements")
 
 
 def read_dead_mask(path: Path) -> np.ndarray:
