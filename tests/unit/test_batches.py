@@ -126,9 +126,9 @@ def test_epochs_begun():
     ("tokens", "message"),
     [
         (np.array([0, 10], np.int32), "from 0 to 10.*vocab_size is 10"),
-        (np.array([-1, 3], np.int32), "from -1 to 3"),
-        (np.array([1, 2], np.int64), "is int64"),
-        (np.zeros((2, 2), np.int32), r"shape \(2, 2\)"),
+        (np.array([-1, 3], np.int32), "an id of -1"),
+        (np.array([1, 2], np.int64), "is I64"),
+        (np.zeros((2, 2), np.int32), r"is I32 \(2, 2\)"),
     ],
 )
 def test_tokens_of_another_vocabulary_or_kind_are_refused(tmp_path, tokens, message):

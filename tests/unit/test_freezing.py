@@ -265,7 +265,7 @@ def test_scripts_from_trajectory_to_picture(files, tmp_path):
         ("t", {"loss": np.zeros(5, np.float32)}, "no rows of tokens in this file"),
         (
             "masks",
-            {"dead_mask": np.array([0, 1, 1, 0, 0, 1], bool), "dead_indices": IDS},
+            {"dead_mask": np.array([0, 1, 1, 0, 0, 1], bool), "dead_indices": np.array([1, 2, 5])},
             "give the files of one run",
         ),
     ],

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deadtokens.errors import UserError
-from deadtokens.files import provenance
+from deadtokens.files import provenance, storage
 from deadtokens.files.checksums import BLOCK_BYTES, Checksums
 from deadtokens.files.trajectory import TrajectoryReader, write_file
 
@@ -206,7 +206,7 @@ class TestReader:
 PUT_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
-from deadtokens.files import provenance
+from deadtokens.files import provenance, storage
 calls = 0
 def killed(*arguments, rename=os.replace):
     global calls
@@ -246,3 +246,45 @@ def test_killed_at_any_rename_every_file_has_its_record(tmp_path, rename, before
     for path in paths:
         made(path, b"again")
         assert json.loads(provenance.place(path).read_text())["replaces"] is None
+
+
+class TestHdf5:
+    """The same of HDF5, plain as published or compressed; its own account of the file, too."""
+
+    ROWS = 24
+
+    @pytest.fixture(params=["none", "deflate"])
+    def path(self, tmp_path, request) -> Path:
+        rng = np.random.default_rng(0)
+        fields = {"W": ("U16", (self.ROWS, 300, 200)), "losses": ("F32", (self.ROWS,))}
+        layout = storage.Storage("hdf5", chunk_rows=5, compression=request.param)
+        with storage.create(tmp_path / "unfinished", fields, layout, {"seed": 42}) as file:
+            for t in range(self.ROWS):
+                file.write_row("W", t, rng.integers(0, 2**9, (300, 200), dtype=np.uint16))
+            file.write("losses", rng.normal(size=self.ROWS).astype(np.float32))
+        path = tmp_path / "trajectory.h5"
+        provenance.put({path: tmp_path / "unfinished"})
+        return path
+
+    def read_all(self, path: Path) -> None:
+        with storage.open_reader(path) as file:
+            for name in ("W", "losses"):
+                for _ in file.chunks(name, max_bytes=400_000, overlap=1):
+                    pass
+
+    def test_whole_files_are_read(self, path):
+        self.read_all(path)
+
+    @pytest.mark.parametrize("share", [0.0, 0.0005, 0.01, 0.2, 0.5, 0.8, 0.98])
+    def test_a_bit_anywhere(self, path, share):
+        flip(path, int(share * path.stat().st_size))
+        with pytest.raises(UserError, match=r"trajectory\.h5"):
+            self.read_all(path)
+
+    def test_every_part_between_the_values_is_checked_when_it_is_opened(self, path):
+        places = [place for place in range(0, 4000, 131)]
+        for place in places:
+            flip(path, place)
+            with pytest.raises(UserError, match=r"trajectory\.h5"):
+                storage.open_reader(path).close()
+            flip(path, place)

@@ -228,8 +228,8 @@ def test_motion_at_the_threshold_and_beyond_all_bounds(row, moves):
         (DEAD, [1, 3], "dead_indices .2. are not the ascending places"),
         (DEAD, [3, 1, 4], "not the ascending places"),
         (DEAD, [1, 2, 4], "not the ascending places"),
-        (DEAD.astype(np.uint8), [1, 3, 4], "dead_mask is uint8"),
-        (np.zeros(5, bool), [], "no dead token"),
+        (DEAD.astype(np.uint8), [1, 3, 4], "dead_mask is U8"),
+        (np.zeros(5, bool), [], "marks none of its 5 entries"),
     ],
 )
 def test_masks_that_cannot_be_are_refused(tmp_path, mask, indices, message):

@@ -238,11 +238,18 @@ def test_given_masks_without_a_dead_mask(tmp_path):
         vocabulary.given_dead_mask(tmp_path / "masks.safetensors", COUNTS)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no safetensors at all"])
-def test_given_masks_that_are_no_mask_file(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "there is no such file"),
+        (b"", "not a safetensors file"),
+        (b"no safetensors at all", "not a safetensors file"),
+    ],
+)
+def test_given_masks_that_are_no_mask_file(tmp_path, content, message):
     if content is not None:
         (tmp_path / "masks.safetensors").write_bytes(content)
-    with pytest.raises(UserError, match="is no mask file"):
+    with pytest.raises(UserError, match=rf"masks\.safetensors: {message}"):
         vocabulary.given_dead_mask(tmp_path / "masks.safetensors", COUNTS)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import command
 from deadtokens.analysis import density, phases
+from deadtokens.displacement import patterns
 from deadtokens.files import tables
 from deadtokens.files.trajectory import TrajectoryReader, write_file
 
@@ -27,7 +28,7 @@ def main(options):
     names, thresholds = tuple(settings["phases"]), tuple(settings["thresholds"])
     scheme = phases.Scheme(names, thresholds, settings["vanishing_fraction"])
     with TrajectoryReader(options.displacement) as file:
-        file.require("l2", "vector_ulp", "nonfinite")
+        file.expect(patterns("l2", "vector_ulp", "nonfinite"))
         steps, _ = file.fields["l2"][1]
         bins = density.Bins.over(steps, **settings["density_bins"])
         scales = {

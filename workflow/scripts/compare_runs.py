@@ -4,20 +4,20 @@
         --summaries results/crucible2/summary.json --table comparison.md
 """
 
-import json
 from pathlib import Path
 
 import command
-from deadtokens.analysis import comparison
+from deadtokens.analysis import comparison, summary
+from deadtokens.files import documents
 
 
 def main(options):
-    published = json.loads(options.published.read_text("utf-8"))
-    summaries = {
-        path.parent.name: json.loads(path.read_text("utf-8")) for path in options.summaries
-    }
+    published = documents.read(options.published, summary.PUBLISHED)
+    summaries = documents.by_folder(options.summaries, summary.SUMMARY)
+    with documents.fitting(options.published, *options.summaries):
+        text = comparison.markdown(published, summaries)
     with command.finished(options.table) as (path,):
-        path.write_text(comparison.markdown(published, summaries), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

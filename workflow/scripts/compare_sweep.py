@@ -6,18 +6,17 @@
 """
 
 import csv
-import json
 from pathlib import Path
 
 import command
-from deadtokens.analysis import sweep
+from deadtokens.analysis import summary, sweep
+from deadtokens.files import documents
 
 
 def main(options):
-    summaries = {
-        path.parent.name: json.loads(path.read_text("utf-8")) for path in options.summaries
-    }
-    rows = sweep.table(options.settings["runs"], summaries)
+    summaries = documents.by_folder(options.summaries, summary.SUMMARY)
+    with documents.fitting(*options.summaries):
+        rows = sweep.table(options.settings["runs"], summaries)
     with (
         command.finished(options.table) as (path,),
         open(path, "w", newline="", encoding="utf-8") as lines,

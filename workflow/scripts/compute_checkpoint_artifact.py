@@ -10,12 +10,11 @@ before the seam, the one from its weights, the eight arms.
 """
 
 import contextlib
-import json
 from pathlib import Path
 
 import command
 from deadtokens.analysis import checkpoint_artifact, kick
-from deadtokens.files import tables
+from deadtokens.files import documents, tables
 from deadtokens.files.trajectory import TrajectoryReader
 
 RULES = ("seam", "window", "band", "hop_threshold", "resamples", "confidence", "random_seed")
@@ -28,7 +27,7 @@ def main(options):
     with contextlib.ExitStack() as opened:
         files = [opened.enter_context(TrajectoryReader(path)) for path in options.motions]
         for file in files:
-            file.require(*kick.motion_fields(0, 0))
+            file.expect(kick.motion_fields("steps", "tokens") | {"losses": ("F32", ("states",))})
         kick.check_tokens({str(file.path): file.read("untrained_indices") for file in files})
         lengths = [file.fields["dw_l2"][1][0] for file in files]
         following = min(lengths[0] - seam, *lengths[2:])
@@ -37,7 +36,7 @@ def main(options):
         first, second, third, *arms = [_series(file, run, rules) for file, run in runs]
         elements = int(files[0].read("elements"))
     told = checkpoint_artifact.summary(first, second, third, arms, rules)
-    told["continuation"] = json.loads(options.check.read_text("utf-8"))
+    told["continuation"] = documents.read(options.check)
     rows = checkpoint_artifact.table(first, second, third, arms, seam, elements)
     with command.finished(options.table, options.summary) as (table, summary):
         tables.write_rows(table, rows)

@@ -12,7 +12,7 @@ from pathlib import Path
 import command
 from deadtokens import lattice
 from deadtokens.analysis import drift, persistence, pointing
-from deadtokens.files import tables
+from deadtokens.files import masks, tables
 from deadtokens.files.storage import open_reader
 from deadtokens.text import readable, vocabulary
 
@@ -27,7 +27,8 @@ def main(options):
     tokenizer = vocabulary.load_tokenizer(options.tokenizer)
     with open_reader(options.trajectory) as file:
         file.require("W", "h_mean", "loss", "dead_mask")
-        hidden, dead = file.read("h_mean"), file.read("dead_mask")
+        file.expect(drift.PATTERNS)
+        hidden, dead = file.read("h_mean"), masks.read_dead(file)
         shapes = file.fields["W"][1], hidden.shape
         drift.check(*shapes, dead, tokenizer.get_vocab_size())
         clouds = drift.measure(file.chunks("W", CHUNK_BYTES), hidden, dead)

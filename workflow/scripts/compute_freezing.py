@@ -16,6 +16,7 @@ import numpy as np
 import command
 from deadtokens import lattice
 from deadtokens.analysis import freezing
+from deadtokens.displacement import patterns
 from deadtokens.files import tables
 from deadtokens.files.rows import TokenRows, read_dead_mask
 from deadtokens.files.storage import open_reader
@@ -32,7 +33,7 @@ def main(options):
     dead_mask = read_dead_mask(options.masks)
     with open_reader(options.trajectory) as trajectory, open_reader(options.displacement) as moved:
         rows = TokenRows(trajectory, naming, dead_mask, which)
-        moved.require("l2", "token_ids")
+        moved.expect(patterns("l2", "token_ids"))
         shape, (_, weights), ids = moved.fields["l2"][1], rows.field("W"), rows.token_ids
         freezing.check(shape, moved.read("token_ids"), weights, ids)
         freezing.check_vocabulary(ids, tokenizer.get_vocab_size())

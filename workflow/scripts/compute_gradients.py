@@ -13,6 +13,7 @@ from pathlib import Path
 
 import command
 from deadtokens.analysis import alignment, freezing
+from deadtokens.displacement import patterns
 from deadtokens.files import hidden_mean, tables
 from deadtokens.files.storage import open_reader
 
@@ -25,8 +26,8 @@ def main(options):
     """A row per step; the test of the cohorts beside the means over all steps."""
     wanted = options.settings
     with open_reader(options.trajectory) as file, open_reader(options.displacement) as moved:
-        file.require("g")
-        moved.require("l2")
+        file.expect({"g": ("F32", ("steps", "tokens", "elements"))})
+        moved.expect(patterns("l2"))
         shape = moved.fields["l2"][1]
         alignment.check(file.fields["g"][1], shape)
         last = freezing.last_motion(moved.chunks("l2", CHUNK_BYTES), wanted["motion_threshold"])

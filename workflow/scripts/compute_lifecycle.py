@@ -12,6 +12,7 @@ from pathlib import Path
 
 import command
 from deadtokens.analysis import density, freezing, lifecycle, phases
+from deadtokens.displacement import patterns
 from deadtokens.files.trajectory import TrajectoryReader, write_file
 
 SETTINGS = ("phases", "thresholds", "motion_threshold", "time_bins", "tokens")
@@ -25,7 +26,7 @@ def main(options):
     names, thresholds = tuple(settings["phases"]), tuple(settings["thresholds"])
     scheme = phases.Scheme(names, thresholds, vanishing_fraction=0)  # no phase is judged here
     with TrajectoryReader(options.displacement) as file:
-        file.require(*FIELDS.values(), "token_ids")
+        file.expect(patterns(*FIELDS.values(), "token_ids"))
         steps, n_tokens = file.fields["l2"][1]
         # Of the density's bins those of time alone.
         bins = density.Bins.over(steps, settings["time_bins"], 1, lowest=1, highest=2)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import command
 from deadtokens.analysis import critical, density, freezing, momentum, plane, quick_statistics
+from deadtokens.displacement import patterns
 from deadtokens.files import alongside, tables
 from deadtokens.files.storage import open_reader
 from deadtokens.files.trajectory import TrajectoryWriter, write_file
@@ -29,8 +30,8 @@ def main(options):
     steps = len(adam.learning_rates)
     outputs = options.table, options.summary, options.distance, options.density
     with open_reader(options.trajectory) as file, open_reader(options.displacement) as moved:
-        file.require("W", "m", "v", "dead_indices")
-        moved.require("l2")
+        file.expect(momentum.PATTERNS)
+        moved.expect(patterns("l2"))
         shapes = [file.fields[name][1] for name in ("W", "m", "v", "dead_indices")]
         momentum.check(*shapes, moved.fields["l2"][1], steps)
         last = freezing.last_motion(moved.chunks("l2", CHUNK_BYTES), threshold)

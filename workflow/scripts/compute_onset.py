@@ -13,6 +13,7 @@ from pathlib import Path
 
 import command
 from deadtokens.analysis import onset, onset_arms, onset_summary
+from deadtokens.displacement import patterns
 from deadtokens.files import tables
 from deadtokens.files.trajectory import TrajectoryReader
 
@@ -45,7 +46,7 @@ def _check(paths):
     tokens, steps = {}, {}
     for path in paths:
         with TrajectoryReader(path) as file:
-            file.require(*onset.FIELDS, "token_ids")
+            file.expect(patterns(*onset.FIELDS, "token_ids"))
             tokens[str(path)], steps[str(path)] = file.read("token_ids"), file.fields["l2"][1][0]
     onset.check(tokens, steps)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import command
 from deadtokens.analysis import permanence
+from deadtokens.displacement import patterns
 from deadtokens.files import tables
 from deadtokens.files.trajectory import TrajectoryReader
 
@@ -21,7 +22,7 @@ def main(options):
     settings = options.settings
     threshold, confidence = settings["motion_threshold"], settings["confidence"]
     with TrajectoryReader(options.displacement) as file:
-        file.require("l2")
+        file.expect(patterns("l2"))
         found = permanence.follow(file.chunks("l2", CHUNK_BYTES), threshold)
     columns = permanence.table(found, confidence)
     with command.finished(options.table, options.summary) as (table, summary):

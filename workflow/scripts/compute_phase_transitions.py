@@ -14,6 +14,7 @@ from pathlib import Path
 import command
 from deadtokens.analysis import density, phases
 from deadtokens.analysis import phase_transitions as transitions
+from deadtokens.displacement import patterns
 from deadtokens.files import tables
 from deadtokens.files.trajectory import TrajectoryReader, write_file
 
@@ -27,7 +28,7 @@ def main(options):
     names, thresholds = tuple(settings["phases"]), tuple(settings["thresholds"])
     scheme = phases.Scheme(names, thresholds, vanishing_fraction=0)  # no phase is judged here
     with TrajectoryReader(options.displacement) as file:
-        file.require("vector_ulp", "dw_l2")
+        file.expect(patterns("vector_ulp", "dw_l2"))
         measured = transitions.measure(motions(file), scheme)
         middle = transitions.median(motions(file), measured.high_halves)
         bins = transitions.bins(measured, **settings["density_bins"])

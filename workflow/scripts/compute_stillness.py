@@ -10,6 +10,7 @@ from pathlib import Path
 
 import command
 from deadtokens.analysis import phases, stillness
+from deadtokens.displacement import patterns
 from deadtokens.files import tables
 from deadtokens.files.trajectory import TrajectoryReader
 
@@ -20,7 +21,7 @@ def main(options):
     """A table of all runs and their statistics."""
     threshold = options.settings["motion_threshold"]
     with TrajectoryReader(options.displacement) as file:
-        file.require("l2")
+        file.expect(patterns("l2"))
         _, n_tokens = file.fields["l2"][1]
         n_moving = phases.count_moving(file.chunks("l2", CHUNK_BYTES), threshold)
     columns = stillness.table(*stillness.runs(n_moving))

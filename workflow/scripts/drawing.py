@@ -1,7 +1,6 @@
 """What every step that draws does: read what was found, draw it, save the picture."""
 
 import argparse
-import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,8 @@ from matplotlib.figure import Figure
 
 import command
 from deadtokens.figures import pictures, style
+from deadtokens.files import documents
+from deadtokens.files.layout import Pattern
 from deadtokens.files.trajectory import TrajectoryReader
 
 # By the name of the option: how its file is read, and what it holds.
@@ -28,17 +29,28 @@ def run(docstring: str, draw: Callable[..., Figure], inputs: Inputs) -> None:
 def save(draw: Callable[..., Figure], inputs: Inputs, options: argparse.Namespace) -> None:
     """The picture of `options.figure`, of the kind that its extension tells."""
     kind, look = pictures.kind_of(options.figure), options.settings
-    found = [read(getattr(options, name)) for name, (read, _) in inputs.items()]
-    with command.finished(options.figure) as (figure,), style.applied():
+    paths = [getattr(options, name) for name in inputs]
+    found = [read(path) for path, (read, _) in zip(paths, inputs.values(), strict=True)]
+    with (
+        command.finished(options.figure) as (figure,),
+        style.applied(),
+        documents.fitting(*paths),
+    ):
         drawing = draw(*found, look["title"], look["width_mm"])
         style.save(drawing, figure, kind, look["dpi"])
 
 
-def read_json(path: Path) -> dict:
-    return json.loads(path.read_text("utf-8"))
+def json_of(shape: object) -> Callable[[Path], dict]:
+    """How a JSON file of this shape is read (`documents`)."""
+    return partial(documents.read, shape=shape)
 
 
-def read_fields(path: Path) -> dict:
-    """All fields of a safetensors file, by name."""
-    with TrajectoryReader(path) as file:
-        return {name: file.read(name) for name in file.fields}
+def fields_of(patterns: Mapping[str, Pattern]) -> Callable[[Path], dict]:
+    """How these fields of a safetensors file are read, by name."""
+
+    def read(path: Path) -> dict:
+        with TrajectoryReader(path) as file:
+            file.expect(patterns)
+            return {name: file.read(name) for name in patterns}
+
+    return read

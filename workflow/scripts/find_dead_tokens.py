@@ -7,18 +7,15 @@
 
 from pathlib import Path
 
-from safetensors.numpy import load_file
-
 import command
+from deadtokens.files import tokens
 from deadtokens.files.trajectory import write_file
 from deadtokens.text import corpus, vocabulary
 
 
 def main(options):
     tokenizer = vocabulary.load_tokenizer(options.tokenizer)
-    counts = vocabulary.count_tokens(
-        load_file(options.tokens)["tokens"], tokenizer.get_vocab_size()
-    )
+    counts = vocabulary.count_tokens(tokens.read(options.tokens), tokenizer.get_vocab_size())
     dead = counts == 0
     if options.given_masks:
         dead = vocabulary.given_dead_mask(options.given_masks, counts)

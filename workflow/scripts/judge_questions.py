@@ -7,12 +7,11 @@
 Of a statistic file its name and that of its folder count: `crucible1/freezing.json`.
 """
 
-import json
 from pathlib import Path
 
 import command
 from deadtokens.analysis import verdicts
-from deadtokens.files import tables
+from deadtokens.files import documents, tables
 
 
 def main(options):
@@ -22,10 +21,10 @@ def main(options):
         for key in ("questions", "chapters")
     )
     evidence = {
-        f"{path.parent.name}/{path.name}": json.loads(path.read_text("utf-8"))
-        for path in options.evidence
+        f"{path.parent.name}/{path.name}": documents.read(path) for path in options.evidence
     }
-    rows = verdicts.judge(questions, evidence, options.settings["steps"])
+    with documents.fitting(*options.evidence):
+        rows = verdicts.judge(questions, evidence, options.settings["steps"])
     told = {"counts": verdicts.counts(rows), "chapters": chapters, "verdicts": rows}
     with command.finished(options.verdicts, options.table) as (report, table):
         command.write_json(report, told)

@@ -13,7 +13,7 @@ from deadtokens.files import tables
 INPUTS = {
     "table": (tables.read, "CSV: a row per step"),
     "tokens": (tables.read, "CSV: a row per token"),
-    "summary": (drawing.read_json, "JSON: what was found"),
+    "summary": (drawing.json_of(account.SUMMARY), "JSON: what was found"),
 }
 
 if __name__ == "__main__":

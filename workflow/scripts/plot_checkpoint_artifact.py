@@ -5,13 +5,15 @@
         --table checkpoint_artifact.csv --summary checkpoint_artifact.json --figure artifact.png
 """
 
+from functools import partial
+
 import drawing
 from deadtokens.figures import checkpoint_artifact
 from deadtokens.files import tables
 
 INPUTS = {
-    "table": (tables.read_rows, "CSV: a row per step"),
-    "summary": (drawing.read_json, "JSON: what the kick is"),
+    "table": (partial(tables.read_rows, text=checkpoint_artifact.TEXT), "CSV: a row per step"),
+    "summary": (drawing.json_of(checkpoint_artifact.SUMMARY), "JSON: what the kick is"),
 }
 
 if __name__ == "__main__":

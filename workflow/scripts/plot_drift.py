@@ -18,7 +18,7 @@ INPUTS = {
     "table": (read, "CSV: a row per state"),
     "autocorrelation": (read, "CSV: by lag"),
     "tokens": (read, "CSV: what h_mean points at"),
-    "summary": (drawing.read_json, "JSON: all in short"),
+    "summary": (drawing.json_of(drift.SUMMARY), "JSON: all in short"),
 }
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from deadtokens.files import tables
 
 INPUTS = {
     "survival": (tables.read, "CSV: a row per step"),
-    "summary": (drawing.read_json, "JSON: who freezes when"),
+    "summary": (drawing.json_of(freezing.SUMMARY), "JSON: who freezes when"),
 }
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from deadtokens.files import tables
 
 INPUTS = {
     "table": (tables.read, "CSV: a row per step"),
-    "summary": (drawing.read_json, "JSON: what was found"),
+    "summary": (drawing.json_of(gradients.SUMMARY), "JSON: what was found"),
 }
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ import drawing
 from deadtokens.figures import lifecycle
 
 INPUTS = {
-    "table": (drawing.read_fields, "safetensors: the phases"),
-    "summary": (drawing.read_json, "JSON: what they mean"),
+    "table": (drawing.fields_of(lifecycle.TABLE), "safetensors: the phases"),
+    "summary": (drawing.json_of(lifecycle.SUMMARY), "JSON: what they mean"),
 }
 
 if __name__ == "__main__":

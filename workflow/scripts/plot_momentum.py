@@ -12,8 +12,8 @@ from deadtokens.files import tables
 
 INPUTS = {
     "table": (tables.read, "CSV: a row per token"),
-    "summary": (drawing.read_json, "JSON: what was found"),
-    "density": (drawing.read_fields, "safetensors: densities"),
+    "summary": (drawing.json_of(momentum.SUMMARY), "JSON: what was found"),
+    "density": (drawing.fields_of(momentum.DENSITY), "safetensors: densities"),
 }
 
 if __name__ == "__main__":

@@ -5,13 +5,15 @@
         --table onset.csv --summary onset.json --figure onset.png
 """
 
+from functools import partial
+
 import drawing
 from deadtokens.figures import onset
 from deadtokens.files import tables
 
 INPUTS = {
-    "table": (tables.read_rows, "CSV: a row per arm and bin"),
-    "summary": (drawing.read_json, "JSON: the effects"),
+    "table": (partial(tables.read_rows, text=onset.TEXT), "CSV: a row per arm and bin"),
+    "summary": (drawing.json_of(onset.SUMMARY), "JSON: the effects"),
 }
 
 if __name__ == "__main__":

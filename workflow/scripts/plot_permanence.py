@@ -11,7 +11,7 @@ from deadtokens.files import tables
 
 INPUTS = {
     "table": (tables.read, "CSV: a row per octave"),
-    "summary": (drawing.read_json, "JSON: rates and bounds"),
+    "summary": (drawing.json_of(permanence.SUMMARY), "JSON: rates and bounds"),
 }
 
 if __name__ == "__main__":

@@ -12,8 +12,11 @@ from deadtokens.files import tables
 
 INPUTS = {
     "table": (tables.read, "CSV: a row per step"),
-    "summary": (drawing.read_json, "JSON: what happened when"),
-    "density": (drawing.read_fields, "safetensors: the density of all traces"),
+    "summary": (drawing.json_of(phase_transitions.SUMMARY), "JSON: what happened when"),
+    "density": (
+        drawing.fields_of(phase_transitions.DENSITY),
+        "safetensors: the density of all traces",
+    ),
 }
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from deadtokens.files import tables
 
 INPUTS = {
     "table": (tables.read, "CSV: a row per step"),
-    "summary": (drawing.read_json, "JSON: what happened when"),
-    "density": (drawing.read_fields, "safetensors: the density of all traces"),
+    "summary": (drawing.json_of(phases.SUMMARY), "JSON: what happened when"),
+    "density": (drawing.fields_of(phases.DENSITY), "safetensors: the density of all traces"),
 }
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from deadtokens.files import tables
 
 INPUTS = {
     "table": (partial(tables.read, dtype=int), "CSV: a row per still run"),
-    "summary": (drawing.read_json, "JSON: their statistics"),
+    "summary": (drawing.json_of(stillness.SUMMARY), "JSON: their statistics"),
 }
 
 if __name__ == "__main__":

@@ -11,38 +11,46 @@
 What comes from W, phases to stillness, is left out for a run that does not record it.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 import command
 from deadtokens.analysis import summary
-from deadtokens.files import tables
-from deadtokens.files.trajectory import TrajectoryReader
+from deadtokens.errors import UserError
+from deadtokens.files import documents, tables, tokens
 
 SETTINGS = ("record", "rows", "separation_step")
 
 
 def main(options):
     record, rows, step = (options.settings[key] for key in SETTINGS)
-    with TrajectoryReader(options.tokens) as file:
-        counts = np.bincount(file.read("tokens"))
-    figures = summary.of_training(read(options.metadata), read(options.corpus), counts)
+    corpus = documents.read(options.corpus, summary.CORPUS)
+    ids = tokens.read(options.tokens)
+    if ids.max() >= corpus["entries"]:
+        raise UserError(
+            f"{options.tokens}: an id of {ids.max()}, but {options.corpus} tells of "
+            f"{corpus['entries']} entries. Give the files of one corpus."
+        )
+    metadata = documents.read(options.metadata, summary.METADATA)
+    figures = summary.of_training(metadata, corpus, np.bincount(ids))
     if options.measured:
-        figures |= read(options.measured)
+        figures |= documents.read(options.measured, summary.MEASURED)
     if options.phases:
-        moved = tables.read(options.table)["element_mean"]
-        found = map(read, (options.phases, options.freezing, options.stillness))
-        figures |= summary.of_motion(*found, moved)
+        figures |= of_motion(options)
     figures["separation_step"] = step
     figures["absent"] = summary.absent(figures["steps"], record, rows, step)
     with command.finished(options.summary) as (path,):
         command.write_json(path, figures)
 
 
-def read(path):
-    return json.loads(path.read_text("utf-8"))
+def of_motion(options):
+    files = options.phases, options.freezing, options.stillness
+    shapes = summary.PHASES, summary.FREEZING, summary.STILLNESS
+    found = (documents.read(path, shape) for path, shape in zip(files, shapes, strict=True))
+    moved = tables.read(options.table)["element_mean"]
+    with documents.fitting(*files, options.table):
+        return summary.of_motion(*found, moved)
 
 
 if __name__ == "__main__":

@@ -4,17 +4,18 @@
         --metadata results/crucible1/metadata.json --page provenance.html
 """
 
-import json
 from pathlib import Path
 
 import command
+from deadtokens.files import documents
 from deadtokens.pages import provenance
 
 
 def main(options):
-    runs = {path.parent.name: json.loads(path.read_text("utf-8")) for path in options.metadata}
-    with command.finished(options.page) as (page,):
+    runs = documents.by_folder(options.metadata, provenance.METADATA)
+    with documents.fitting(*options.metadata):
         text = provenance.page(runs, options.settings["configuration"])
+    with command.finished(options.page) as (page,):
         page.write_text(text, encoding="utf-8")
 
 

@@ -4,20 +4,21 @@
         --summaries results/crucible1/summary.json --page runs.html
 """
 
-import json
 from pathlib import Path
 
 import command
+from deadtokens.analysis import summary
+from deadtokens.files import documents
 from deadtokens.pages import runs
 
 
 def main(options):
-    known = json.loads(options.published.read_text("utf-8"))
-    summaries = {
-        path.parent.name: json.loads(path.read_text("utf-8")) for path in options.summaries
-    }
+    known = documents.read(options.published, summary.PUBLISHED)
+    summaries = documents.by_folder(options.summaries, summary.SUMMARY)
+    with documents.fitting(options.published, *options.summaries):
+        text = runs.page(known, summaries)
     with command.finished(options.page) as (page,):
-        page.write_text(runs.page(known, summaries), encoding="utf-8")
+        page.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

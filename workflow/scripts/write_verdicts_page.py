@@ -3,17 +3,19 @@
 python workflow/scripts/write_verdicts_page.py --verdicts verdicts.json --page verdicts.html
 """
 
-import json
 from pathlib import Path
 
 import command
+from deadtokens.files import documents
 from deadtokens.pages import verdicts
 
 
 def main(options):
-    found = json.loads(options.verdicts.read_text("utf-8"))
+    found = documents.read(options.verdicts, verdicts.VERDICTS)
+    with documents.fitting(options.verdicts):
+        text = verdicts.page(found)
     with command.finished(options.page) as (page,):
-        page.write_text(verdicts.page(found), encoding="utf-8")
+        page.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

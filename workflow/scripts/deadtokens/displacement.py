@@ -7,7 +7,7 @@ import numpy as np
 
 from deadtokens import lattice
 from deadtokens.errors import UserError
-from deadtokens.files.layout import NUMPY_DTYPE
+from deadtokens.files.layout import NUMPY_DTYPE, Pattern
 from deadtokens.files.rows import BFLOAT16, TokenRows
 from deadtokens.files.trajectory import Field, TrajectoryWriter
 
@@ -17,7 +17,7 @@ BLOCK_ELEMENTS = 65_536  # worked on at a time, so that all intermediate arrays 
 RELATIVE_ULP = 2.0**-7  # the lattice cell of a bfloat16 value over that value, at most
 
 
-def fields(steps: int, tokens: int) -> dict[str, Field]:
+def fields(steps: int | str, tokens: int | str) -> dict[str, Field]:
     """What a displacement file holds: row s is the step from W[s] to W[s+1], that is step s+1.
 
     l1, l2, linf: norms of ΔW′ over the elements of a token, in lattice cells.
@@ -37,6 +37,12 @@ def fields(steps: int, tokens: int) -> dict[str, Field]:
         "vector_ulp": ("F32", per_token),
         "nonfinite": ("I64", (steps,)),
     }
+
+
+def patterns(*names: str) -> dict[str, Pattern]:
+    """What a reader of these fields of a displacement file expects (`TrajectoryReader.expect`)."""
+    of_any_run = fields("steps", "tokens")
+    return {name: of_any_run[name] for name in names}
 
 
 def norms(previous: np.ndarray, current: np.ndarray) -> dict[str, np.ndarray]:

@@ -16,6 +16,12 @@ from deadtokens.errors import UserError
 Chunks = Iterable[tuple[int, np.ndarray]]  # (first t, (k, V, D) bit patterns of W)
 Table = dict[str, np.ndarray]
 
+# What is needed of a trajectory; that the shapes are those of one run, `check` tells.
+PATTERNS = {
+    "W": (("U16", "BF16"), ("states", "tokens", "elements")),
+    "h_mean": ("F32", ("steps", "elements of h_mean")),
+    "loss": ("F32", ("states",)),
+}
 CLOUDS = ("live", "dead")
 SPHERES = {"bounding_sphere": "max_radius", "mean_sphere": "mean_radius"}
 FEWEST_STEPS = 2  # for one pair of hidden states

@@ -20,6 +20,12 @@ from deadtokens.errors import UserError
 # (first row, W (k+1, n, D) uint16 from that row on, m, v (k, n, D) float32 after each of k steps)
 Chunks = Iterable[tuple[int, np.ndarray, np.ndarray, np.ndarray]]
 
+# What is needed of a trajectory; that the shapes are those of one run, `check` tells.
+PATTERNS = {
+    "W": ("U16", ("rows", "tokens", "elements")),
+    **{name: ("F32", (f"rows of {name}", f"tokens of {name}", "elements")) for name in "mv"},
+    "dead_indices": ("I64", ("dead tokens",)),
+}
 HALF_WAY = 0x8000  # the last bits of a float32 value in the middle of two bfloat16 values
 QUANTILES = {"p05": 5, "median": 50, "p95": 95}  # percent
 DISTANCES = ("distance", "typical_distance")

@@ -7,6 +7,44 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from deadtokens.files.documents import NUMBER, STEP, IfThere, Maybe
+
+RANGE = IfThere(Maybe([NUMBER]))
+# What other steps read of summary.json; of a published experiment they read the same.
+FIGURES = {
+    **dict.fromkeys(("corpus_tokens", "live", "dead"), IfThere(int)),
+    **dict.fromkeys(("final_loss", "unigram_entropy", "net_displacement"), IfThere(NUMBER)),
+    **dict.fromkeys(("separation_at_start", "separation_later"), IfThere(NUMBER)),
+    "mean_displacement_at_first_step": IfThere(NUMBER),
+    "mean_displacement_at_last_step": IfThere(NUMBER),
+    **dict.fromkeys(("momentum_norm", "mean_variance", "gradient_norm"), RANGE),
+    **{"hottest_phase": IfThere(str), "vanishing_fraction": IfThere(NUMBER)},
+    **dict.fromkeys(("hottest_phase_vanished", "half_still", "last_motion"), IfThere(STEP)),
+    "tokens_moving_at_last_step": IfThere(int),
+    **{"freezing": IfThere([STEP]), "stillness_runs": IfThere(int)},
+    "longest_stillness": IfThere([int]),
+}
+PUBLISHED = {str: {"steps": IfThere(int), **FIGURES}}
+SUMMARY = {
+    **{"experiment": str, "steps": int, "separation_step": int, "absent": IfThere({str: str})},
+    **FIGURES,
+}
+# What `of_training` and `of_motion` read.
+METADATA = {"experiment": str, "total_steps": int, "final_loss": NUMBER}
+CORPUS = {"entries": int, "tokens": int, "live": int, "dead": int}
+MEASURED = {name: shape for name, shape in FIGURES.items() if shape is RANGE} | {
+    name: FIGURES[name] for name in ("net_displacement", "separation_at_start", "separation_later")
+}
+PHASES = {
+    **{"phases": [str], "vanishing_fraction": NUMBER},
+    "motion": {"tokens_moving_at_last_step": int, "last_motion_step": int},
+    "scales": {
+        "element": {"phases": {str: {"vanished": {"first": STEP}, "majority": {"first": STEP}}}}
+    },
+}
+FREEZING = {"min": STEP, "median": STEP, "max": STEP}
+STILLNESS = {"count": int, "longest": [{"length": int}]}
+
 Chunks = Iterable[tuple[int, np.ndarray]]  # (first row, (k, N, D) values), a time chunk each
 
 

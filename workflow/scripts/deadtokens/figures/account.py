@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from deadtokens.figures import pictures, style
+from deadtokens.files.documents import NUMBER, Maybe
 
 HEIGHT_OVER_WIDTH = 0.85
 # Okabe and Ito's, for every kind of colour blindness; the terms of `analysis.account` in each.
@@ -32,6 +33,19 @@ FORMS = {
 }
 
 Table = dict[str, np.ndarray]
+
+FREEZE = {
+    "not_judged": Maybe(str),
+    "rank_correlation": NUMBER,
+    "share_right_about_freezing": NUMBER,
+}
+# What is drawn of account.json.
+SUMMARY = {
+    **{"steps": int, "from_step": int, "forecast_step": int},
+    "change_over_last_window": {"total": NUMBER},
+    "causes_over_last_window": {"ratchet": NUMBER},
+    "forecast": {"chosen": str, **{form: {"freeze": FREEZE} for form in FORMS}},
+}
 
 
 def draw(table: Table, tokens: Table, summary: dict, title: str, width_mm: float) -> Figure:

@@ -19,6 +19,7 @@ from matplotlib.ticker import (
 )
 
 from deadtokens.figures import style
+from deadtokens.files.documents import NUMBER, IfThere
 
 HEIGHT_OVER_WIDTH = 1.36
 NARROWEST_MM = 150  # below it no room is left beside the labels
@@ -64,6 +65,27 @@ PARTS = {
 }
 
 Series = dict[str, np.ndarray]
+
+TEXT = ("series", "run")  # among the columns of checkpoint_artifact.csv
+INTERVAL = {"low": NUMBER, "value": NUMBER, "high": NUMBER}
+KICK = {
+    "kick_ratio": INTERVAL,
+    "excess_path_over_path": INTERVAL,
+    "token_log_ratios": {"p05": NUMBER, "p95": NUMBER},
+}
+# What is drawn of checkpoint_artifact.json.
+SUMMARY = {
+    **{"seam": int, "window": int, "following_steps": int, "band": float},
+    "intervals": {"confidence": float},
+    "continuous": {"kick_ratio": INTERVAL},
+    "stitched": KICK,
+    "arms": [{"run": str, "begun_anew": [str], **KICK}],
+    "effects": [{"factors": [str], **INTERVAL}],
+    "contributions": {
+        "parts": [{"name": str, "value": NUMBER, "from_learning_rates": IfThere(NUMBER)}],
+        "total": {"value": NUMBER},
+    },
+}
 
 
 def draw(rows: Sequence[Mapping], summary: dict, title: str, width_mm: float) -> Figure:

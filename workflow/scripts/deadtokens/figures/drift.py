@@ -12,6 +12,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from deadtokens.figures import pictures, style
+from deadtokens.files.documents import NUMBER, STEP
 
 PANEL_MM, NAMES_MM = 58, 30  # heights
 NARROW_MM = 150  # below this, panels of two columns would be too small to read
@@ -28,6 +29,16 @@ SPACE = "␣"
 ROOM_FOR_A_LINE = 0.085  # of a panel's height
 
 Table = dict[str, np.ndarray]
+
+LEFT = {"origin": {sphere: {"left": STEP} for sphere in ("bounding_sphere", "mean_sphere")}}
+# What is drawn of drift.json.
+SUMMARY = {
+    **{"steps": int, "tokens": int, "live_tokens": int},
+    "h_mean": {"persistent": float},
+    "clouds": {"live": LEFT, "dead": LEFT},
+    "separation": dict.fromkeys(("start", "end", "end_over_start"), NUMBER),
+    "tokens_pointed_at": [{"by": str, "step": int, "live": int, "dead": int}],
+}
 
 
 def draw(

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from deadtokens.figures import pictures, style
+from deadtokens.files.documents import NUMBER, STEP
 
 HEIGHT_OVER_WIDTH = 0.78
 SHOWN_SCRIPTS = 12  # the most frequent; the table has all
@@ -23,6 +24,17 @@ THOUSANDS = FuncFormatter(lambda number, _: f"{number:,.0f}")
 MEDIAN = {**style.DOT, "markersize": 3.8}
 
 Survival = dict[str, np.ndarray]
+
+QUANTILES = dict.fromkeys(("p05", "p25", "median", "p75", "p95"), NUMBER)
+# What is drawn of freezing.json.
+SUMMARY = {
+    **{"steps": int, "tokens": int, "never_frozen": int, "global_last_motion": int},
+    **{"min": STEP, "median": STEP, "max": STEP},
+    "by_script": {str: {"tokens": int, **QUANTILES}},
+    "by_initial_norm": [{"from": NUMBER, "to": NUMBER, **QUANTILES}],
+    "by_id": [{"from": NUMBER, "to": NUMBER, **QUANTILES}],
+    **{"correlation_with_initial_norm": NUMBER, "correlation_with_id": NUMBER},
+}
 
 
 def draw(survival: Survival, summary: dict, title: str, width_mm: float) -> Figure:

@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
 from deadtokens.figures import pictures, style
+from deadtokens.files.documents import NUMBER, Maybe
 
 HEIGHT_OVER_WIDTH = 0.6
 OBSERVED = "#d55e00"  # Okabe and Ito's vermilion
@@ -24,6 +25,20 @@ SMALLEST_ANGLE = 0.02  # degrees: below it float32 gradients tell no angles apar
 SMALLEST, LARGEST = 6, 60  # areas of markers, in points squared
 
 Table = dict[str, np.ndarray]
+
+TEST = {
+    **{"reason": Maybe(str), "excess_over_sd": NUMBER, "p_value": NUMBER, "within": NUMBER},
+    **{"null_mean": NUMBER, "null_counts": Maybe([int]), "null_edges": Maybe([float])},
+}
+# What is drawn of gradients.json.
+SUMMARY = {
+    **{"steps": int, "direction_of_h": str},
+    "mean_over_steps": {"pairwise_cosine": NUMBER},
+    "cohorts": [
+        {"tokens": int, "from": int, "to": int, **dict.fromkeys(TESTS.values(), NUMBER)},
+    ],
+    "cohort_tests": dict.fromkeys(TESTS, TEST),
+}
 
 
 def draw(table: Table, summary: dict, title: str, width_mm: float) -> Figure:

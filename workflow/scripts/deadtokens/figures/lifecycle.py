@@ -23,6 +23,14 @@ FRONT = {
     "path_effects": [withStroke(linewidth=2, foreground=style.INK)],
 }
 
+# What is drawn of lifecycle.json, and of the fields beside it.
+SUMMARY = {"phases": [str], "steps": int, "tokens": int, "undefined": int, "longest_bin": int}
+TABLE = {
+    **dict.fromkeys(SCALES, ("U8", ("tokens", "bins"))),
+    "step_edges": ("I64", ("edges",)),
+    "last_motion_step": ("I64", ("tokens",)),
+}
+
 
 def draw(table: dict[str, np.ndarray], summary: dict, title: str, width_mm: float) -> Figure:
     """Both scales side by side, over the same tokens and the same steps."""

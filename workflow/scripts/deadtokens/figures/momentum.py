@@ -19,6 +19,8 @@ from matplotlib.ticker import (
 )
 
 from deadtokens.figures import pictures, style
+from deadtokens.figures.pictures import density_fields
+from deadtokens.files.documents import NUMBER
 
 HEIGHT_OVER_WIDTH = 1.05
 COLUMNS = 12  # of the grid: what 1 to 4 planes and 2 panels divide
@@ -38,6 +40,23 @@ CROSSINGS = {
 MOST_CELLS = 60  # of a side of the density of crossings
 
 Table = dict[str, np.ndarray]
+
+AGREEMENT = {
+    **{"stopped": int, "stopped_and_equal": int},
+    **{"correlation": NUMBER, "share_equal": NUMBER, "mean_absolute_difference": NUMBER},
+}
+# What is drawn of momentum.json, and of the densities beside it.
+SUMMARY = {
+    **{"steps": int, "tokens": int, "elements": {"all": int}},
+    "chosen_steps": [{"step": int, "share_of_elements_beyond": NUMBER}],
+    "crossing_against_last_motion": {name: AGREEMENT for _, name in CROSSINGS.values()},
+}
+DENSITY = {
+    "plane_counts": ("I64", ("planes", "cells", "cells")),
+    **dict.fromkeys(("momentum_edges", "deviation_edges"), ("F64", ("cell edges",))),
+    **dict.fromkeys(("line_p05", "line_median", "line_p95"), ("F64", ("planes", "cell edges"))),
+    **density_fields(KINDS),
+}
 
 
 def draw(table: Table, summary: dict, density: Table, title: str, width_mm: float) -> Figure:

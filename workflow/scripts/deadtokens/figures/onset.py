@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from deadtokens.figures import pictures, style
+from deadtokens.files.documents import NUMBER
 
 TOP_MM, ROW_MM = 78, 6.5  # of both curves with their key; of an arm in the panel of effects
 KEY_COLUMNS = 4
@@ -27,6 +28,20 @@ MEASURES = {
 INTERVAL = {"linewidth": 1.1, "solid_capstyle": "butt"}
 # Shares are drawn within this: beyond it an interval says no more than that it says nothing.
 WIDEST = (-1.5, 2.5)
+
+TEXT = ("arm",)  # among the columns of onset.csv
+OVER_SEEDS = {"mean": NUMBER, "low": NUMBER, "high": NUMBER}
+EFFECT = {
+    "arms": {str: {"share": OVER_SEEDS}},
+    "interactions": {str: {"of": [str], "share": OVER_SEEDS}},
+}
+# What is drawn of onset.json.
+SUMMARY = {
+    **{"steps": int, "tokens": int, "window": int, "from_step": int, "bin_steps": int},
+    "reference": str,
+    "arms": {str: {"seeds": [int], "still": OVER_SEEDS}},
+    "effects": dict.fromkeys(MEASURES, EFFECT),
+}
 
 
 def draw(rows: Sequence[Mapping], summary: Mapping, title: str, width_mm: float) -> Figure:

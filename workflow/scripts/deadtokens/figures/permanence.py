@@ -9,9 +9,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from deadtokens.figures import pictures, style
+from deadtokens.files.documents import NUMBER
 
 HEIGHT_OVER_WIDTH = 0.42
 ROOM = 2.0  # beside the outermost marks, a factor
+
+# What is drawn of permanence.json.
+SUMMARY = {
+    "confidence": float,
+    "final_silence": {"steps": int},
+    "fell_by_at_least": {"per_step": NUMBER},
+}
 
 
 def draw(table: dict[str, np.ndarray], summary: dict, title: str, width_mm: float) -> Figure:

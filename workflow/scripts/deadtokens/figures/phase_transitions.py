@@ -12,6 +12,8 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
 
 from deadtokens.figures import pictures, style
+from deadtokens.figures.pictures import density_fields
+from deadtokens.files.documents import NUMBER, STEP
 
 HEIGHT_OVER_WIDTH = 1.05
 UNIT = "|ΔW|₂ (vector ULP)"
@@ -22,6 +24,11 @@ MEAN_LINE = {"color": style.INK, "linewidth": 1.2}
 HALO = withStroke(linewidth=2.4, foreground="white")
 
 Table = dict[str, np.ndarray]
+
+PHASE = {"column": str, "transition": {"first": STEP}, "final_fraction": NUMBER}
+# What is drawn of phase_transitions.json, and of the density beside it.
+SUMMARY = {"steps": int, "tokens": int, "thresholds": [float], "phases": {str: PHASE}}
+DENSITY = density_fields(["vector"])
 
 
 def draw(table: Table, summary: dict, density: Table, title: str, width_mm: float) -> Figure:

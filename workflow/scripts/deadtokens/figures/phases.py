@@ -22,6 +22,8 @@ from matplotlib.ticker import (
 )
 
 from deadtokens.figures import pictures, style
+from deadtokens.figures.pictures import density_fields
+from deadtokens.files.documents import STEP
 
 SCALES = {
     "element": ("Element scale", "|ΔW′|₂ (lattice cells)"),
@@ -32,6 +34,18 @@ STRIP = 10.0  # room beyond either end of the log axis, for what lies there: zer
 HALO = withStroke(linewidth=2, foreground="white")
 
 Table = dict[str, np.ndarray]
+
+SCALE = {
+    "phases": {str: {"column": str, "majority": {"first": STEP, "for_good": STEP}}},
+    "nonfinite_tokens": {"total": int, "steps": int},
+}
+# What is drawn of phases.json, and of the density beside it.
+SUMMARY = {
+    **{"steps": int, "tokens": int, "phases": [str], "thresholds": [float]},
+    "scales": {"element": SCALE, "vector": SCALE},
+    "motion": {"tokens_moving_at_last_step": int},
+}
+DENSITY = density_fields(["element", "vector"])
 
 
 def draw(table: Table, summary: dict, density: Table, title: str, width_mm: float) -> Figure:

@@ -1,5 +1,6 @@
 """What several figures share beside their style: kinds of picture, axes of steps, a remark."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from deadtokens.errors import UserError
 from deadtokens.figures import style
+from deadtokens.files.layout import Pattern
 
 
 def kind_of(path: Path) -> str:
@@ -17,6 +19,17 @@ def kind_of(path: Path) -> str:
         known = ", ".join(f".{name}" for name in style.NO_METADATA)
         raise UserError(f"{path}: no such kind of picture; known are {known}.")
     return kind
+
+
+def density_fields(scales: Collection[str]) -> dict[str, Pattern]:
+    """What a file of densities holds of these scales (`analysis.density.fields`)."""
+    beside = [f"{scale}_{name}" for scale in scales for name in ("zero", "below", "above")]
+    return {
+        "step_edges": ("I64", ("step edges",)),
+        "displacement_edges": ("F64", ("displacement edges",)),
+        **{f"{scale}_counts": ("I64", ("steps", "displacements")) for scale in scales},
+        **dict.fromkeys(beside, ("I64", ("steps",))),
+    }
 
 
 def tokens_of(summary: dict) -> str:

@@ -10,11 +10,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from deadtokens.figures import pictures, style
+from deadtokens.files.documents import NUMBER, Maybe
 
 HEIGHT_OVER_WIDTH = 0.42
 FINAL_COLOUR = style.PHASE_COLOURS[-1]
 EARLIER_COLOUR = style.PHASE_COLOURS[1]
 NO_RUN = "Something moves at every step"
+
+# What is drawn of stillness.json.
+SUMMARY = {
+    **{"steps": int, "count": int, "fewest_moving": int},
+    "final": Maybe({"start": int, "length": int}),
+    "final_over_longest_other": NUMBER,
+}
 
 
 def draw(table: dict[str, np.ndarray], summary: dict, title: str, width_mm: float) -> Figure:

@@ -5,8 +5,10 @@ some kilobytes. Written to disk in one go it is complete and closed before its f
 go straight to their place: a writer killed at any moment leaves a file that every HDF5 opens.
 """
 
+import contextlib
 import io
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -14,13 +16,23 @@ import h5py
 import numpy as np
 
 from deadtokens.errors import UserError
+from deadtokens.files import opening
 from deadtokens.files.fileobjects import SparseFile
+from deadtokens.files.hdf5_checks import Checks
 from deadtokens.files.layout import NUMPY_DTYPE, Field, row_bytes
 from deadtokens.files.trajectory import TrajectoryReader
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SLOTS_PER_CHUNK = 10  # of the chunk cache's hash table: what HDF5 recommends, at least
 BITS_OF = "bits_of"  # attribute of a dataset of bfloat16 bit patterns that were given as BF16
+# Built in: deflate, shuffle, Fletcher's checksum, szip, n-bit, scale-offset; h5py's LZF.
+FILTERS = (*range(1, 7), h5py.h5z.FILTER_LZF)
+LINKS = {h5py.h5l.TYPE_SOFT: "a soft link", h5py.h5l.TYPE_EXTERNAL: "a link into another file"}
+# What h5py raises on damaged files, besides what it means to.
+DAMAGED = (
+    *(AttributeError, ArithmeticError, LookupError, MemoryError, OSError),
+    *(RuntimeError, SystemError, TypeError, ValueError),
+)
 
 
 class RowLayout:
@@ -79,26 +91,75 @@ class Hdf5Reader(TrajectoryReader):
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
+        self.foreign = {}
         self._file = None
-        if not self.path.exists():
-            raise UserError(f"{self.path}: there is no such file. Make it first.")
+        self._descriptor = opening.descriptor(self.path)  # HDF5 would wait for a pipe
         try:
             self._file = h5py.File(self.path, "r")
-            self.attributes = {name: _plain(value) for name, value in self._file.attrs.items()}
-            datasets = {n: d for n, d in self._file.items() if isinstance(d, h5py.Dataset)}
-            fields = {name: _field(dataset) for name, dataset in datasets.items()}
+            self.attributes = dict(_attributes(self._file))
+            datasets = {name: self._inside(name) for name in _names(self._file)}
+            fields = {name: _field(dataset) for name, dataset in datasets.items() if dataset}
             self.fields = {name: field for name, field in fields.items() if field}
             self._caches = {name: _chunk_cache(datasets[name]) for name in self.fields}
-        except (OSError, RuntimeError, KeyError) as error:
+            kept = {name: datasets[name] for name in self.fields}
+            self._checks = Checks(self.path, self._descriptor, kept)
+        except DAMAGED as error:
             self.close()
-            raise UserError(
-                f"{self.path}: cannot be opened as HDF5 ({error}). It was cut short, damaged, or "
-                "left open by a program that was killed or still writes it. Make it again."
-            ) from error
+            raise self._not_opened(error) from error
+        except UserError:
+            self.close()
+            raise
         self._open: dict[str, h5py.Dataset] = {}
+
+    def _inside(self, name: str) -> h5py.Dataset | None:
+        """The dataset of this name, None if it is no dataset; UserError if it points elsewhere."""
+        link = self._file.id.links.get_info(name.encode()).type
+        if link != h5py.h5l.TYPE_HARD:
+            raise self._elsewhere(name, LINKS.get(link, "a link of a kind of its own"))
+        if h5py.h5o.get_info(self._file.id, name.encode()).type != h5py.h5o.TYPE_DATASET:
+            return None
+        dataset = h5py.h5d.open(self._file.id, name.encode())
+        created = dataset.get_create_plist()  # before all else: a shape is asked of the sources
+        if created.get_layout() == h5py.h5d.VIRTUAL:
+            raise self._elsewhere(name, "a virtual dataset, made of others")
+        if created.get_external_count():
+            raise self._elsewhere(name, "a dataset whose bytes lie in another file")
+        used = [created.get_filter(number)[0] for number in range(created.get_nfilters())]
+        if foreign := [number for number in used if number not in FILTERS]:
+            raise UserError(
+                f"{self.path}: {name} is packed by the filter {foreign[0]}, which is not built in "
+                "and would be looked for among programs to load. Pack it anew: h5repack -f GZIP=1."
+            )
+        return h5py.Dataset(dataset)
+
+    def _elsewhere(self, name: str, what: str) -> UserError:
+        return UserError(
+            f"{self.path}: {name} is {what}. Such are never followed: what is read has to lie in "
+            "the file itself. Copy the data into it, or give the file where they lie."
+        )
+
+    def _not_opened(self, error: Exception) -> UserError:
+        if "unable to lock file" in str(error):
+            return UserError(
+                f"{self.path}: is locked by another program, which has it open to write ({error}). "
+                "Close it there, or wait until that program is done, and start again. If no "
+                "program has it open, the file system knows no locks: set the environment variable "
+                "HDF5_USE_FILE_LOCKING=FALSE."
+            )
+        if "already open for write" in str(error):
+            return UserError(
+                f"{self.path}: cannot be opened as HDF5 ({error}). It is open in another program "
+                "that still writes it, or was left open by a program that was killed. Wait for "
+                "that program; if there is none: Make it again."
+            )
+        return UserError(
+            f"{self.path}: cannot be opened as HDF5 ({error}). It was cut short, damaged, or "
+            "left open by a program that was killed or still writes it. Make it again."
+        )
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
+        super().close()
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -111,22 +172,32 @@ class Hdf5Reader(TrajectoryReader):
         if shape:
             start, stop, _ = slice(start, stop).indices(shape[0])
             shape, rows = (max(0, stop - start), *shape[1:]), np.s_[start:stop]
-        values = np.empty(shape, NUMPY_DTYPE[dtype])
-        if values.size:
-            try:
+        with self._damage_told(name):
+            values = np.empty(shape, NUMPY_DTYPE[dtype])
+            if values.size:
+                self._checks.rows(name, *((start, stop) if shape else (0, 1)))
                 self._dataset(name).read_direct(values, rows)
-            except (OSError, RuntimeError) as error:
-                raise UserError(
-                    f"{self.path}: {name} is damaged: {error}. Make it again."
-                ) from error
         return values
 
     def packed_chunks(self, name: str, places: Sequence[tuple[int, ...]]) -> Iterator[bytes] | None:
         """Compressed chunks as they lie in the file, by their first element; None if unwritten."""
-        dataset = self._dataset(name).id
-        if dataset.get_chunk_info_by_coord(places[0]).byte_offset is None:
-            return None
-        return (dataset.read_direct_chunk(place)[1] for place in places)
+        with self._damage_told(name):
+            dataset = self._dataset(name).id
+            if dataset.get_chunk_info_by_coord(places[0]).byte_offset is None:
+                return None
+            self._checks.rows(name, places[0][0], places[0][0] + 1)
+        return (self._packed_chunk(name, place) for place in places)
+
+    def _packed_chunk(self, name: str, place: tuple[int, ...]) -> bytes:
+        with self._damage_told(name):
+            return self._dataset(name).id.read_direct_chunk(place)[1]
+
+    @contextlib.contextmanager
+    def _damage_told(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except DAMAGED as error:
+            raise UserError(f"{self.path}: {name} is damaged: {error}. Make it again.") from error
 
     def _dataset(self, name: str) -> h5py.Dataset:
         if name not in self._open:
@@ -137,11 +208,10 @@ class Hdf5Reader(TrajectoryReader):
 
 def is_hdf5(path: Path) -> bool:
     """Whether a file begins like HDF5; False if there is none."""
-    try:
-        with path.open("rb") as file:
-            return file.read(len(SIGNATURE)) == SIGNATURE
-    except FileNotFoundError:
+    if not path.exists():
         return False
+    with os.fdopen(opening.descriptor(path), "rb") as file:
+        return file.read(len(SIGNATURE)) == SIGNATURE
 
 
 def create_dataset(
@@ -193,13 +263,33 @@ def _rows(field: Field) -> int:
     return shape[0] if shape else 1
 
 
+def _names(file: h5py.File) -> list[str]:
+    """The names of the root's links, none of which is followed."""
+    found: list[bytes] = []
+    file.id.links.iterate(found.append)
+    return [name.decode("utf-8") for name in found]
+
+
+def _attributes(file: h5py.File) -> Iterator[tuple[str, object]]:
+    """Names and values; what is of a type that numpy has not is left out."""
+    for name in file.attrs:
+        with contextlib.suppress(TypeError):
+            yield name, _plain(file.attrs[name])
+
+
 def _field(dataset: h5py.Dataset) -> Field | None:
     """Dtype and shape of a dataset; None if it is nothing that a trajectory holds."""
-    native = dataset.dtype.newbyteorder("<") if dataset.dtype.kind in "uif" else dataset.dtype
+    try:
+        dtype = dataset.dtype
+    except TypeError:  # one that numpy has not
+        return None
+    native = dtype.newbyteorder("<") if dtype.kind in "uif" else dtype
     names = [name for name, dtype in NUMPY_DTYPE.items() if dtype == native and name != "BF16"]
     if not names or dataset.shape is None:
         return None
-    return "BF16" if dataset.attrs.get(BITS_OF) == "bfloat16" else names[0], dataset.shape
+    bits_of = dataset.attrs.get(BITS_OF)
+    is_bfloat16 = isinstance(bits_of, str) and bits_of == "bfloat16" and names[0] == "U16"
+    return "BF16" if is_bfloat16 else names[0], dataset.shape
 
 
 def _chunk_cache(dataset: h5py.Dataset) -> h5py.h5p.PropDAID:

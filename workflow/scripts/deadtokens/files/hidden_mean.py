@@ -12,6 +12,8 @@ from deadtokens.files.storage import open_reader
 from deadtokens.files.trajectory import TrajectoryReader
 
 NAME, LOSS = "h_mean", "loss"
+PATTERN = {NAME: ("F32", ("steps", "elements"))}
+OF_LOSS = {LOSS: ("F32", ("states",))}
 
 
 def read(file: TrajectoryReader, other: Path | None = None) -> np.ndarray | None:
@@ -21,12 +23,13 @@ def read(file: TrajectoryReader, other: Path | None = None) -> np.ndarray | None
     holds h_mean and has the same loss at every step, bit for bit, which no other training has.
     """
     if NAME in file.fields:
+        file.expect(PATTERN)
         return file.read(NAME)
     if other is None:
         return None
     with open_reader(other) as source:
-        source.require(NAME, LOSS)
-        file.require(LOSS)
+        source.expect(PATTERN | OF_LOSS)
+        file.expect(OF_LOSS)
         own, found = file.read(LOSS), source.read(LOSS)
         if own.shape != found.shape:
             steps = len(found) - 1, len(own) - 1

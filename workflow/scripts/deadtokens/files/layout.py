@@ -2,12 +2,16 @@
 
 import json
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from deadtokens.files import documents
+
 Field = tuple[str, tuple[int, ...]]  # a safetensors dtype name, and a shape
+# What a field should be: one dtype of several, perhaps; a size or a name that stands for one.
+Pattern = tuple[str | Sequence[str], Sequence[int | str]]
 
 # numpy has no bfloat16: its values travel as their bit patterns.
 NUMPY_DTYPE = {
@@ -25,6 +29,14 @@ NUMPY_DTYPE = {
     "I64": np.dtype("<i8"),
     "F64": np.dtype("<f8"),
 }
+# Of an element, in bits; these dtypes numpy has not, but files may hold them beside what is wanted.
+FOREIGN = {"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "C64": 64} | dict.fromkeys(
+    ("F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"), 8
+)
+BITS = FOREIGN | {name: 8 * dtype.itemsize for name, dtype in NUMPY_DTYPE.items()}
+ENTRY = {"dtype": str, "shape": [int], "data_offsets": [int]}
+MOST_AXES = 32
+LARGEST_BITS = 1 << 62
 LENGTH_BYTES = 8  # of the header's own length, little-endian, at the beginning of the file
 HEADER_ALIGNMENT = 8
 LONGEST_HEADER = 100_000_000  # the limit of the safetensors library
@@ -38,6 +50,7 @@ class Layout:
     starts: dict[str, int]
     header: bytes
     size: int
+    foreign: Mapping[str, str] = field(default_factory=dict)  # dtypes that numpy has not, by name
 
     def row_start(self, name: str, row: int) -> int:
         """Where row `row` of axis 0 starts."""
@@ -75,6 +88,26 @@ def row_bytes(field: Field) -> int:
     return field_bytes((dtype, shape[1:]))
 
 
+def mismatch(fields: Mapping[str, Field], patterns: Mapping[str, Pattern]) -> str | None:
+    """What of these fields is not as its pattern wants it, in words; None if all are.
+
+    A name among the sizes stands for the same number in all patterns.
+    """
+    sizes: dict[str, int] = {}
+    for name, (dtypes, axes) in patterns.items():
+        dtype, shape = fields[name]
+        fits = len(shape) == len(axes) and all(
+            size == (sizes.setdefault(axis, size) if isinstance(axis, str) else axis)
+            for axis, size in zip(axes, shape, strict=True)
+        )
+        if not fits or dtype not in ([dtypes] if isinstance(dtypes, str) else dtypes):
+            known = ", ".join(f"{axis} = {size}" for axis, size in sizes.items())
+            kinds = dtypes if isinstance(dtypes, str) else " or ".join(dtypes)
+            wanted = f"{kinds} ({', '.join(map(str, axes))})" + (f" with {known}" if known else "")
+            return f"{name} is {dtype} {shape}, expected {wanted}"
+    return None
+
+
 def lay_out(fields: dict[str, Field]) -> Layout:
     """The layout of a file with these fields."""
     # Widest elements first, as the safetensors library does it, keeps every field aligned.
@@ -90,17 +123,51 @@ def lay_out(fields: dict[str, Field]) -> Layout:
 
 
 def parse(header: bytes) -> Layout:
-    """The layout that a header tells of; ValueError if it is damaged."""
-    try:
-        entries = json.loads(header[LENGTH_BYTES:])
-        entries.pop("__metadata__", None)
-        fields = {name: (entry["dtype"], tuple(entry["shape"])) for name, entry in entries.items()}
-        spans = {name: entry["data_offsets"] for name, entry in entries.items()}
-        starts = {name: len(header) + begin for name, (begin, _) in spans.items()}
-        wrong = [n for n, (begin, end) in spans.items() if end - begin != field_bytes(fields[n])]
-        end = max((end for _, end in spans.values()), default=0)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError("the header is no table of fields") from error
-    if wrong:
-        raise ValueError(f"the header gives {', '.join(wrong)} another size than dtype and shape")
-    return Layout(fields, starts, header, len(header) + end)
+    """The layout that a header tells of; ValueError if it is damaged.
+
+    As strict as the safetensors library: the fields fill the file, one after the other, without a
+    gap or an overlap. Those of a dtype that numpy has not are `foreign`: there, but not to be read.
+    """
+    entries = _entries(header[LENGTH_BYTES:])
+    end = 0
+    for name in sorted(entries, key=lambda name: entries[name]["data_offsets"]):
+        begin, stop = entries[name]["data_offsets"]
+        if begin != end or stop < begin:
+            raise ValueError(f"the header puts {name!r} over others, or leaves a gap before it")
+        if 8 * (stop - begin) != _bits(entries[name]["dtype"], entries[name]["shape"]):
+            raise ValueError(f"the header gives {name!r} another size than dtype and shape")
+        end = stop
+    return Layout(
+        {n: (e["dtype"], tuple(e["shape"])) for n, e in entries.items() if _is_known(e)},
+        {n: len(header) + e["data_offsets"][0] for n, e in entries.items() if _is_known(e)},
+        header,
+        len(header) + end,
+        {n: e["dtype"] for n, e in entries.items() if not _is_known(e)},
+    )
+
+
+def _entries(header: bytes) -> dict[str, dict]:
+    """The entries of a header by name, each of which is in itself what it should be."""
+    if header[:1] != b"{":
+        raise ValueError("the header is no table of fields")
+    entries = documents.parse(header.decode("utf-8"))
+    documents.check(entries.pop("__metadata__", {}), {str: str}, "__metadata__")
+    documents.check(entries, {str: ENTRY})
+    for name, entry in entries.items():
+        numbers = [*entry["shape"], *entry["data_offsets"]]
+        if len(entry["data_offsets"]) != 2 or len(entry["shape"]) > MOST_AXES or min(numbers) < 0:
+            raise ValueError(f"the header gives {name!r} a shape or place that cannot be")
+        if entry["dtype"] not in BITS:
+            raise ValueError(f"the header gives {name!r} the unknown dtype {entry['dtype']!r}")
+        # Axes without elements hide how long the others are from the size of the file.
+        if _bits(entry["dtype"], [max(1, size) for size in entry["shape"]]) >= LARGEST_BITS:
+            raise ValueError(f"the header gives {name!r} more elements than there can be")
+    return entries
+
+
+def _is_known(entry: dict) -> bool:
+    return entry["dtype"] in NUMPY_DTYPE
+
+
+def _bits(dtype: str, shape: Sequence[int]) -> int:
+    return BITS[dtype] * math.prod(shape)

@@ -86,7 +86,7 @@ class Pack(OpenFile):
                     break  # the first is what a kill leaves, the second is damage
                 listed = os.pread(self._descriptor, count * SIZE.itemsize, end + HEAD.size)
                 sizes = np.frombuffer(listed, SIZE)
-                if not 0 <= sizes.sum() <= size - begin:
+                if (sizes < 0).any() or sum(sizes.tolist()) > size - begin:
                     break
                 self._places[field, chunk] = begin, sizes, check
                 end = begin + int(sizes.sum())

@@ -191,6 +191,11 @@ class Verifier:
             raise UserError(damaged(path))
         self._checksums = fitting
 
+    @property
+    def has_record(self) -> bool:
+        """Whether there is anything to hold against."""
+        return bool(self._checksums)
+
     def __call__(self, offset: int, content: memoryview) -> None:
         """`content` (format B) was read at this offset."""
         kept = [c for c in self._checksums if not c.damaged(self._descriptor, offset, content)]

@@ -10,14 +10,13 @@ import numpy as np
 
 from deadtokens import lattice
 from deadtokens.errors import UserError
-from deadtokens.files import layout, series
+from deadtokens.files import layout, masks, series
 from deadtokens.files.trajectory import TrajectoryReader
 
 WHICH = ("dead", "live", "all")
 OF_STEPS = ("g", "p_mean")  # made in a step; all else is there before the first
+NUMBERS = ("U16", "BF16", "F32")  # as which a trajectory holds them
 BFLOAT16 = ("U16", "BF16")  # both hold bit patterns
-# Flannel speaks of dead tokens, Wordybird of untrained ones.
-DEAD_MASKS = ("dead_mask", "untrained_mask")
 
 
 class TokenRows:
@@ -119,7 +118,9 @@ class TokenRows:
                 f"{self.path}: no rows of tokens in this file (one of {wanted}); it holds "
                 f"{', '.join(fields) or 'nothing'}. Is it the file of another series?"
             )
-        own = self._trajectory.read("dead_mask") if "dead_mask" in fields else dead_mask
+        has_own = masks.mask_name(self._trajectory) is not None
+        own = masks.read_dead(self._trajectory, numbers_too=True) if has_own else dead_mask
+        self._trajectory.expect({name: _pattern(name) for name in names})
         shape = fields[names[0]][1]
         choices = np.arange(len(dead_mask)), np.flatnonzero(dead_mask)
         of_number = {len(tokens): tokens for tokens in choices}
@@ -133,15 +134,14 @@ class TokenRows:
         return recorded
 
 
+def _pattern(name: str) -> layout.Pattern:
+    """Every quantity has the same tokens, and all but probabilities the same elements."""
+    if name == "p_mean":
+        return "F32", ("rows of p_mean", "tokens")
+    return NUMBERS, (f"rows of {name}", "tokens", "elements")
+
+
 def read_dead_mask(path: Path) -> np.ndarray:
     """Which tokens are dead, (V,) bool, from a file of masks; UserError if it is none."""
     with TrajectoryReader(path) as file:
-        names = [name for name in DEAD_MASKS if name in file.fields]
-        file.require(*(names or DEAD_MASKS[:1]))
-        mask = file.read(names[0])
-    if mask.dtype != bool or mask.ndim != 1 or not mask.any():
-        raise UserError(
-            f"{path}: {names[0]} is {mask.dtype} {mask.shape} and true {np.count_nonzero(mask)} "
-            "times; expected one flag for each entry of the vocabulary, and a dead token at least."
-        )
-    return mask
+        return masks.read_dead(file)

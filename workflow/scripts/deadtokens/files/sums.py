@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deadtokens.errors import UserError
+from deadtokens.files import documents
 from deadtokens.files.trajectory import TrajectoryWriter
 
 
@@ -53,12 +54,20 @@ class RowSums:
             for name, first in self._first_steps.items()
         }
 
+    def _check_step(self) -> None:
+        """ValueError if the checksums are of more rows than there are."""
+        for name, first in self._first_steps.items():
+            rows = self._file.fields[name][1][0]
+            if not -1 <= self._step < rows + first:
+                raise ValueError(f"step {self._step:,}, but {name} has {rows:,} rows")
+
     def _check(self) -> None:
         advice = f"Delete {self._file.path} to begin anew."
         try:
-            kept = json.loads(self._path.read_text("utf-8"))
-            self._step, self._sums = int(kept["step"]), dict(kept["sums"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            kept = documents.read(self._path, {"step": int, "sums": {str: int}})
+            self._step, self._sums = kept["step"], kept["sums"]
+            self._check_step()
+        except (UserError, ValueError) as error:
             raise UserError(f"{self._path}: no readable checksums ({error}). {advice}") from None
         found = self._over_rows(-1, self._step, dict.fromkeys(self._first_steps, 0))
         damaged = [name for name in found if found[name] != self._sums.get(name)]

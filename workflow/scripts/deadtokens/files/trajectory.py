@@ -11,14 +11,14 @@ import os
 import shutil
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from deadtokens.errors import UserError
-from deadtokens.files import layout
+from deadtokens.files import layout, opening
 from deadtokens.files.layout import LENGTH_BYTES, NUMPY_DTYPE, Field, Layout
 from deadtokens.files.provenance import Verifier
 
@@ -133,16 +133,13 @@ def write_file(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
 class TrajectoryReader(OpenFile):
     """Lazy access to a safetensors file: memory for the rows asked for, and no more.
 
-    `fields` holds dtype and shape of every key. Raises UserError if the file is missing, truncated
-    or no safetensors file.
+    `fields` holds dtype and shape of every key, but those of dtypes that numpy has not: `foreign`
+    tells theirs. Raises UserError if the file is missing, truncated or no safetensors file.
     """
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        try:
-            self._descriptor = os.open(self.path, os.O_RDONLY)
-        except FileNotFoundError:
-            raise UserError(f"{self.path}: there is no such file. Make it first.") from None
+        self._descriptor = opening.descriptor(self.path)
         try:
             self._verify = Verifier(self.path, self._descriptor)
             self._layout = self._read_layout()
@@ -150,14 +147,33 @@ class TrajectoryReader(OpenFile):
             self.close()
             raise
         self.fields = self._layout.fields
+        self.foreign = self._layout.foreign
 
     def require(self, *names: str) -> None:
-        """Raise UserError unless all these keys are there."""
+        """Raise UserError unless all these keys are there, of dtypes that numpy has."""
         missing = [name for name in names if name not in self.fields]
+        for name in missing:
+            if name in self.foreign:
+                raise UserError(
+                    f"{self.path}: {name} is {self.foreign[name]}, which cannot be read here; "
+                    f"expected one of {', '.join(NUMPY_DTYPE)}."
+                )
         if missing:
             raise UserError(
                 f"{self.path}: no {', '.join(missing)} in this file; it holds "
                 f"{', '.join(self.fields) or 'nothing'}. Is it the file of another step?"
+            )
+
+    def expect(self, fields: Mapping[str, layout.Pattern]) -> None:
+        """Raise UserError unless all these keys are there, of these dtypes and shapes.
+
+        A dtype may be several; a size may be a name, which stands for one number in all of them.
+        """
+        self.require(*fields)
+        if told := layout.mismatch(self.fields, fields):
+            raise UserError(
+                f"{self.path}: {told}. It is the file of another step, or was damaged: make it "
+                "again."
             )
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
@@ -190,21 +206,30 @@ class TrajectoryReader(OpenFile):
         content = left = memoryview(values.reshape(-1).view(np.uint8))
         start = offset
         while left:
-            count = os.preadv(self._descriptor, [left], offset)
+            count = self._pread_into(left, offset)
             if count == 0:
                 raise UserError(f"{self.path}: was cut short while it was read.")
             left, offset = left[count:], offset + count
         self._verify(start, content)
 
+    def _pread_into(self, buffer: memoryview, offset: int) -> int:
+        try:
+            return os.preadv(self._descriptor, [buffer], offset)
+        except OSError as error:
+            raise opening.unreadable(self.path, error) from error
+
     def _read_layout(self) -> Layout:
         size = os.fstat(self._descriptor).st_size
         self._verify.check_stretch(0, min(size, LENGTH_BYTES))
-        length = int.from_bytes(os.pread(self._descriptor, LENGTH_BYTES, 0), "little")
-        if size < LENGTH_BYTES or length > layout.LONGEST_HEADER:
+        start = bytearray(LENGTH_BYTES)
+        read = self._pread_into(memoryview(start), 0)
+        length = int.from_bytes(start, "little")
+        if read < LENGTH_BYTES or length > layout.LONGEST_HEADER:
             raise UserError(f"{self.path}: not a safetensors file. Make it again.")
-        self._verify.check_stretch(0, min(size, LENGTH_BYTES + length))
+        header = bytearray(min(LENGTH_BYTES + length, size))
+        self._read_at(0, np.frombuffer(header, np.uint8))
         try:
-            found = layout.parse(os.pread(self._descriptor, LENGTH_BYTES + length, 0))
+            found = layout.parse(bytes(header))
         except ValueError as error:
             raise UserError(f"{self.path}: truncated or damaged: {error}. Make it again.") from None
         if size != found.size:

@@ -3,7 +3,9 @@
 import json
 from collections.abc import Mapping
 from html import escape
+from typing import Any
 
+from deadtokens.files.documents import IfThere
 from deadtokens.pages import html
 
 ROWS = {
@@ -13,6 +15,10 @@ ROWS = {
     "n_dead_tokens": "dead tokens",
     "final_loss": "loss at the last step, nats",
     "total_epochs": "epochs",
+}
+DESCRIBED = IfThere({str: Any})
+METADATA = {
+    "provenance": {"versions": DESCRIBED, "machine": DESCRIBED, "inputs": DESCRIBED},
 }
 STYLE = ".fimbulwinter td { overflow-wrap: anywhere; }\n"
 DIGITS = 12  # of a digest, as many as tell files apart

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from html import escape
+from typing import Any
 
+from deadtokens.files.documents import NUMBER, Maybe
 from deadtokens.pages import html
 
 # Words tell verdicts apart; the colours, distinct for every kind of colour blindness, only help.
@@ -12,6 +14,19 @@ STYLE = "".join(
     "padding: 0.1em 0.5em; font-weight: 600; white-space: nowrap; }\n"
     for verdict, colour in COLOURS.items()
 )
+TEXTS = ("chapter", "verdict", "question", "seed", "rule")
+OPTIONAL_TEXTS = ("unit", "reason", "run", "statistic")
+VERDICT = {
+    **dict.fromkeys(TEXTS, str),
+    **dict.fromkeys(OPTIONAL_TEXTS, Maybe(str)),
+    **{"value": Any, "low": NUMBER, "high": NUMBER},  # the value may be a truth value, too
+}
+# What is shown of verdicts.json.
+VERDICTS = {
+    "counts": {str: int},
+    "chapters": {str: {"title": str, "text": str}},
+    "verdicts": [VERDICT],
+}
 HEADER = ("verdict", "question", "what was found", "judged by")
 
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
 from deadtokens.errors import UserError
+from deadtokens.files import masks as mask_files
+from deadtokens.files.trajectory import TrajectoryReader
 from deadtokens.text import byte_level
 from deadtokens.text.byte_level import END_OF_TEXT
 from deadtokens.text.characters import script_of_token
@@ -140,32 +140,37 @@ def count_tokens(tokens: np.ndarray, vocab_size: int) -> np.ndarray:
 def given_dead_mask(path: Path, counts: np.ndarray) -> np.ndarray:
     """The dead tokens of a user's mask file, (vocab_size,) bool; it may name fewer than are dead.
 
-    Raises UserError if there is none, it has another length, or claims dead a token that occurs.
+    Flags may be numbers, 0 and 1. Raises UserError if there is no mask, one of another length or
+    without a dead token, one that its file contradicts, or that claims dead a token that occurs.
     """
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{path} is no mask file: {error}; expected safetensors") from None
-    names = [f"{dead}_mask" for _, dead in MASK_NAMES.values()]
-    name = next((name for name in names if name in tensors), None)
-    if name is None:
-        raise UserError(
-            f"the mask file {path} has the tensors {sorted(tensors)}, but no {' or '.join(names)}: "
-            "one bool per entry of the tokenizer"
-        )
-    dead = tensors[name]
+    with TrajectoryReader(path) as file:
+        name = mask_files.mask_name(file)
+        if name is None:
+            names = [f"{dead}_mask" for _, dead in MASK_NAMES.values()]
+            raise UserError(
+                f"the mask file {path} has the tensors {sorted(file.fields)}, but no "
+                f"{' or '.join(names)}: one bool per entry of the tokenizer"
+            )
+        dead = mask_files.read_dead(file, numbers_too=True)
+        told = mask_files.counts(file, len(dead))
     if dead.shape != counts.shape:
         raise UserError(
             f"{name} in {path} has the shape {dead.shape}, but the tokenizer has "
             f"{len(counts)} entries: give the masks that belong to this tokenizer"
         )
-    dead = dead != 0
     wrong = np.flatnonzero(dead & (counts > 0))
     if len(wrong):
         first = ", ".join(f"{i} ({counts[i]} times)" for i in wrong[:EXAMPLES_IN_MESSAGE])
         raise UserError(
             f"{name} in {path} claims dead {len(wrong)} tokens that occur in the model corpus, "
             f"first of all {first}: give masks made from this corpus, or none at all"
+        )
+    if told is not None and not np.array_equal(told, counts):
+        first = np.flatnonzero(told != counts)[0]
+        raise UserError(
+            f"{mask_files.COUNTS} in {path} are not those of the model corpus, first of all of "
+            f"token {first}: {told[first]} there, {counts[first]} in the text; give masks made "
+            "from this corpus, or leave the counts out"
         )
     return dead
 

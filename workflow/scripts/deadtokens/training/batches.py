@@ -6,24 +6,18 @@ import numpy as np
 import torch
 
 from deadtokens.errors import UserError
-from deadtokens.files.trajectory import TrajectoryReader
+from deadtokens.files import tokens as token_files
 
 
 def load_tokens(path: Path, vocab_size: int) -> np.ndarray:
     """The ids of a corpus, int32 (n_tokens,); UserError if one is outside the vocabulary."""
-    with TrajectoryReader(path) as file:
-        tokens = file.read("tokens")
-    if tokens.dtype != np.int32 or tokens.ndim != 1:
+    found = token_files.read(path)
+    if found.max() >= vocab_size:
         raise UserError(
-            f"{path}: tokens is {tokens.dtype} of shape {tokens.shape}, expected one row of int32. "
-            "Make the file again."
-        )
-    if tokens.size and not 0 <= tokens.min() <= tokens.max() < vocab_size:
-        raise UserError(
-            f"{path}: token ids from {tokens.min()} to {tokens.max()}, but the run's vocab_size is "
+            f"{path}: token ids from {found.min()} to {found.max()}, but the run's vocab_size is "
             f"{vocab_size}. Encode the corpus with the tokenizer of this run."
         )
-    return tokens
+    return found
 
 
 class Blocks:

@@ -21,12 +21,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from deadtokens.errors import UserError
-from deadtokens.files import provenance, sums
+from deadtokens.files import documents, opening, provenance, sums
 from deadtokens.files.trajectory import full_disk_told
 
 log = logging.getLogger("fimbulwinter")
 
 BEGIN_ANEW = "Delete it to begin anew."
+ABOUT = {"run": str, "step": int, "sha256": str}  # what every checkpoint says of itself
+# What safetensors and torch raise on files that are none, or hold dtypes that torch has not.
+UNREADABLE = (
+    *(SafetensorError, OSError, ValueError, TypeError, LookupError),
+    *(AttributeError, RuntimeError, MemoryError),
+)
 
 
 def identity(**deciding: object) -> str:
@@ -82,12 +88,14 @@ def read(
     UserError if the file is damaged or belongs to another run; it ends with the remedy.
     """
     try:
+        os.close(opening.descriptor(path))
         with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {}).get("checkpoint", "{}"))
+            about = documents.parse((file.metadata() or {}).get("checkpoint", "{}"))
+            documents.check(about, ABOUT)
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, ValueError) as error:
+    except UNREADABLE as error:
         raise _unusable(path, f"no readable checkpoint ({error})", remedy) from error
-    if about.pop("sha256", None) != _digest(state, about):
+    if about.pop("sha256") != _digest(state, about):
         raise _unusable(path, "the content does not match its SHA-256", remedy)
     if about["run"] != run:
         raise _unusable(path, f"it belongs to the run {about['run']}, not to {run}", remedy)

@@ -6,10 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from deadtokens.errors import UserError
+from deadtokens.files import masks
 from deadtokens.files.trajectory import TrajectoryReader
-
-# Flannel speaks of dead tokens, Wordybird of untrained ones.
-KEYS = (("dead_mask", "dead_indices"), ("untrained_mask", "untrained_indices"))
 
 
 @dataclass(frozen=True)
@@ -33,22 +31,13 @@ class Masks:
 def load_masks(path: Path, vocab_size: int) -> Masks:
     """Masks of a vocabulary; UserError if they are of another one or contradict themselves."""
     with TrajectoryReader(path) as file:
-        mask, indices = next((keys for keys in KEYS if keys[0] in file.fields), KEYS[0])
-        file.require(mask, indices)
-        masks = Masks(file.read(mask), file.read(indices))
-    if masks.dead_mask.shape != (vocab_size,) or masks.dead_mask.dtype != bool:
+        name = masks.mask_name(file) or "dead_mask"
+        # What the other steps take the tokens' places from.
+        file.require(name, name.replace("mask", "indices"))
+        dead = masks.read_dead(file)
+    if len(dead) != vocab_size:
         raise UserError(
-            f"{path}: {mask} is {masks.dead_mask.dtype} of shape {masks.dead_mask.shape}, but "
-            f"the run's vocab_size is {vocab_size}. Make the masks with the tokenizer of this run."
+            f"{path}: {name} has {len(dead)} flags, but the run's vocab_size is {vocab_size}. "
+            "Make the masks with the tokenizer of this run."
         )
-    if not np.array_equal(masks.dead_indices, np.flatnonzero(masks.dead_mask)):
-        raise UserError(
-            f"{path}: {indices} ({len(masks.dead_indices)}) are not the ascending places where "
-            f"{mask} is true ({masks.dead_mask.sum()}). Make the masks again."
-        )
-    if not masks.dead_indices.size:
-        raise UserError(
-            f"{path}: no dead token, so there is nothing to record. Use a tokenizer that was "
-            "trained on more text than the model corpus."
-        )
-    return masks
+    return Masks(dead, np.flatnonzero(dead))

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from deadtokens.errors import UserError
+from deadtokens.files import documents
 from deadtokens.training import checkpoints
 from deadtokens.training.settings import RunSettings, choice
 
@@ -33,7 +34,10 @@ class Behind:
 
     def after(self, steps: int) -> dict[str, int]:
         """The same so many steps later, for a checkpoint."""
-        return {field.name: getattr(self, field.name) + steps for field in fields(self)}
+        return {part: getattr(self, part) + steps for part in BEHIND}
+
+
+BEHIND = tuple(field.name for field in fields(Behind))
 
 
 def check(settings: RunSettings, checkpoint: Path | None) -> None:
@@ -65,6 +69,10 @@ def restore(
         return Behind()
     remedy = f"Make it again, by the run {settings.resume_run}."
     saved, about = checkpoints.read(checkpoint, settings.resume_run, remedy)
+    try:
+        documents.check(about, {"behind": dict.fromkeys(BEHIND, int)})
+    except ValueError as error:
+        raise UserError(f"{checkpoint}: no checkpoint to begin from: {error}. {remedy}") from None
     if about["step"] != settings.resume_step:
         raise UserError(
             f"{checkpoint}: is of step {about['step']}, but resume_step is {settings.resume_step}."
@@ -76,4 +84,4 @@ def restore(
         checkpoint,
         "Both runs need the same model.",
     )
-    return Behind(**{k: steps for k, steps in about["behind"].items() if k in settings.restore})
+    return Behind(**{part: about["behind"][part] for part in BEHIND if part in settings.restore})
