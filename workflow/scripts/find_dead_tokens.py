@@ -12,6 +12,7 @@ from pathlib import Path
 from safetensors.numpy import load_file
 
 import command
+from deadtokens.errors import UserError
 from deadtokens.files.trajectory import write_file
 from deadtokens.text import corpus, vocabulary
 
@@ -26,7 +27,7 @@ def main(options):
         dead = vocabulary.given_dead_mask(options.given_masks, counts)
     masks = vocabulary.masks(dead, counts, options.settings["mask_names"])
     report = vocabulary.report_dead(tokenizer, dead, counts)
-    report["text"] = json.loads(options.losses.read_text("utf-8"))
+    report["text"] = read(options.losses)
     if options.tokenizer_corpus:
         report["overlap_with_tokenizer_corpus"] = corpus.overlap(
             options.model_corpus, options.tokenizer_corpus
@@ -34,6 +35,13 @@ def main(options):
     with command.finished(options.masks, options.report) as (masks_path, report_path):
         write_file(masks_path, masks)
         command.write_json(report_path, report)
+
+
+def read(losses):
+    try:
+        return json.loads(losses.read_text("utf-8"))
+    except ValueError as error:
+        raise UserError(f"{losses} is damaged ({error}): encode the corpus again") from None
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ os.environ["RUST_BACKTRACE"] = "0"
 RANDOM = ("dropout", "alpha", "nbest_size")
 TRAINING_TEXT = "expected UTF-8 text of words; give another text"
 # A normalizer or pre-tokenizer of garbage panics at its first text, so it gets a short one.
-FIRST_TEXT = "A text, naïve ก 漢 🙂\n 1\x00"
+FIRST_TEXT = "A text, naïve é ж ก 漢 🙂\n 1\x00"
 
 
 @contextmanager
@@ -57,7 +57,9 @@ def read(text: str) -> Tokenizer:
                 f"its added token {added['content']!r} has the id {added['id']}, but {index} is "
                 "the one that follows from its other entries"
             )
-    _try(tokenizer)
+    # The first text is for what panics alone; an unknown word need not occur in the corpus.
+    with suppress(Exception):
+        tokenizer.encode(FIRST_TEXT)
     return tokenizer
 
 
@@ -134,9 +136,3 @@ def without_double_keys(pairs: list[tuple[str, object]]) -> dict:
         double = next(key for key, _ in pairs if key in seen or seen.add(key))
         raise ValueError(f"the key {double!r} stands twice in one object")
     return found
-
-
-def _try(tokenizer: Tokenizer) -> None:
-    """Encode a text; only a panic is raised, for an unknown word need not occur in the corpus."""
-    with suppress(Exception):
-        tokenizer.encode(FIRST_TEXT)
