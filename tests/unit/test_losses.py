@@ -232,3 +232,19 @@ def test_script_refuses_to_lose_more_than_is_allowed(tmp_path, kind):
         losses.check(most, tmp_path / "text.txt")
     assert not (tmp_path / "tokens.safetensors").exists()
     assert not (tmp_path / "tokens.json").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff"])
+def test_a_damaged_count_is_named(tmp_path, content):
+    tokenizer = with_parts(bpe(), pre_tokenizer=pre_tokenizers.Whitespace())
+    assert run(tmp_path, tokenizer, "ab", most=0).returncode == 0
+    (tmp_path / "tokens.json").write_bytes(content)
+    command = [sys.executable, SCRIPTS / "find_dead_tokens.py", "--settings"]
+    command += ['{"mask_names": "live_dead"}', "--tokens", tmp_path / "tokens.safetensors"]
+    command += ["--losses", tmp_path / "tokens.json", "--tokenizer", tmp_path / "tokenizer.json"]
+    command += ["--model-corpus", tmp_path / "text.txt", "--masks", tmp_path / "masks.safetensors"]
+    command += ["--report", tmp_path / "masks.json"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "tokens.json is damaged" in result.stderr
+    assert not (tmp_path / "masks.safetensors").exists()
