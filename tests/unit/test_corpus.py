@@ -68,6 +68,57 @@ def test_not_utf8_names_the_byte(tmp_path, copy, monkeypatch, content, offset, p
     assert not copy.exists()
 
 
+ENCODINGS = ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
+# Each is valid UTF-8 in one of these encodings at least, but for what stands in front.
+WRITTEN = {
+    "English": "The cat sat on a mat.\n" * 9,
+    "Thai": "แมวนั่งบนเสื่อ\n" * 9,
+    "Russian": "Кот сидел на ковре\n" * 9,
+    "Arabic": "جلست القطة\n" * 9,
+    "Hindi": "बिल्ली चटाई पर\n" * 9,
+    "Georgian": "კატა იჯდა\n" * 9,
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("language", WRITTEN)
+def test_other_encodings_are_refused_also_where_they_are_valid_utf8(
+    tmp_path, copy, language, encoding
+):
+    source = write(tmp_path / "source.txt", WRITTEN[language].encode(encoding))
+    with pytest.raises(UserError, match=r"source\.txt is (no text in|not) UTF-8"):
+        corpus.import_text(source, copy)
+    assert not copy.exists()
+
+
+@pytest.mark.parametrize("content", [b"\0" * 50, bytes(range(32)) * 9, b"ab\x01cd\x02" * 9])
+def test_what_is_no_text_is_refused(tmp_path, copy, content):
+    with pytest.raises(UserError, match=r"no text in UTF-8: \d+ of its \d+ bytes are control"):
+        corpus.import_text(write(tmp_path / "source.txt", content), copy)
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 2, 1 << 20])
+@pytest.mark.parametrize(
+    "text", ["a NUL \0 in a long text " + "of words " * 20, "\x1b[1mred\x1b[0m\r\n\x0c", "a\ufeffb"]
+)
+def test_odd_characters_stay(tmp_path, copy, monkeypatch, text, piece_bytes):
+    monkeypatch.setattr(corpus, "PIECE_BYTES", piece_bytes)
+    corpus.import_text(write(tmp_path / "source.txt", text.encode()), copy)
+    assert copy.read_bytes() == text.encode()
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 2, 1 << 20])
+def test_a_byte_order_mark_is_no_text(tmp_path, copy, monkeypatch, caplog, piece_bytes):
+    monkeypatch.setattr(corpus, "PIECE_BYTES", piece_bytes)
+    caplog.set_level("INFO")
+    source = write(tmp_path / "source.txt", "\ufeffà \ufeff la\n".encode())
+    corpus.import_text(source, copy)
+    assert copy.read_bytes() == "à \ufeff la\n".encode()
+    assert "source.txt begins with a byte order mark; the copy does not" in caplog.text
+    with pytest.raises(UserError, match=r"nothing but whitespace \(5 bytes\)"):
+        corpus.import_text(write(source, b"\xef\xbb\xbf \n"), copy)
+
+
 def plain_overlap(model_text: str, tokenizer_text: str) -> tuple[int, int, int, int]:
     def lines(text):
         return [line.strip() for line in text.split("\n") if len(line.strip()) >= 40]

@@ -282,7 +282,7 @@ class TestHdf5:
             self.read_all(path)
 
     def test_every_part_between_the_values_is_checked_when_it_is_opened(self, path):
-        places = [place for place in range(0, 4000, 131)]
+        places = range(0, 4000, 131)
         for place in places:
             flip(path, place)
             with pytest.raises(UserError, match=r"trajectory\.h5"):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from deadtokens.errors import UserError
 from deadtokens.text import synthetic, vocabulary
@@ -109,18 +109,12 @@ def with_part(tokenizer, name, part):
     return changed
 
 
-BEGINS_WITH_SPECIAL = processors.TemplateProcessing(
-    f"{END_OF_TEXT} $A", special_tokens=[(END_OF_TEXT, 0)]
-)
-
-
 @pytest.mark.parametrize(
     ("name", "part"),
     [
         ("pre_tokenizer", pre_tokenizers.ByteLevel(add_prefix_space=True)),
         ("pre_tokenizer", None),
         ("normalizer", normalizers.Replace("\n", "a")),
-        ("post_processor", BEGINS_WITH_SPECIAL),
     ],
 )
 def test_a_tokenizer_that_looks_across_lines_gets_the_whole_text(tokenizer, tmp_path, name, part):
@@ -129,14 +123,6 @@ def test_a_tokenizer_that_looks_across_lines_gets_the_whole_text(tokenizer, tmp_
     (tmp_path / "corpus.txt").write_text(text, "utf-8")
     (ids,) = vocabulary.encode(changed, tmp_path / "corpus.txt", 3)
     assert ids.tolist() == changed.encode(text).ids
-
-
-def test_truncation_set_in_a_tokenizer_file_is_ignored(tokenizer, tmp_path):
-    changed = Tokenizer.from_str(tokenizer.to_str())
-    changed.enable_truncation(3)
-    changed.save(str(tmp_path / "tokenizer.json"))
-    loaded = vocabulary.load_tokenizer(tmp_path / "tokenizer.json", VOCAB_SIZE)
-    assert len(loaded.encode("the of and to a in is").ids) == 7
 
 
 def test_missing_tokenizer(tmp_path):

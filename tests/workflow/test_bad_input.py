@@ -1,5 +1,7 @@
 """Bad input ends in one message that helps, exit code 1, and nothing under a final name."""
 
+import json
+
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
@@ -78,6 +80,36 @@ def test_tokenizer_of_another_vocabulary_size(own, finished):
     assert "800" in output
     assert "300" in output
     assert_absent(own, "tokens.safetensors")
+
+
+CYRILLIC = "кот сидел на ковре\n"
+
+
+def test_a_text_that_the_tokenizer_loses(own):
+    own.write("model.txt", (WORDS + CYRILLIC) * 60)
+    changes = OWN_CORPORA.replace("300", "120")
+    output = own.failure("results/corpora/flannel/masks.json", changes=changes)
+    assert "model_corpus.txt: of 4680 characters that are no whitespace, 900 vanish" in output
+    assert "max_lost_share of this corpus allows 1.00%" in output
+    assert_absent(own, "tokens.safetensors", "tokens.json", "masks.json")
+    allowed = changes.replace("vocab_size", "max_lost_share: 0.2, vocab_size")
+    own.run("results/corpora/flannel/masks.json", changes=allowed)
+    folder = own.root / "results/corpora/flannel"
+    text = json.loads((folder / "masks.json").read_text("utf-8"))["text"]
+    assert text == json.loads((folder / "tokens.json").read_text("utf-8"))
+    assert (text["vanished"], text["lost_share"]) == (900, 900 / 4680)
+    assert "19.2308 % of the text is lost" in (folder / "logs/encode_corpus.log").read_text()
+
+
+def test_a_tokenizer_that_makes_the_library_panic(own):
+    precompiled = {"type": "Precompiled", "precompiled_charsmap": "AAAAAAAA"}
+    content = {"version": "1.0", "added_tokens": [], "normalizer": precompiled}
+    content |= {"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}
+    own.write("tokenizer.json", json.dumps(content))
+    output = own.failure("results/crucible2/phases.png", changes=OWN_TOKENIZER)
+    assert "error: tokenizer.json is no tokenizer (index out of bounds" in output
+    assert "stack backtrace" not in output
+    assert_absent(own, "tokenizer.json", "tokens.safetensors")
 
 
 def test_no_dead_token(own):

@@ -9,6 +9,7 @@ ARTIFACTS = (
     "results/corpora/flannel/model_corpus.txt",
     "results/corpora/flannel/tokenizer.json",
     "results/corpora/flannel/tokens.safetensors",
+    "results/corpora/flannel/tokens.json",
     "results/corpora/flannel/masks.safetensors",
     "results/corpora/flannel/masks.json",
     "results/crucible2/trajectory.safetensors",

@@ -34,6 +34,10 @@ CHANGES = [
     ("runs: {crucible2: {threads: 2}}", AFTER_TRAINING),
     ("corpora: {flannel: {seed: 7}}", EVERYTHING),
     ("corpora: {flannel: {min_frequency: 3}}", EVERYTHING - {"make_corpus"}),
+    (
+        "corpora: {flannel: {max_lost_share: 0.5}}",
+        EVERYTHING - {"make_corpus", "train_tokenizer"},
+    ),
     # Two values swapped: the set of values is the same, the configuration is not.
     ("runs: {crucible2: {seq_len: 8, batch_size: 16}}", AFTER_TRAINING),
     ("runs: {crucible2: {beta1: 0.999, beta2: 0.9}}", AFTER_TRAINING),

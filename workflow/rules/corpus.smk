@@ -171,12 +171,13 @@ rule import_vocabulary:
 
 
 rule encode_corpus:
-    """Turn the model corpus into token ids."""
+    """Turn the model corpus into token ids, and count the characters that have none."""
     input:
         tokenizer="results/corpora/{corpus}/tokenizer.json",
         corpus="results/corpora/{corpus}/model_corpus.txt",
     output:
-        "results/corpora/{corpus}/tokens.safetensors",
+        tokens="results/corpora/{corpus}/tokens.safetensors",
+        report="results/corpora/{corpus}/tokens.json",
     log:
         "results/corpora/{corpus}/logs/encode_corpus.log",
     benchmark:
@@ -188,17 +189,20 @@ rule encode_corpus:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
+        settings=corpus_settings("max_lost_share"),
         code=code_of("encode_corpus", "text"),
     shell:
         'python "$scripts"/encode_corpus.py --identity {params.identity} --log {log:q}'
-        " --tokenizer {input.tokenizer:q}"
-        " --corpus {input.corpus:q} --tokens {output:q}"
+        " --settings {params.settings:q}"
+        " --tokenizer {input.tokenizer:q} --corpus {input.corpus:q}"
+        " --tokens {output.tokens:q} --report {output.report:q}"
 
 
 rule find_dead_tokens:
     """Tell live tokens from dead ones; report dead tokens by script and the corpora's overlap."""
     input:
         tokens="results/corpora/{corpus}/tokens.safetensors",
+        losses="results/corpora/{corpus}/tokens.json",
         tokenizer="results/corpora/{corpus}/tokenizer.json",
         model_corpus="results/corpora/{corpus}/model_corpus.txt",
         tokenizer_corpus=tokenizer_corpus,
@@ -222,7 +226,7 @@ rule find_dead_tokens:
     shell:
         'python "$scripts"/find_dead_tokens.py --identity {params.identity} --log {log:q}'
         " --settings {params.settings:q}"
-        " --tokens {input.tokens:q} --tokenizer {input.tokenizer:q}"
+        " --tokens {input.tokens:q} --losses {input.losses:q} --tokenizer {input.tokenizer:q}"
         " --model-corpus {input.model_corpus:q} --tokenizer-corpus {input.tokenizer_corpus:q}"
         " --given-masks {input.given_masks:q}"
         " --masks {output.masks:q} --report {output.report:q}"

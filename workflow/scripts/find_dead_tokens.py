@@ -1,14 +1,15 @@
 """Tell live tokens from dead ones, and report them by script and the overlap of the two corpora.
 
     python workflow/scripts/find_dead_tokens.py --settings '{"mask_names": "live_dead"}' \\
-        --tokens tokens.safetensors --tokenizer tokenizer.json --model-corpus model_corpus.txt \\
-        --tokenizer-corpus tokenizer_corpus.txt --masks masks.safetensors --report masks.json
+        --tokens tokens.safetensors --losses tokens.json --tokenizer tokenizer.json \\
+        --model-corpus model_corpus.txt --tokenizer-corpus tokenizer_corpus.txt \\
+        --masks masks.safetensors --report masks.json
 """
 
 from pathlib import Path
 
 import command
-from deadtokens.files import tokens
+from deadtokens.files import documents, tokens
 from deadtokens.files.trajectory import write_file
 from deadtokens.text import corpus, vocabulary
 
@@ -21,6 +22,7 @@ def main(options):
         dead = vocabulary.given_dead_mask(options.given_masks, counts)
     masks = vocabulary.masks(dead, counts, options.settings["mask_names"])
     report = vocabulary.report_dead(tokenizer, dead, counts)
+    report["text"] = documents.read(options.losses)
     if options.tokenizer_corpus:
         report["overlap_with_tokenizer_corpus"] = corpus.overlap(
             options.model_corpus, options.tokenizer_corpus
@@ -33,6 +35,7 @@ def main(options):
 if __name__ == "__main__":
     arguments = command.parser(__doc__, "mask_names")
     arguments.add_argument("--tokens", type=Path, required=True)
+    arguments.add_argument("--losses", type=Path, required=True)
     arguments.add_argument("--tokenizer", type=Path, required=True)
     arguments.add_argument("--model-corpus", type=Path, required=True)
     # No value, as when the workflow has none to give, is the same as no option.

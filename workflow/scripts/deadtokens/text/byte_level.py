@@ -10,8 +10,10 @@ from pathlib import Path
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from deadtokens.errors import UserError
+from deadtokens.text import library
 
 END_OF_TEXT = "<|endoftext|>"
+_VOCAB_AND_MERGES = "expected GPT-2's vocab.json and merges.txt"
 EXAMPLES_IN_MESSAGE = 5
 
 # GPT-2's `bytes_to_unicode`: visible Latin-1 stands for itself, the rest moves to 256 and up.
@@ -19,6 +21,7 @@ _VISIBLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 _MOVED = [byte for byte in range(256) if byte not in _VISIBLE]
 _BYTE_OF = {chr(byte): byte for byte in _VISIBLE}
 _BYTE_OF |= {chr(256 + place): byte for place, byte in enumerate(_MOVED)}
+_CHARACTER_OF = {byte: character for character, byte in _BYTE_OF.items()}
 
 
 def train(corpus: Path, vocab_size: int, min_frequency: int) -> Tokenizer:
@@ -40,7 +43,8 @@ def train(corpus: Path, vocab_size: int, min_frequency: int) -> Tokenizer:
         initial_alphabet=list(_BYTE_OF),
         show_progress=False,
     )
-    learner.train([str(corpus)], trainer)
+    with library.explained(f"no tokenizer can be trained on {corpus}", library.TRAINING_TEXT):
+        learner.train([str(corpus)], trainer)
     learned = json.loads(learner.to_str())["model"]
     vocab = learned["vocab"]
     return _tokenizer(
@@ -63,24 +67,28 @@ def read(vocab_file: Path, merges_file: Path) -> Tokenizer:
             f"in {merges_file}, first of all {_some(unmade)}: they could never occur; give the "
             "whole merges.txt that belongs to this vocab.json"
         )
-    return _tokenizer(vocab, merges)
+    with library.explained(f"{vocab_file} and {merges_file} make no tokenizer", _VOCAB_AND_MERGES):
+        return _tokenizer(vocab, merges)
 
 
-def is_byte_level(tokenizer: Tokenizer) -> bool:
-    """Whether the entries of a tokenizer are bytes in GPT-2's alphabet."""
-    return isinstance(tokenizer.pre_tokenizer, pre_tokenizers.ByteLevel) or isinstance(
-        tokenizer.decoder, decoders.ByteLevel
-    )
+def written(text: str) -> str:
+    """A text in GPT-2's alphabet of bytes."""
+    return "".join(map(_CHARACTER_OF.__getitem__, text.encode()))
+
+
+def decoded(content: bytes) -> str | None:
+    """The text of these bytes; None if they are no whole characters of UTF-8."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def text_of(entry: str) -> str | None:
     """The text that an entry stands for; None if its bytes are no whole characters of UTF-8."""
     if not _BYTE_OF.keys() >= set(entry):
         return entry  # an added entry that is written as it is
-    try:
-        return bytes(map(_BYTE_OF.__getitem__, entry)).decode()
-    except UnicodeDecodeError:
-        return None
+    return decoded(bytes(map(_BYTE_OF.__getitem__, entry)))
 
 
 def _tokenizer(vocab: dict[str, int], merges: list[tuple[str, str]]) -> Tokenizer:
@@ -94,8 +102,9 @@ def _tokenizer(vocab: dict[str, int], merges: list[tuple[str, str]]) -> Tokenize
 def _read_vocab(path: Path) -> dict[str, int]:
     expected = "expected GPT-2's vocab.json, a JSON object of entries and their ids from 0 on"
     try:
-        vocab = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        text = path.read_text(encoding="utf-8")
+        vocab = json.loads(text, object_pairs_hook=library.without_double_keys)
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is no vocabulary ({error}): {expected}") from None
     if not isinstance(vocab, dict) or not all(type(index) is int for index in vocab.values()):
         raise UserError(f"{path} is no vocabulary: {expected}")

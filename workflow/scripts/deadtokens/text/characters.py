@@ -1,7 +1,6 @@
 """Scripts and characters by code point, written out: Unicode tables differ between versions."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
 
 # first code point, last one, script; in order, without overlap
 _RANGES = [
@@ -19,6 +18,11 @@ _RANGES = [
     (0x4E00, 0x9FFF, "CJK"), (0xAC00, 0xD7A3, "Hangul"), (0xF900, 0xFAFF, "CJK"),
     (0xFB50, 0xFDFF, "Arabic"), (0xFE70, 0xFEFC, "Arabic"), (0xFF21, 0xFF3A, "Latin"),
     (0xFF41, 0xFF5A, "Latin"), (0xFF66, 0xFF9D, "Kana"), (0x20000, 0x323AF, "CJK"),
+]  # fmt: skip
+# Unicode's White_Space; not `str.isspace`, which knows a few separators more.
+WHITESPACE = [
+    *range(0x0009, 0x000E), 0x0020, 0x0085, 0x00A0, 0x1680, *range(0x2000, 0x200B),
+    0x2028, 0x2029, 0x202F, 0x205F, 0x3000,
 ]  # fmt: skip
 _STARTS = [first for first, _, _ in _RANGES]
 
@@ -41,10 +45,8 @@ def script_of(character: str) -> str:
     return "other"
 
 
-def script_of_token(token: str, special_tokens: Iterable[str]) -> str:
-    """The script of a token's first letter that has one; `special` for a special token."""
-    if token in special_tokens:
-        return "special"
+def script_of_token(token: str) -> str:
+    """The script of a token's first letter that has one; `other` if none has."""
     return next((script for script in map(script_of, token) if script != "other"), "other")
 
 

@@ -2,6 +2,7 @@
 
 import codecs
 import hashlib
+import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,15 +11,22 @@ import numpy as np
 
 from deadtokens.errors import UserError
 
+log = logging.getLogger("fimbulwinter")
+
 PIECE_BYTES = 1 << 20
+BYTE_ORDER_MARK = "\ufeff"
+# All of ASCII's but those from tab to carriage return, and escape, which colours a terminal.
+CONTROL = bytes({*range(0x20), 0x7F} - {*range(0x09, 0x0E), 0x1B})
+MOST_CONTROL = 0.01  # of the bytes of a text
 SHORTEST_TELLING_LINE = 40  # characters; shorter lines ("Share this", "Read more") repeat by chance
 LINES_PER_BATCH = 100_000
 
 
 def import_text(source: Path, copy: Path) -> None:
-    """Copy a UTF-8 text byte for byte; the source is only read.
+    """Copy a UTF-8 text byte for byte, without a byte order mark; the source is only read.
 
-    Raises UserError if it is missing, no file, empty or blank, or not UTF-8 (says at which byte).
+    Raises UserError if it is missing, no file, empty or blank, not UTF-8 (says at which byte), or
+    so full of control characters that it is no text.
     """
     if not source.is_file():
         raise UserError(
@@ -26,13 +34,22 @@ def import_text(source: Path, copy: Path) -> None:
             "(a relative path counts from the folder in which the workflow runs)"
         )
     check_text(source)
-    shutil.copyfile(source, copy)
+    with source.open("rb") as text, copy.open("wb") as file:
+        # It says how a file is encoded and is no part of the text, where it would be a token.
+        if text.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8:
+            log.info("%s begins with a byte order mark; the copy does not", source)
+        else:
+            text.seek(0)
+        shutil.copyfileobj(text, file, PIECE_BYTES)
 
 
 def check_text(source: Path) -> None:
-    """Read a text through, in bounded memory; UserError if it is blank or not UTF-8."""
+    """Read a text through, in bounded memory; UserError if it is blank or no text in UTF-8.
+
+    UTF-16 without a byte order mark is often valid UTF-8, but half of it are control characters.
+    """
     decoder = codecs.getincrementaldecoder("utf-8")()
-    n_read, is_blank, piece = 0, True, b"."
+    n_read, n_control, is_blank, piece = 0, 0, True, b"."
     with source.open("rb") as file:
         while piece:
             piece = file.read(PIECE_BYTES)
@@ -46,11 +63,18 @@ def check_text(source: Path) -> None:
                     f"(0x{error.object[error.start]:02x}) at byte {offset};"
                     " save it as UTF-8 and start again"
                 ) from None
-            is_blank = is_blank and not text.strip()
+            is_blank = is_blank and not text.replace(BYTE_ORDER_MARK, "").strip()
             n_read += len(piece)
+            n_control += len(piece) - len(piece.translate(None, CONTROL))
     if is_blank:
         found = f"holds nothing but whitespace ({n_read} bytes)" if n_read else "is empty"
         raise UserError(f"the corpus file {source} {found}: expected UTF-8 text")
+    if n_control > MOST_CONTROL * n_read:
+        raise UserError(
+            f"the corpus file {source} is no text in UTF-8: {n_control} of its {n_read} bytes are "
+            "control characters, as in UTF-16 or in a program's own format; save it as UTF-8 and "
+            "start again"
+        )
 
 
 def overlap(model_corpus: Path, tokenizer_corpus: Path) -> dict[str, int | float]:

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 
 from tokenizers import Tokenizer
 
-from deadtokens.text import byte_level
-from deadtokens.text.characters import script_of_token
+from deadtokens.text.entries import texts_and_scripts
 
 
 def describe(tokenizer: Tokenizer, ids: Iterable[int]) -> tuple[list[str], list[str]]:
@@ -14,9 +13,7 @@ def describe(tokenizer: Tokenizer, ids: Iterable[int]) -> tuple[list[str], list[
     An entry of bytes that are no whole characters stands as the tokenizer writes it; its script is
     `partial`.
     """
-    special = {added.content for added in tokenizer.get_added_tokens_decoder().values()}
-    text_of = byte_level.text_of if byte_level.is_byte_level(tokenizer) else str
-    entries = [tokenizer.id_to_token(int(index)) or "" for index in ids]
-    texts = [text_of(entry) for entry in entries]
-    scripts = ["partial" if text is None else script_of_token(text, special) for text in texts]
-    return [e if t is None else t for e, t in zip(entries, texts, strict=True)], scripts
+    ids = [int(index) for index in ids]
+    texts, scripts = texts_and_scripts(tokenizer, ids)
+    pairs = zip(ids, texts, strict=True)
+    return [tokenizer.id_to_token(i) or "" if text is None else text for i, text in pairs], scripts

@@ -5,20 +5,25 @@ pre-tokenizer `Whitespace`, every character of its corpus in the alphabet. Wordy
 GPT-2's own kind (`byte_level`). Both have one special token.
 """
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from deadtokens.errors import UserError
 from deadtokens.files import masks as mask_files
 from deadtokens.files.trajectory import TrajectoryReader
-from deadtokens.text import byte_level
+from deadtokens.text import byte_level, library
 from deadtokens.text.byte_level import END_OF_TEXT
-from deadtokens.text.characters import script_of_token
+from deadtokens.text.corpus import check_text
+from deadtokens.text.entries import texts_and_scripts
+from deadtokens.text.losses import Losses
+
+log = logging.getLogger("fimbulwinter")
 
 PIECE_CHARACTERS = 1 << 18
 EXAMPLES_IN_MESSAGE = 5
@@ -65,7 +70,8 @@ def train_characters(corpus: Path, vocab_size: int, min_frequency: int) -> Token
         special_tokens=[END_OF_TEXT],
         show_progress=False,
     )
-    tokenizer.train([str(corpus)], trainer)
+    with library.explained(f"no tokenizer can be trained on {corpus}", library.TRAINING_TEXT):
+        tokenizer.train([str(corpus)], trainer)
     return tokenizer
 
 
@@ -73,18 +79,22 @@ TRAINERS = {"characters": train_characters, "bytes": byte_level.train}
 
 
 def load_tokenizer(path: Path, vocab_size: int | None = None) -> Tokenizer:
-    """Read a tokenizer JSON; UserError if it is none, or has another size than `vocab_size`."""
-    try:
-        tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"there is no tokenizer file {path}: check its path") from None
-    except Exception as error:  # the library raises a bare Exception for what it cannot read
-        raise UserError(
-            f"{path} is no tokenizer ({error}): expected a JSON file as Tokenizer.save of the "
-            "tokenizers library writes it"
-        ) from None
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
+    """Read a tokenizer JSON; UserError if it is none, or has another size than `vocab_size`.
+
+    Its ids are a pure function of the text: `library.make_pure` switches off the rest, and the log
+    says what.
+    """
+    if not path.exists():
+        raise UserError(f"there is no tokenizer file {path}: check its path")
+    expected = "expected a JSON file as Tokenizer.save of the tokenizers library writes it"
+    with library.explained(f"{path} is no tokenizer", expected):
+        tokenizer = library.read(path.read_text(encoding="utf-8"))
+        was_on = library.make_pure(tokenizer)
+    if was_on:
+        log.warning(
+            "%s: switched off %s, so that ids follow from the text alone", path, ", ".join(was_on)
+        )
+    library.check_ids(tokenizer, path)
     if vocab_size is not None:
         check_size(tokenizer, path, vocab_size)
     return tokenizer
@@ -98,23 +108,37 @@ def check_size(tokenizer: Tokenizer, path: Path, vocab_size: int) -> None:
             f"the tokenizer {path} has {size} entries, but vocab_size is {vocab_size}: "
             f"set vocab_size to {size}, or give another tokenizer"
         )
-    largest = max(tokenizer.get_vocab().values(), default=-1)
-    if largest != size - 1:
-        raise UserError(
-            f"the tokenizer {path} has {size} entries, but ids up to {largest}: expected 0 to "
-            f"{size - 1} without a gap; give another tokenizer"
-        )
 
 
 def encode(
-    tokenizer: Tokenizer, corpus: Path, piece_characters: int = PIECE_CHARACTERS
+    tokenizer: Tokenizer,
+    corpus: Path,
+    piece_characters: int = PIECE_CHARACTERS,
+    losses: Losses | None = None,
 ) -> Iterator[np.ndarray]:
     """Token ids of a UTF-8 file in pieces, (n,) int32; joined, those of the whole text at once.
 
     A piece ends where whitespace begins, if the tokenizer can be cut there; else the text is one.
+    What the tokenizer loses of the text is added to `losses`. Raises UserError if the text is not
+    UTF-8, or if the tokenizer cannot encode it.
     """
-    if not _can_be_cut(tokenizer):
-        yield _ids(tokenizer, corpus.read_bytes().decode())
+    losses = Losses(tokenizer) if losses is None else losses
+    advice = "give a tokenizer that has an entry, or an unknown token, for all of this text"
+    pieces = _pieces(corpus, piece_characters if _can_be_cut(tokenizer) else None)
+    try:
+        for piece in pieces:
+            with library.explained(f"{losses.name} cannot encode {corpus}", advice):
+                ids = losses.encode(piece)
+            yield ids
+    except UnicodeDecodeError:
+        check_text(corpus)
+        raise
+
+
+def _pieces(corpus: Path, piece_characters: int | None) -> Iterator[str]:
+    """The text of a file, cut where whitespace begins after so many characters; None: in one."""
+    if piece_characters is None:
+        yield corpus.read_bytes().decode()
         return
     with corpus.open(encoding="utf-8", newline="") as file:
         unfinished = ""
@@ -122,9 +146,9 @@ def encode(
             searched = max(len(unfinished) - 1, 0)
             unfinished += text
             if found := _UP_TO_LAST_END.match(unfinished, searched):
-                yield _ids(tokenizer, unfinished[: found.end()])
+                yield unfinished[: found.end()]
                 unfinished = unfinished[found.end() :]
-        yield _ids(tokenizer, unfinished)
+        yield unfinished
 
 
 def count_tokens(tokens: np.ndarray, vocab_size: int) -> np.ndarray:
@@ -199,10 +223,7 @@ def report_dead(tokenizer: Tokenizer, dead: np.ndarray, counts: np.ndarray) -> d
 
     The script `partial` is that of bytes which are no whole characters.
     """
-    special = {added.content for added in tokenizer.get_added_tokens_decoder().values()}
-    text_of = byte_level.text_of if byte_level.is_byte_level(tokenizer) else str
-    texts = (text_of(tokenizer.id_to_token(i) or "") for i in range(len(dead)))
-    scripts = ["partial" if text is None else script_of_token(text, special) for text in texts]
+    _, scripts = texts_and_scripts(tokenizer, range(len(dead)))
     n_entries, n_dead = Counter(scripts), Counter(np.array(scripts)[dead].tolist())
     return {
         "tokens": int(counts.sum()),
@@ -222,7 +243,7 @@ def _can_be_cut(tokenizer: Tokenizer) -> bool:
     """Whether text may be cut where whitespace begins without a change of its token ids.
 
     `Whitespace` drops it. GPT-2's pattern never joins it to what stands before and looks ahead
-    within it alone. Only added tokens, a normalizer or a post-processor could look across the cut.
+    within it alone. Only added tokens or a normalizer could look across the cut.
     """
     words = tokenizer.pre_tokenizer
     finds_words = isinstance(words, pre_tokenizers.Whitespace) or (
@@ -230,18 +251,8 @@ def _can_be_cut(tokenizer: Tokenizer) -> bool:
         and words.use_regex
         and not words.add_prefix_space
     )
-    # The post-processor of this name moves offsets, which nobody reads here.
-    changes_no_ids = tokenizer.post_processor is None or isinstance(
-        tokenizer.post_processor, processors.ByteLevel
-    )
     has_plain_tokens_alone = not any(
         token.lstrip or token.rstrip or token.single_word or re.search(r"\s", token.content)
         for token in tokenizer.get_added_tokens_decoder().values()
     )
-    return (
-        finds_words and changes_no_ids and has_plain_tokens_alone and tokenizer.normalizer is None
-    )
-
-
-def _ids(tokenizer: Tokenizer, text: str) -> np.ndarray:
-    return np.array(tokenizer.encode(text).ids, np.int32)
+    return finds_words and has_plain_tokens_alone and tokenizer.normalizer is None
