@@ -24,11 +24,13 @@ from planning.schema import load as load_schema
 
 SCRIPTS = os.path.relpath(f"{workflow.basedir}/workflow/scripts")
 # Every job knows where the scripts are, wherever results are kept, and runs them with the Python that
-# runs Snakemake, whatever PATH a node has; with `--sdm`, with that of the declared environment.
-shell.prefix(f"scripts={shlex.quote(SCRIPTS)}; ")
+# runs Snakemake, whatever PATH a node has; with `--sdm`, with that of the declared environment. With
+# PYTHONSAFEPATH a script would not find the modules beside it.
+PREFIX = f"unset PYTHONSAFEPATH; scripts={shlex.quote(SCRIPTS)}; "
+shell.prefix(PREFIX)
 if not workflow.deployment_settings.deployment_method:
     own_python = shlex.quote(os.path.dirname(sys.executable))
-    shell.prefix(f"scripts={shlex.quote(SCRIPTS)}; PATH={own_python}:$PATH; ")
+    shell.prefix(f"{PREFIX}PATH={own_python}:$PATH; ")
 DIGESTS = codedigest.Remembered(
     memory=Path(".snakemake/step_digests.json"),
     scripts=Path(SCRIPTS),
