@@ -5,18 +5,20 @@ import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 import command
 from deadtokens.figures import pictures, style
 from deadtokens.files.trajectory import TrajectoryReader
 
+if TYPE_CHECKING:  # `command` is to be imported before all that takes long
+    from matplotlib.figure import Figure
+
 # By the name of the option: how its file is read, and what it holds.
 Inputs = Mapping[str, tuple[Callable[[Path], object], str]]
 
 
-def run(docstring: str, draw: Callable[..., Figure], inputs: Inputs) -> None:
+def run(docstring: str, draw: Callable[..., "Figure"], inputs: Inputs) -> None:
     """The whole of a program; `draw` takes the inputs in their order, a title and a width."""
     arguments = command.parser(docstring, "title", "width_mm", "dpi")
     for name, (_, meaning) in inputs.items():
@@ -25,7 +27,7 @@ def run(docstring: str, draw: Callable[..., Figure], inputs: Inputs) -> None:
     command.run(partial(save, draw, inputs), arguments)
 
 
-def save(draw: Callable[..., Figure], inputs: Inputs, options: argparse.Namespace) -> None:
+def save(draw: Callable[..., "Figure"], inputs: Inputs, options: argparse.Namespace) -> None:
     """The picture of `options.figure`, of the kind that its extension tells."""
     kind, look = pictures.kind_of(options.figure), options.settings
     found = [read(getattr(options, name)) for name, (read, _) in inputs.items()]

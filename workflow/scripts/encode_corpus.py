@@ -4,11 +4,13 @@
         --corpus model_corpus.txt --tokens tokens.safetensors
 """
 
+import command  # first: what follows takes its time
+
+# isort: split
 from pathlib import Path
 
 import numpy as np
 
-import command
 from deadtokens.files.trajectory import write_file
 from deadtokens.text import vocabulary
 

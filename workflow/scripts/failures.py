@@ -9,9 +9,8 @@ from pathlib import Path
 
 from deadtokens.errors import UserError
 
-FREE_SPACE = "Free some space and start again."
 ADVICE = {
-    errno.ENOSPC: FREE_SPACE,
+    errno.ENOSPC: "Free some space and start again.",
     errno.EDQUOT: "The quota is used up. Delete something, or have it raised, and start again.",
     errno.EFBIG: "The limit on the size of files is reached (`ulimit -f`, or that of the disk).",
     errno.EACCES: "Check who owns it and its folder.",
@@ -28,6 +27,7 @@ ADVICE = {
     errno.ELOOP: "Its links lead in a circle. Check the path.",
     errno.EPIPE: "Whatever read the output has ended.",
 }
+OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 # How libraries that are no Python report an error of the operating system: Rust's, HDF5's.
 OF_THE_SYSTEM = re.compile(r"\(os error (\d+)\)|\berrno = (\d+)")
 NO_MEMORY = re.compile(r"can't allocate memory|out of memory|memory allocation of \d+ bytes", re.I)
@@ -56,7 +56,9 @@ def _of_system(error: OSError, options: argparse.Namespace) -> str:
     number = error.errno
     if number is None and (found := OF_THE_SYSTEM.search(str(error))):
         number = int(found[1] or found[2])
-    named = error.filename if isinstance(error.filename, str | bytes | os.PathLike) else None
+    # A copy that fails names what it is a copy of first.
+    file = (number in OF_WRITING and error.filename2) or error.filename
+    named = file if isinstance(file, str | bytes | os.PathLike) else None
     where = os.fsdecode(named) if named else _files(options)
     what = error.strerror or (os.strerror(number) if number else str(error))
     return f"{where}: {what}. {ADVICE.get(number, 'Start again.')}"

@@ -5,11 +5,13 @@
         --tokenizer-corpus tokenizer_corpus.txt --masks masks.safetensors --report masks.json
 """
 
+import command  # first: what follows takes its time
+
+# isort: split
 from pathlib import Path
 
 from safetensors.numpy import load_file
 
-import command
 from deadtokens.files.trajectory import write_file
 from deadtokens.text import corpus, vocabulary
 

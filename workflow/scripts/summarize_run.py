@@ -11,12 +11,14 @@
 What comes from W, phases to stillness, is left out for a run that does not record it.
 """
 
+import command  # first: what follows takes its time
+
+# isort: split
 import json
 from pathlib import Path
 
 import numpy as np
 
-import command
 from deadtokens.analysis import summary
 from deadtokens.files import tables
 from deadtokens.files.trajectory import TrajectoryReader
