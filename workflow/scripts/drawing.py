@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import command
-from deadtokens.figures import pictures, style
+from deadtokens.figures import letters, pictures, style
 from deadtokens.files.trajectory import TrajectoryReader
 
 if TYPE_CHECKING:  # `command` is to be imported before all that takes long
@@ -30,9 +30,10 @@ def run(docstring: str, draw: Callable[..., "Figure"], inputs: Inputs) -> None:
 def save(draw: Callable[..., "Figure"], inputs: Inputs, options: argparse.Namespace) -> None:
     """The picture of `options.figure`, of the kind that its extension tells."""
     kind, look = pictures.kind_of(options.figure), options.settings
-    found = [read(getattr(options, name)) for name, (read, _) in inputs.items()]
+    found = [letters.literal(read(getattr(options, n))) for n, (read, _) in inputs.items()]
+    title = letters.short(letters.visible(look["title"]), letters.LONGEST_TITLE)
     with command.finished(options.figure) as (figure,), style.applied():
-        drawing = draw(*found, look["title"], look["width_mm"])
+        drawing = draw(*found, title, look["width_mm"])
         style.save(drawing, figure, kind, look["dpi"])
 
 

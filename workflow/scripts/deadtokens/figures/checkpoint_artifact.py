@@ -18,7 +18,7 @@ from matplotlib.ticker import (
     PercentFormatter,
 )
 
-from deadtokens.figures import style
+from deadtokens.figures import letters, style
 
 HEIGHT_OVER_WIDTH = 1.36
 NARROWEST_MM = 150  # below it no room is left beside the labels
@@ -46,7 +46,6 @@ WIDE = {"linewidth": 2.6, "solid_capstyle": "butt", "alpha": 0.45}
 NARROW = {"linewidth": 1.1, "solid_capstyle": "butt"}
 GREY = "#b9b9b9"
 SMALL = 0.02
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 FEW_TICKS = 3  # decades on a log axis up to which ticks between them help
 MEASURES = (
     ("dw_l2_mean", "Motion per step", "Mean |ΔW|₂"),
@@ -308,7 +307,7 @@ def _plain(value: float) -> str:
     if not 0 < value < SMALL:
         return f"{value:.3g}"
     mantissa, power = f"{value:.0e}".split("e")
-    digits = str(int(power)).translate(SUPERSCRIPTS)
+    digits = str(int(power)).translate(letters.SUPERSCRIPTS)
     return f"10{digits}" if mantissa == "1" else f"{mantissa}·10{digits}"
 
 

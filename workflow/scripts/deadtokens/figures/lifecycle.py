@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter
 
-from deadtokens.figures import pictures, style
+from deadtokens.figures import letters, pictures, style
 
 HEIGHT_OVER_WIDTH = 0.62
 MOST_ROWS = 2000  # more than a page has dots; of more tokens so many are drawn, evenly chosen
@@ -63,7 +63,7 @@ def _draw_phases(panel: Axes, phase: np.ndarray, edges: np.ndarray, colours: lis
 
 def _key(drawing: Figure, summary: dict, colours: list[str], with_undefined: bool) -> None:
     patches = [
-        Patch(color=colour, label=phase)
+        Patch(color=colour, label=letters.short(phase))
         for phase, colour in zip(summary["phases"], colours, strict=True)
     ]
     if with_undefined:

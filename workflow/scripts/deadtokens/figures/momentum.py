@@ -18,7 +18,7 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
-from deadtokens.figures import pictures, style
+from deadtokens.figures import letters, pictures, style
 
 HEIGHT_OVER_WIDTH = 1.05
 COLUMNS = 12  # of the grid: what 1 to 4 planes and 2 panels divide
@@ -120,7 +120,7 @@ def _draw_distance(panel: Axes, density: Table, kind: str, summary: dict) -> Non
     powers = np.arange(np.ceil(low), np.floor(high) + 1)
     powers = powers[powers % max(1, round(len(powers) / 6)) == 0]
     powers = powers[(powers > low) & (powers < high)]  # the ends have the names of their strips
-    names = {2.0**power: f"$2^{{{power:.0f}}}$" for power in powers}
+    names = {2.0**power: letters.power(2, power) for power in powers}
     names[1.0] = "1"
     names[edges[0] / STRIP**0.5] = "less"
     names[edges[-1] * STRIP**0.5] = "more"

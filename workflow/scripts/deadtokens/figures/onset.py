@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from deadtokens.figures import pictures, style
+from deadtokens.figures import letters, pictures, style
 
 TOP_MM, ROW_MM = 78, 6.5  # of both curves with their key; of an arm in the panel of effects
 KEY_COLUMNS = 4
@@ -141,7 +141,7 @@ def _key() -> list[Line2D]:
 
 
 def _name(arm: str) -> str:
-    return arm.replace("_", " ")
+    return letters.short(arm.replace("_", " "))
 
 
 def _label(arm: str, summary: Mapping) -> str:
