@@ -18,7 +18,7 @@ from matplotlib.ticker import (
     PercentFormatter,
 )
 
-from deadtokens.figures import letters, style
+from deadtokens.figures import letters, pictures, style
 
 HEIGHT_OVER_WIDTH = 1.36
 NARROWEST_MM = 150  # below it no room is left beside the labels
@@ -78,7 +78,7 @@ def draw(rows: Sequence[Mapping], summary: dict, title: str, width_mm: float) ->
     _draw_effects(effects, summary)
     _draw_parts(parts, summary["contributions"])
     _key(drawing, summary)
-    drawing.suptitle(f"{title}: {_headline(summary)}", x=0.01, y=0.995, ha="left")
+    pictures.head(drawing, f"{title}: {_headline(summary)}", y=0.995)
     return drawing
 
 

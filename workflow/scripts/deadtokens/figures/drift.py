@@ -55,7 +55,7 @@ def draw(
         _draw_names(axes[measure], tokens, summary, measure, most)
     headline = _headline(summary).replace("; ", ";\n") if narrow else _headline(summary)
     between = "\n" if narrow else " "
-    drawing.suptitle(f"{title}:{between}{headline}", x=0.01, ha="left")
+    pictures.head(drawing, f"{title}:{between}{headline}")
     return drawing
 
 

@@ -5,7 +5,7 @@ superscripts of Unicode.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 FONT = "DejaVu Sans"  # comes with matplotlib, so letters fall alike everywhere
 LONGEST_TITLE = 60
-LONGEST_NAME = 32
+LONGEST_NAME = 24
+LONGEST_ROW = 64  # of the names in a row of a key
 SUPERSCRIPTS = str.maketrans("-−.0123456789", "⁻⁻·⁰¹²³⁴⁵⁶⁷⁸⁹")
 POWER = re.compile(r"\^\{([^}]*)\}")
 MARKUP = re.compile(r"\$|\\mathdefault|[{}]")
@@ -53,6 +54,12 @@ def visible(text: str) -> str:
 
 def short(text: str, longest: int = LONGEST_NAME) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def in_a_row(names: Iterable[str]) -> list[str]:
+    """The names cut so that they fit beside each other."""
+    names = list(names)
+    return [short(name, max(8, LONGEST_ROW // len(names))) for name in names]
 
 
 @cache

@@ -52,7 +52,7 @@ def draw(table: Table, summary: dict, density: Table, title: str, width_mm: floa
     distances[0].set_ylabel("|update| / half a cell")
     _bar(drawing, distances, 1 / summary["tokens"], "Share of tokens")
     _draw_crossings([drawing.add_subplot(grid[2, part]) for part in _parts(2)], table, summary)
-    drawing.suptitle(f"{title}: {_headline(summary)}", x=0.01, ha="left")
+    pictures.head(drawing, f"{title}: {_headline(summary)}")
     return drawing
 
 

@@ -58,7 +58,7 @@ def draw(rows: Sequence[Mapping], summary: Mapping, title: str, width_mm: float)
     top.legend(handles=handles, loc="outside lower center", ncols=KEY_COLUMNS)
     _draw_effects(bottom.subplots(), effects, summary, looks)
     bottom.legend(handles=_key(), loc="outside lower center", ncols=2)
-    top.suptitle(f"{title}: {_headline(summary)}", x=0.01, ha="left")
+    pictures.head(top, f"{title}: {_headline(summary)}")
     return drawing
 
 

@@ -42,7 +42,7 @@ def draw(table: Table, summary: dict, density: Table, title: str, width_mm: floa
     shares.set_title(_story(summary))
     shares.set_ylabel(f"Share of {of_tokens}")
     pictures.step_axis(shares, summary["steps"])
-    drawing.suptitle(f"{title}: {_headline(summary)}", x=0.01, ha="left")
+    pictures.head(drawing, f"{title}: {_headline(summary)}")
     return drawing
 
 
@@ -128,7 +128,7 @@ def _draw_shares(panel: Axes, table: Table, summary: dict) -> None:
 
 def _ranges(summary: dict) -> list[str]:
     low, high = [None, *summary["thresholds"]], [*summary["thresholds"], None]
-    phases = map(letters.short, summary["phases"])
+    phases = letters.in_a_row(summary["phases"])
     return [
         f"{phase} (< {b:g})"
         if a is None

@@ -56,7 +56,7 @@ def draw(table: Table, summary: dict, density: Table, title: str, width_mm: floa
     axes[0, 0].set_ylabel(f"Share of {pictures.tokens_of(summary)}")
     _density_key(axes[2, 1], mesh)
     _key(drawing, summary, colours)
-    drawing.suptitle(f"{title}: {_headline(summary)}", x=0.01, ha="left")
+    pictures.head(drawing, f"{title}: {_headline(summary)}")
     return drawing
 
 
@@ -187,8 +187,10 @@ def _key(drawing: Figure, summary: dict, colours: list[str]) -> None:
         for a, b in zip(low, high, strict=True)
     ]
     phases = [
-        Patch(color=colour, label=f"{letters.short(phase)} ({limits})")
-        for phase, colour, limits in zip(summary["phases"], colours, ranges, strict=True)
+        Patch(color=colour, label=f"{phase} ({limits})")
+        for phase, colour, limits in zip(
+            letters.in_a_row(summary["phases"]), colours, ranges, strict=True
+        )
     ]
     lines = [
         Line2D([], [], **style.MEAN_LINE, label="mean"),
