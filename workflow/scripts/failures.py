@@ -43,6 +43,12 @@ def message(error: Exception, options: argparse.Namespace) -> str | None:
         return f"not enough memory for {_files(options)}. {ADVICE[errno.ENOMEM]}"
     if isinstance(error, UnicodeDecodeError):
         return _not_utf8(error, options)
+    if isinstance(error, UnicodeEncodeError):
+        half = ascii(error.object[error.start])
+        return (
+            f"{_files(options)}: a text with {half}, half of a character, which no file can hold. "
+            "Write the character itself in the configuration."
+        )
     if isinstance(error, OSError):
         return _of_system(error, options)
     found = OF_THE_SYSTEM.search(str(error))
