@@ -70,8 +70,11 @@ def code_of(script, environment):
 
 
 def canonical(settings):
-    """One text for equal settings, whatever the order of their keys."""
-    return json.dumps(settings, sort_keys=True)
+    """One text for equal settings, whatever the order of their keys.
+
+    The report takes it up in a script, which a `</script>` in it would end.
+    """
+    return json.dumps(settings, sort_keys=True).replace("<", "\\u003c")
 
 
 def run_named(name):
