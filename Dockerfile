@@ -9,8 +9,8 @@ COPY requirements.txt /fimbulwinter/
 RUN python3 -m venv /opt/venv \
  && /opt/venv/bin/pip install --no-cache-dir --requirement /fimbulwinter/requirements.txt
 
-# Jobs call `python`; the user may be any (`--user`), with no home of their own.
-ENV PATH=/opt/venv/bin:$PATH HOME=/tmp
+# Jobs call `python`; the user may be any (`--user`), with neither a home nor a name of their own.
+ENV PATH=/opt/venv/bin:$PATH HOME=/tmp USER=fimbulwinter
 
 COPY Snakefile /fimbulwinter/
 COPY config /fimbulwinter/config

@@ -4,7 +4,12 @@ PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 MAKEFLAGS += --no-builtin-rules
 .SECONDARY: # keep results that were made on the way
+.NOTPARALLEL: # one call of Snakemake after the other, for they lock the folder; each uses all cores
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Snakemake and matplotlib keep caches at home. Where there is none to write to, they do so here.
+ifneq ($(shell test -d "$$HOME" -a -w "$$HOME" && echo writable),writable)
+export HOME := $(CURDIR)/.snakemake/home
+endif
 ready := .venv/installed
 
 .PHONY: help report docs bench test test-cuda test-slurm lint format lock FORCE

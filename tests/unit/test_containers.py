@@ -50,3 +50,11 @@ def test_both_start_the_same_command():
     assert [word.strip(' "') for word in entry.split(",")] == script.split()
     assert "PATH=/opt/venv/bin:$PATH" in DOCKERFILE
     assert "PATH=/opt/venv/bin:$PATH" in APPTAINER
+
+
+def test_both_give_a_home_and_a_name_to_a_user_who_has_none():
+    """A host's user has no entry in the image's /etc/passwd (see test_environment.py)."""
+    given = dict(word.split("=") for word in re.search(r"^ENV (.*)", DOCKERFILE, re.M)[1].split())
+    assert given.keys() >= {"HOME", "USER"}
+    for name in ("HOME", "USER"):
+        assert f'{name}="${{{name}:-{given[name]}}}"' in APPTAINER

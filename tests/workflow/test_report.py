@@ -59,3 +59,30 @@ def test_a_changed_rule_judges_again_and_computes_nothing(finished):
     rule = "verdicts: {questions: {hot_to_cold: {needs_steps: 10}}}"
     after = finished.planned("results/verdicts.html", changes=f"{ONE_RUN}\n{rule}")
     assert after == {"judge_questions", "write_verdicts_page"}
+
+
+STRANGE = "costs $5 and \\frac $6 {{ 7*7 }} `b` *c* d_ ไทย 😀\n\n.. raw:: html\n\n   </script><i>"
+
+
+def test_text_of_users_ends_neither_a_step_nor_the_script_that_holds_it(finished):
+    """And in captions and tables it stands letter by letter."""
+    own = {
+        "runs": {"crucible2": {"experiment": STRANGE}},
+        "phase_schemes": {"published": {"phases": [STRANGE + name for name in "abcd"]}},
+        "report": {"runs": ["crucible2"], "checkpoint_artifacts": [], "onsets": []},
+    }
+    changes = json.dumps(own, ensure_ascii=False)
+    pictures = [f"results/crucible2/phases.{kind}" for kind in ("png", "svg", "pdf")]
+    finished.run(*pictures, "results/comparison.md", "results/provenance.html", changes=changes)
+    finished.run("results/crucible2/phases.png", "--report", REPORT, changes=changes)
+    page = (finished.root / REPORT).read_text("utf-8")
+    assert "</script><i>" not in page
+    caption = embedded(page, "results", "results")["results/crucible2/phases.png"]["caption"]
+    told = "$6 {{ 7*7 }} `b` *c* d_ ไทย 😀  .. raw:: html     &lt;/script&gt;&lt;i&gt;"
+    assert caption.count(told) == 4
+    assert "system-message" not in caption
+    provenance = (finished.root / "results/provenance.html").read_text("utf-8")
+    assert "<i>" not in provenance
+    table = (finished.root / "results/comparison.md").read_text("utf-8")
+    assert "<i>" not in table
+    assert {line.count("|") for line in table.splitlines()} == {3}

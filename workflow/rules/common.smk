@@ -39,8 +39,9 @@ except ConfigurationError as error:
 
 # Every job knows where the scripts are, wherever results are kept, and runs them with the Python that
 # runs Snakemake, whatever PATH a node has; with `--sdm`, with that of the declared environment. What
-# changes no byte of a result is no parameter either.
-prefix = f"scripts={shlex.quote(SCRIPTS)}; "
+# changes no byte of a result is no parameter either. With PYTHONSAFEPATH a script would not find the
+# modules beside it.
+prefix = f"unset PYTHONSAFEPATH; scripts={shlex.quote(SCRIPTS)}; "
 if not workflow.deployment_settings.deployment_method:
     prefix += f"PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH; "
 if workflow.storage_settings.default_storage_provider:
@@ -74,8 +75,11 @@ def code_of(script, environment):
 
 
 def canonical(settings):
-    """One text for equal settings, whatever the order of their keys."""
-    return json.dumps(settings, sort_keys=True)
+    """One text for equal settings, whatever the order of their keys.
+
+    The report takes it up in a script, which a `</script>` in it would end.
+    """
+    return json.dumps(settings, sort_keys=True).replace("<", "\\u003c")
 
 
 def run_named(name):

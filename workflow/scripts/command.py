@@ -1,8 +1,10 @@
 """What the scripts share: settings, messages, progress, atomic outputs, exit codes."""
 
+import interrupts  # first: what follows takes its time
+
+# isort: split
 import argparse
 import contextlib
-import errno
 import json
 import logging
 import math
@@ -16,14 +18,15 @@ from typing import Any
 
 from tqdm import tqdm
 
-from deadtokens.errors import Stopped, UserError
+import failures
+import messages
+from deadtokens.errors import Stopped
 from deadtokens.files import provenance, unfinished
 from deadtokens.files.checksums import Checksums
 
 log = logging.getLogger("fimbulwinter")
 
 SECONDS_BETWEEN_LOG_LINES = 10.0
-DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def parser(docstring: str, *settings: str) -> argparse.ArgumentParser:
@@ -51,29 +54,41 @@ def parser(docstring: str, *settings: str) -> argparse.ArgumentParser:
 
 
 def run(main: Callable[[argparse.Namespace], None], arguments: argparse.ArgumentParser) -> None:
-    """Run a script: a `UserError` or a full disk ends it with one message and exit code 1."""
+    """Run a script: what the user or the machine did wrong ends it with one message and code 1."""
     options = arguments.parse_args()
+    interrupts.raise_again()
     # Snakemake ignores it inside a cluster's job, and a program inherits that (rules/common.smk).
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if options.log:
-        _send_messages_to(options.log)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     try:
+        code = _exit_code(main, options)
+    except KeyboardInterrupt:
+        messages.last("interrupted")
+        code = 128 + signal.SIGINT
+    interrupts.end_quietly()
+    messages.close()
+    if code:
+        sys.exit(code)
+
+
+def _exit_code(main: Callable[[argparse.Namespace], None], options: argparse.Namespace) -> int:
+    try:
+        if options.log:
+            messages.send_to(options.log)
+        lines = [messages.Lines(sys.stderr)]
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", handlers=lines)
         _check_inputs(options)
         main(options)
-    except UserError as error:
-        sys.exit(f"error: {error}")
     except Stopped as stopped:
         log.warning("%s", stopped)
-        sys.exit(stopped.exit_code)
-    except OSError as error:
-        if error.errno in DISK_IS_FULL:
-            advice = "Free some space and start again."
-        elif isinstance(error, FileNotFoundError | IsADirectoryError | PermissionError):
-            advice = "Check the path."
+        return stopped.exit_code
+    except Exception as error:
+        message = failures.message(error, options)
+        if message is None:
+            messages.traceback_of(error)
         else:
-            raise
-        sys.exit(f"error: {error.filename}: {error.strerror}. {advice}")
+            messages.last(f"error: {message}")
+        return 1
+    return 0
 
 
 @contextlib.contextmanager
@@ -131,7 +146,9 @@ class Progress:
     """Rate and time left of a long step: a bar on the terminal, a line in the log now and then."""
 
     def __init__(self, total: int, unit: str, done: int = 0):
-        self._bar = tqdm(total=total, initial=done, unit=unit, file=_terminal or _nowhere())
+        self._bar = tqdm(
+            total=total, initial=done, unit=unit, file=messages.terminal() or _nowhere()
+        )
         self._last_line = time.monotonic()
 
     def __call__(self, done: int, remark: str = "") -> None:
@@ -173,22 +190,9 @@ def _with_keys(settings: dict, keys: tuple[str, ...]) -> dict:
     return settings
 
 
-_terminal = None
 _identity: str | None = None
 _made_by: dict[str, Any] = {}
 
 
 def _nowhere():
     return open(os.devnull, "w")
-
-
-def _send_messages_to(log_file: Path) -> None:
-    """Point stdout and stderr, those of native code too, at the log; keep the terminal."""
-    global _terminal
-    if os.isatty(2):
-        _terminal = os.fdopen(os.dup(2), "w")
-    log_file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    os.close(descriptor)

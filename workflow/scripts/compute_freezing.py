@@ -9,11 +9,13 @@
         --table freezing.csv --survival freezing_survival.csv --summary freezing.json
 """
 
+import command  # first: what follows takes its time
+
+# isort: split
 from pathlib import Path
 
 import numpy as np
 
-import command
 from deadtokens import lattice
 from deadtokens.analysis import freezing
 from deadtokens.displacement import patterns

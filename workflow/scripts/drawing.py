@@ -4,20 +4,22 @@ import argparse
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 import command
-from deadtokens.figures import pictures, style
+from deadtokens.figures import letters, pictures, style
 from deadtokens.files import documents
 from deadtokens.files.layout import Pattern
 from deadtokens.files.trajectory import TrajectoryReader
+
+if TYPE_CHECKING:  # `command` is to be imported before all that takes long
+    from matplotlib.figure import Figure
 
 # By the name of the option: how its file is read, and what it holds.
 Inputs = Mapping[str, tuple[Callable[[Path], object], str]]
 
 
-def run(docstring: str, draw: Callable[..., Figure], inputs: Inputs) -> None:
+def run(docstring: str, draw: Callable[..., "Figure"], inputs: Inputs) -> None:
     """The whole of a program; `draw` takes the inputs in their order, a title and a width."""
     arguments = command.parser(docstring, "title", "width_mm", "dpi")
     for name, (_, meaning) in inputs.items():
@@ -26,17 +28,19 @@ def run(docstring: str, draw: Callable[..., Figure], inputs: Inputs) -> None:
     command.run(partial(save, draw, inputs), arguments)
 
 
-def save(draw: Callable[..., Figure], inputs: Inputs, options: argparse.Namespace) -> None:
+def save(draw: Callable[..., "Figure"], inputs: Inputs, options: argparse.Namespace) -> None:
     """The picture of `options.figure`, of the kind that its extension tells."""
     kind, look = pictures.kind_of(options.figure), options.settings
     paths = [getattr(options, name) for name in inputs]
-    found = [read(path) for path, (read, _) in zip(paths, inputs.values(), strict=True)]
+    readers = [read for read, _ in inputs.values()]
+    found = [letters.literal(read(path)) for read, path in zip(readers, paths, strict=True)]
+    title = letters.short(letters.visible(look["title"]), letters.LONGEST_TITLE)
     with (
         command.finished(options.figure) as (figure,),
         style.applied(),
         documents.fitting(*paths),
     ):
-        drawing = draw(*found, look["title"], look["width_mm"])
+        drawing = draw(*found, title, look["width_mm"])
         style.save(drawing, figure, kind, look["dpi"])
 
 

@@ -8,11 +8,13 @@ Characters that the tokenizer has no entry for vanish, or become its unknown tok
 if they are more than `max_lost_share` of those that are no whitespace.
 """
 
+import command  # first: what follows takes its time
+
+# isort: split
 from pathlib import Path
 
 import numpy as np
 
-import command
 from deadtokens.files.trajectory import write_file
 from deadtokens.text import vocabulary
 from deadtokens.text.losses import Losses

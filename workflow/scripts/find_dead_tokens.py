@@ -6,9 +6,11 @@
         --masks masks.safetensors --report masks.json
 """
 
+import command  # first: what follows takes its time
+
+# isort: split
 from pathlib import Path
 
-import command
 from deadtokens.files import documents, tokens
 from deadtokens.files.trajectory import write_file
 from deadtokens.text import corpus, vocabulary

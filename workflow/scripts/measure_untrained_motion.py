@@ -8,11 +8,13 @@
 The origin is the trajectory that it all began with: the run's own, unless it was resumed.
 """
 
+import command  # first: what follows takes its time
+
+# isort: split
 from pathlib import Path
 
 import numpy as np
 
-import command
 from deadtokens import lattice
 from deadtokens.analysis import kick
 from deadtokens.files.storage import open_reader

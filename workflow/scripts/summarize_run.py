@@ -11,11 +11,13 @@
 What comes from W, phases to stillness, is left out for a run that does not record it.
 """
 
+import command  # first: what follows takes its time
+
+# isort: split
 from pathlib import Path
 
 import numpy as np
 
-import command
 from deadtokens.analysis import summary
 from deadtokens.errors import UserError
 from deadtokens.files import documents, tables, tokens

@@ -1,5 +1,6 @@
 """Runs side by side, as a table for people."""
 
+import re
 from collections.abc import Collection, Mapping
 
 VANISHED = "hottest_phase_vanished"
@@ -49,7 +50,12 @@ def _vanishing(columns: Collection[Mapping]) -> list[str]:
 
 def _vanished(figures: Mapping) -> str:
     """When the phases of these figures count the hottest one as vanished, in words."""
-    return f"{figures['hottest_phase']} below {100 * figures['vanishing_fraction']:.3g}%"
+    return f"{_literal(figures['hottest_phase'])} below {100 * figures['vanishing_fraction']:.3g}%"
+
+
+def _literal(text: str) -> str:
+    """What a user wrote, on one line and with nothing in it that Markdown or HTML would take up."""
+    return re.sub(r"[&<>`*_\[\]\\$~#|]", lambda sign: f"&#{ord(sign[0])};", " ".join(text.split()))
 
 
 def _line(cells: list[str]) -> str:

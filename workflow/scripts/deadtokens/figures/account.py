@@ -61,7 +61,7 @@ def draw(table: Table, tokens: Table, summary: dict, title: str, width_mm: float
         pictures.root_step_axis(panel, summary["steps"])
     for panel in (below, survival):
         panel.set_xlabel("Training step (square-root scale)")
-    drawing.suptitle(f"{title}: {_headline(summary)}", x=0.01, ha="left")
+    pictures.head(drawing, f"{title}: {_headline(summary)}")
     return drawing
 
 

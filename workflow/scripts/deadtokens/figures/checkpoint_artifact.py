@@ -18,7 +18,7 @@ from matplotlib.ticker import (
     PercentFormatter,
 )
 
-from deadtokens.figures import style
+from deadtokens.figures import letters, pictures, style
 from deadtokens.files.documents import NUMBER, IfThere
 
 HEIGHT_OVER_WIDTH = 1.36
@@ -47,7 +47,6 @@ WIDE = {"linewidth": 2.6, "solid_capstyle": "butt", "alpha": 0.45}
 NARROW = {"linewidth": 1.1, "solid_capstyle": "butt"}
 GREY = "#b9b9b9"
 SMALL = 0.02
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 FEW_TICKS = 3  # decades on a log axis up to which ticks between them help
 MEASURES = (
     ("dw_l2_mean", "Motion per step", "Mean |ΔW|₂"),
@@ -101,7 +100,7 @@ def draw(rows: Sequence[Mapping], summary: dict, title: str, width_mm: float) ->
     _draw_effects(effects, summary)
     _draw_parts(parts, summary["contributions"])
     _key(drawing, summary)
-    drawing.suptitle(f"{title}: {_headline(summary)}", x=0.01, y=0.995, ha="left")
+    pictures.head(drawing, f"{title}: {_headline(summary)}", y=0.995)
     return drawing
 
 
@@ -330,7 +329,7 @@ def _plain(value: float) -> str:
     if not 0 < value < SMALL:
         return f"{value:.3g}"
     mantissa, power = f"{value:.0e}".split("e")
-    digits = str(int(power)).translate(SUPERSCRIPTS)
+    digits = str(int(power)).translate(letters.SUPERSCRIPTS)
     return f"10{digits}" if mantissa == "1" else f"{mantissa}·10{digits}"
 
 

@@ -3,15 +3,12 @@
 Draws what `analysis.drift`, `persistence` and `pointing` have found; computes nothing.
 """
 
-from functools import cache
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
-from deadtokens.figures import pictures, style
+from deadtokens.figures import letters, pictures, style
 from deadtokens.files.documents import NUMBER, STEP
 
 PANEL_MM, NAMES_MM = 58, 30  # heights
@@ -69,7 +66,7 @@ def draw(
         _draw_names(axes[measure], tokens, summary, measure, most)
     headline = _headline(summary).replace("; ", ";\n") if narrow else _headline(summary)
     between = "\n" if narrow else " "
-    drawing.suptitle(f"{title}:{between}{headline}", x=0.01, ha="left")
+    pictures.head(drawing, f"{title}:{between}{headline}")
     return drawing
 
 
@@ -243,22 +240,15 @@ def _draw_names(panel: Axes, tokens: Table, summary: dict, measure: str, most_co
                 color=DARKER[cloud],
                 style="italic" if cloud == "dead" else "normal",
                 size=6.5,
-                parse_math=False,
             )
 
 
 def label(token: str, script: str, token_id: float) -> str:
     """A token as the figure's font can write it; by script and id where it lacks a letter."""
     visible = "".join(SPACE if letter.isspace() else letter for letter in token)
-    if not visible or not visible.isprintable() or any(not _drawn(letter) for letter in visible):
+    if not visible or not all(map(letters.is_drawn, visible)):
         return f"{script} {int(token_id)}"
-    return visible if len(visible) <= LONGEST_NAME else visible[: LONGEST_NAME - 1] + "…"
-
-
-@cache
-def _drawn(letter: str) -> bool:
-    font = get_font(findfont(FontProperties(family=style.SETTINGS["font.family"])))
-    return font.get_char_index(ord(letter)) != 0
+    return letters.short(visible, LONGEST_NAME)
 
 
 def _cosine_axis(panel: Axes, name: str, *columns: np.ndarray) -> None:

@@ -58,7 +58,7 @@ def draw(survival: Survival, summary: dict, title: str, width_mm: float) -> Figu
     ids.set_xlabel("Token id (mid of a tenth of the tokens)")
     ids.set_title(f"By token id{_told(summary['correlation_with_id'])}")
     _key(drawing)
-    drawing.suptitle(f"{title}: {_headline(summary)}", x=0.01, ha="left")
+    pictures.head(drawing, f"{title}: {_headline(summary)}")
     return drawing
 
 

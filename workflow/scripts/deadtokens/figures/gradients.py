@@ -54,7 +54,7 @@ def draw(table: Table, summary: dict, title: str, width_mm: float) -> Figure:
         _draw_null(null, test)
         null.set_title(_verdict(test))
     _key(drawing, summary)
-    drawing.suptitle(f"{title}: {_headline(summary)}", x=0.01, ha="left")
+    pictures.head(drawing, f"{title}: {_headline(summary)}")
     return drawing
 
 

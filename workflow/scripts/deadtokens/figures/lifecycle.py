@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter
 
-from deadtokens.figures import pictures, style
+from deadtokens.figures import letters, pictures, style
 
 HEIGHT_OVER_WIDTH = 0.62
 MOST_ROWS = 2000  # more than a page has dots; of more tokens so many are drawn, evenly chosen
@@ -48,7 +48,7 @@ def draw(table: dict[str, np.ndarray], summary: dict, title: str, width_mm: floa
     panels[0].set_ylabel(f"{of_tokens}, the first to freeze on top")
     panels[0].yaxis.set_major_formatter(FuncFormatter(lambda rank, _: f"{rank:,.0f}"))
     _key(drawing, summary, colours, bool((table["element"] == summary["undefined"]).any()))
-    drawing.suptitle(f"{title}: {_headline(summary)}", x=0.01, ha="left")
+    pictures.head(drawing, f"{title}: {_headline(summary)}")
     return drawing
 
 
@@ -72,7 +72,7 @@ def _draw_phases(panel: Axes, phase: np.ndarray, edges: np.ndarray, colours: lis
 def _key(drawing: Figure, summary: dict, colours: list[str], with_undefined: bool) -> None:
     patches = [
         Patch(color=colour, label=phase)
-        for phase, colour in zip(summary["phases"], colours, strict=True)
+        for phase, colour in zip(letters.in_a_row(summary["phases"]), colours, strict=True)
     ]
     if with_undefined:
         patches.append(Patch(color=style.UNDEFINED_COLOUR, label="undefined"))

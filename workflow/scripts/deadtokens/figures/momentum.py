@@ -18,7 +18,7 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
-from deadtokens.figures import pictures, style
+from deadtokens.figures import letters, pictures, style
 from deadtokens.figures.pictures import density_fields
 from deadtokens.files.documents import NUMBER
 
@@ -71,7 +71,7 @@ def draw(table: Table, summary: dict, density: Table, title: str, width_mm: floa
     distances[0].set_ylabel("|update| / half a cell")
     _bar(drawing, distances, 1 / summary["tokens"], "Share of tokens")
     _draw_crossings([drawing.add_subplot(grid[2, part]) for part in _parts(2)], table, summary)
-    drawing.suptitle(f"{title}: {_headline(summary)}", x=0.01, ha="left")
+    pictures.head(drawing, f"{title}: {_headline(summary)}")
     return drawing
 
 
@@ -139,7 +139,7 @@ def _draw_distance(panel: Axes, density: Table, kind: str, summary: dict) -> Non
     powers = np.arange(np.ceil(low), np.floor(high) + 1)
     powers = powers[powers % max(1, round(len(powers) / 6)) == 0]
     powers = powers[(powers > low) & (powers < high)]  # the ends have the names of their strips
-    names = {2.0**power: f"$2^{{{power:.0f}}}$" for power in powers}
+    names = {2.0**power: letters.power(2, power) for power in powers}
     names[1.0] = "1"
     names[edges[0] / STRIP**0.5] = "less"
     names[edges[-1] * STRIP**0.5] = "more"

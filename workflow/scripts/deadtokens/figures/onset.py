@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from deadtokens.figures import pictures, style
+from deadtokens.figures import letters, pictures, style
 from deadtokens.files.documents import NUMBER
 
 TOP_MM, ROW_MM = 78, 6.5  # of both curves with their key; of an arm in the panel of effects
@@ -73,7 +73,7 @@ def draw(rows: Sequence[Mapping], summary: Mapping, title: str, width_mm: float)
     top.legend(handles=handles, loc="outside lower center", ncols=KEY_COLUMNS)
     _draw_effects(bottom.subplots(), effects, summary, looks)
     bottom.legend(handles=_key(), loc="outside lower center", ncols=2)
-    top.suptitle(f"{title}: {_headline(summary)}", x=0.01, ha="left")
+    pictures.head(top, f"{title}: {_headline(summary)}")
     return drawing
 
 
@@ -156,7 +156,7 @@ def _key() -> list[Line2D]:
 
 
 def _name(arm: str) -> str:
-    return arm.replace("_", " ")
+    return letters.short(arm.replace("_", " "))
 
 
 def _label(arm: str, summary: Mapping) -> str:

@@ -30,7 +30,7 @@ def draw(table: dict[str, np.ndarray], summary: dict, title: str, width_mm: floa
         _steps_axis(panel)
     _draw_rates(rates, table, summary["confidence"])
     _draw_watched(watched, table)
-    drawing.suptitle(f"{title}: {_headline(summary)}", x=0.01, ha="left")
+    pictures.head(drawing, f"{title}: {_headline(summary)}")
     return drawing
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
 
-from deadtokens.figures import pictures, style
+from deadtokens.figures import letters, pictures, style
 from deadtokens.figures.pictures import density_fields
 from deadtokens.files.documents import NUMBER, STEP
 
@@ -49,7 +49,7 @@ def draw(table: Table, summary: dict, density: Table, title: str, width_mm: floa
     shares.set_title(_story(summary))
     shares.set_ylabel(f"Share of {of_tokens}")
     pictures.step_axis(shares, summary["steps"])
-    drawing.suptitle(f"{title}: {_headline(summary)}", x=0.01, ha="left")
+    pictures.head(drawing, f"{title}: {_headline(summary)}")
     return drawing
 
 
@@ -116,7 +116,7 @@ def _log_axis(
 
 def _number(value: float) -> str:
     power = np.log10(value)
-    return f"$10^{{{power:.0f}}}$" if abs(power) > 3 else f"{value:,g}"
+    return letters.power(10, power) if abs(power) > 3 else f"{value:,g}"
 
 
 def _draw_shares(panel: Axes, table: Table, summary: dict) -> None:
@@ -135,13 +135,14 @@ def _draw_shares(panel: Axes, table: Table, summary: dict) -> None:
 
 def _ranges(summary: dict) -> list[str]:
     low, high = [None, *summary["thresholds"]], [*summary["thresholds"], None]
+    phases = letters.in_a_row(summary["phases"])
     return [
         f"{phase} (< {b:g})"
         if a is None
         else f"{phase} (≥ {a:g})"
         if b is None
         else f"{phase} ({a:g} to {b:g})"
-        for phase, a, b in zip(summary["phases"], low, high, strict=True)
+        for phase, a, b in zip(phases, low, high, strict=True)
     ]
 
 
@@ -149,7 +150,7 @@ def _story(summary: dict) -> str:
     """Into which phase most have gone over, and when, the coldest last."""
     first = {name: phase["transition"]["first"] for name, phase in summary["phases"].items()}
     coldest_at = {step: name for name, step in reversed(first.items()) if step is not None}
-    told = [f"{name} at step {step:,}" for step, name in coldest_at.items()]
+    told = [f"{letters.short(name)} at step {step:,}" for step, name in coldest_at.items()]
     return (
         f"More than half are first as cold as {', '.join(told)}"
         if told
@@ -162,5 +163,5 @@ def _headline(summary: dict) -> str:
     share = f"{phase['final_fraction']:.1%}".replace(".0%", "%")
     return (
         f"{share} of {summary['tokens']:,} {pictures.tokens_of(summary)} are "
-        f"in {coldest} at step {summary['steps']:,}"
+        f"in {letters.short(coldest)} at step {summary['steps']:,}"
     )

@@ -21,7 +21,7 @@ from matplotlib.ticker import (
     PercentFormatter,
 )
 
-from deadtokens.figures import pictures, style
+from deadtokens.figures import letters, pictures, style
 from deadtokens.figures.pictures import density_fields
 from deadtokens.files.documents import STEP
 
@@ -70,7 +70,7 @@ def draw(table: Table, summary: dict, density: Table, title: str, width_mm: floa
     axes[0, 0].set_ylabel(f"Share of {pictures.tokens_of(summary)}")
     _density_key(axes[2, 1], mesh)
     _key(drawing, summary, colours)
-    drawing.suptitle(f"{title}: {_headline(summary)}", x=0.01, ha="left")
+    pictures.head(drawing, f"{title}: {_headline(summary)}")
     return drawing
 
 
@@ -159,8 +159,8 @@ def _displacement_axis(panel: Axes, edges: np.ndarray) -> None:
     first, last = np.log10([lowest * STRIP, highest / STRIP])
     decades = 10.0 ** np.arange(np.ceil(first), np.floor(last) + 1, 2)
     names = {
-        lowest / STRIP**0.5: _power_of_ten(lowest, "<"),
-        highest * STRIP**0.5: _power_of_ten(highest, ">"),
+        lowest / STRIP**0.5: f"<{_power_of_ten(lowest)}",
+        highest * STRIP**0.5: f">{_power_of_ten(highest)}",
         **{decade: _power_of_ten(decade) for decade in decades},
     }
     panel.set_yscale("log")
@@ -170,8 +170,8 @@ def _displacement_axis(panel: Axes, edges: np.ndarray) -> None:
     panel.yaxis.set_minor_locator(NullLocator())
 
 
-def _power_of_ten(value: float, relation: str = "") -> str:
-    return f"${relation}10^{{{np.log10(value):.3g}}}$"
+def _power_of_ten(value: float) -> str:
+    return letters.power(10, np.log10(value))
 
 
 def _step_axis(panel: Axes, steps: int) -> None:
@@ -202,7 +202,9 @@ def _key(drawing: Figure, summary: dict, colours: list[str]) -> None:
     ]
     phases = [
         Patch(color=colour, label=f"{phase} ({limits})")
-        for phase, colour, limits in zip(summary["phases"], colours, ranges, strict=True)
+        for phase, colour, limits in zip(
+            letters.in_a_row(summary["phases"]), colours, ranges, strict=True
+        )
     ]
     lines = [
         Line2D([], [], **style.MEAN_LINE, label="mean"),
@@ -236,8 +238,8 @@ def _story(summary: dict, scale: str) -> str:
         lasting = "not for good" if for_good is None else f"{for_good:,} for good"
         lasting = "" if for_good == first else f" ({lasting})"
         if first == 1:
-            return f"Most are {name} or colder from step 1 on{lasting}"
-        return f"Most reach {name} at step {first:,}{lasting}"
+            return f"Most are {letters.short(name)} or colder from step 1 on{lasting}"
+        return f"Most reach {letters.short(name)} at step {first:,}{lasting}"
     return "Most tokens are in no phase"
 
 

@@ -1,10 +1,12 @@
 """What several figures share beside their style: kinds of picture, axes of steps, a remark."""
 
+import textwrap
 from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from deadtokens.errors import UserError
@@ -36,6 +38,16 @@ def tokens_of(summary: dict) -> str:
     """What the tokens of a summary are called: dead tokens, live tokens, or all of them tokens."""
     which = summary.get("which", "dead")
     return "tokens" if which == "all" else f"{which} tokens"
+
+
+def head(drawing: FigureBase, text: str, **place: float) -> None:
+    """The title of a figure at its left, in several lines if one is too short for it."""
+    title = drawing.suptitle(text, x=0.01, ha="left", **place)
+    # Matplotlib's own wrapping reads mathtext whatever it is told.
+    width, room = title.get_window_extent().width, 0.98 * drawing.bbox.width
+    if width > room:
+        letters = max(map(len, text.splitlines()))
+        title.set_text(textwrap.fill(text, max(20, int(0.95 * letters * room / width))))
 
 
 def step_axis(panel: Axes, steps: int) -> None:

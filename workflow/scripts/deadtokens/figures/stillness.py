@@ -31,7 +31,7 @@ def draw(table: dict[str, np.ndarray], summary: dict, title: str, width_mm: floa
     distribution, places = drawing.subplots(1, 2, width_ratios=(1, 1.6))
     _draw_distribution(distribution, table["length"])
     _draw_places(places, table["start"], table["length"], summary)
-    drawing.suptitle(f"{title}: {_headline(summary)}", x=0.01, ha="left")
+    pictures.head(drawing, f"{title}: {_headline(summary)}")
     return drawing
 
 

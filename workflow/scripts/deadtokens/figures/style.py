@@ -9,6 +9,8 @@ import matplotlib.style
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 
+from deadtokens.figures import letters
+
 MM_PER_INCH = 25.4
 
 # From cold to hot. Hue tells cold from hot and lightness tells neighbours apart, so that they stay
@@ -24,7 +26,8 @@ SPREAD_BAND = {"color": "#9a9a9a", "alpha": 0.5, "linewidth": 0}
 DOT = {"marker": "o", "color": "white", "markeredgecolor": INK, "markersize": 4.5, "linestyle": ""}
 
 SETTINGS = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so letters fall alike everywhere
+    "font.family": letters.FONT,
+    "text.parse_math": False,  # a dollar is a dollar
     "font.size": 7.5,
     "axes.titlesize": 8,
     "axes.titlelocation": "left",
@@ -78,4 +81,5 @@ def figure(width_mm: float, height_mm: float) -> Figure:
 
 def save(drawing: Figure, path: Path, kind: str, dpi: float) -> None:
     """Write a figure as png, svg or pdf; the same figure gives the same bytes."""
+    letters.write_powers(drawing)
     drawing.savefig(path, format=kind, dpi=dpi, metadata=NO_METADATA[kind])

@@ -31,7 +31,7 @@ class Pack(OpenFile):
         self._places: dict[tuple[int, int], tuple[int, np.ndarray, int]] = {}  # blobs, sizes, CRC
         mode = os.O_RDWR if resume else os.O_RDWR | os.O_CREAT | os.O_TRUNC
         try:
-            self._descriptor = os.open(path, mode, 0o644)
+            self._descriptor = os.open(path, mode, 0o666)
         except FileNotFoundError:
             raise UserError(f"{path}: there is no such file to go on with. Start anew.") from None
         self.size = self._scan()

@@ -242,7 +242,7 @@ class TrajectoryReader(OpenFile):
 
 def _create(path: Path, wanted: Layout) -> int:
     """Create the file in its full size; nothing is left of it if the disk is too small."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
     try:
         with full_disk_told(path, wanted.needed):
             if hasattr(os, "posix_fallocate"):

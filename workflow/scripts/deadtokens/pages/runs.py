@@ -1,7 +1,7 @@
 """The page of runs: what came out of each, beside the published figures."""
 
 from collections.abc import Mapping
-from html import unescape
+from html import escape, unescape
 
 from deadtokens.analysis import published
 from deadtokens.pages import html
@@ -15,5 +15,6 @@ TOLD = (
 def page(known: Mapping[str, Mapping], summaries: Mapping[str, Mapping]) -> str:
     """The page as HTML. known: published figures by experiment; summaries: summary.json by run."""
     head, *rows = published.table(known, summaries)
-    table = html.table(map(unescape, head), rows)
+    cells = [[escape(unescape(cell)) for cell in row] for row in rows]
+    table = html.table(map(unescape, head), cells)
     return html.page("", html.heading("Runs"), html.paragraph(TOLD), table)
