@@ -14,8 +14,6 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-sys.path.insert(0, f"{workflow.basedir}/workflow")
-
 from planning import checkpoint_artifacts, codedigest, configuration, onsets
 from planning.corpora import check_files
 from planning.mistakes import ConfigurationError, nearest
@@ -39,6 +37,7 @@ try:
     rules_of_configuration = load_schema(
         Path(workflow.basedir, "workflow/schemas/config.schema.yaml")
     )
+    update_config(config, TYPED_CONFIG)
     CONFIG = configuration.resolve(config, rules_of_configuration)
 except ConfigurationError as error:
     raise WorkflowError(f"Wrong configuration.\n{error}") from None
