@@ -14,8 +14,9 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from planning import checkpoint_artifacts, codedigest, configuration, onsets
+from planning import analyses, checkpoint_artifacts, codedigest, configuration, onsets
 from planning.corpora import check_files
+from planning.givenfiles import literal
 from planning.mistakes import ConfigurationError, nearest
 from planning.runs import check_same_training
 from planning.schema import load as load_schema
