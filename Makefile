@@ -33,7 +33,7 @@ report: results/report.html
 results/report.html: $(ready) FORCE
 	snakemake --cores $(CORES) report_results $(OPTIONS)
 	snakemake report_results --report results/.partial.report.html \
-	  --report-html-stylesheet-path workflow/report/style.css $(OPTIONS)
+	  --report-stylesheet workflow/report/style.css $(OPTIONS)
 	mv results/.partial.report.html $@
 
 # The pictures in docs/ are copies of what the workflow draws.

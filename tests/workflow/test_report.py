@@ -4,6 +4,8 @@ import csv
 import json
 import re
 
+from smoke import ROOT
+
 REPORT = "results/report.html"
 ONE_RUN = "report: {runs: [crucible2], checkpoint_artifacts: []}"
 
@@ -17,9 +19,11 @@ def embedded(page: str, script: str, name: str):
 
 def test_one_page_holds_verdicts_figures_and_provenance(finished):
     finished.run("report_results", changes=ONE_RUN)
-    style = ("--report-html-stylesheet-path", "workflow/report/style.css")
+    style = ("--report-stylesheet", "workflow/report/style.css")
+    assert " ".join(style) in (ROOT / "Makefile").read_text("utf-8")
     finished.run("report_results", "--report", REPORT, *style, changes=ONE_RUN)
     page = (finished.root / REPORT).read_text("utf-8")
+    assert (ROOT / style[1]).read_text("utf-8").strip() in page
     assert not re.search(r"""<(script|img|iframe|link)[^>]+(src|href)=["']?https?:""", page)
 
     opening = embedded(page, "workflow-desc", "workflow_desc")

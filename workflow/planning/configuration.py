@@ -5,11 +5,23 @@ one message that names the key, what was found and what is allowed.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from planning import checkpoint_artifacts, corpora, onsets, questions, runs, schema, sweeps
-from planning.mistakes import ConfigurationError, check_known
+from planning import (
+    checkpoint_artifacts,
+    commands,
+    corpora,
+    names,
+    onsets,
+    questions,
+    runs,
+    schema,
+    sweeps,
+)
+from planning.mistakes import ConfigurationError, check_known, found
 
+# Columns of phases.csv that each scale has beside those of its phases.
+BESIDE_PHASES = ("undefined", "mean", "std", "p05", "median", "p95", "nonfinite_tokens")
 SECTIONS = ("figures", "cluster", "drift", "freezing_causes", "account", "report", "published")
 
 
@@ -39,6 +51,7 @@ def resolve(configuration: Mapping, rules: Mapping) -> dict:
         resolved[section]["runs"] = sweeps.runs_in(resolved[section]["runs"], swept)
     for onset in resolved["onsets"].values():
         onset["arms"] = {arm: sweeps.runs_in(of, swept) for arm, of in onset["arms"].items()}
+    names.check(resolved)
     for name, corpus in resolved["corpora"].items():
         corpora.check(f"corpora.{name}", corpus)
     for name, scheme in resolved["phase_schemes"].items():
@@ -63,6 +76,7 @@ def resolve(configuration: Mapping, rules: Mapping) -> dict:
         checkpoint_artifacts.check(f"checkpoint_artifacts.{name}", artifact, resolved)
     for name, onset in resolved["onsets"].items():
         onsets.check(f"onsets.{name}", onset, resolved)
+    commands.check(resolved)
     return resolved
 
 
@@ -76,18 +90,13 @@ def _without_sweeps(configuration: Mapping, rules: Mapping) -> tuple[dict, dict]
 
 
 def _check_phase_scheme(key: str, scheme: Mapping) -> None:
-    names, thresholds = scheme["phases"], scheme["thresholds"]
-    if len(thresholds) != len(names) - 1:
+    phases, thresholds = scheme["phases"], scheme["thresholds"]
+    if len(thresholds) != len(phases) - 1:
         raise ConfigurationError(
-            f"{key}.thresholds is {thresholds}: {len(thresholds)} values for {len(names)} phases. "
-            f"Allowed: one fewer than phases, {len(names) - 1}."
+            f"{key}.thresholds is {thresholds}: {len(thresholds)} values for {len(phases)} phases. "
+            f"Allowed: one fewer than phases, {len(phases) - 1}."
         )
-    columns = [re.sub(r"\W+", "_", name.lower()) for name in names]
-    if len(set(columns)) < len(columns):
-        raise ConfigurationError(
-            f"{key}.phases is {names}; allowed: names that differ in more than case and signs, "
-            "for the columns of phases.csv are named after them."
-        )
+    _check_columns(f"{key}.phases", phases)
     if thresholds != sorted(set(thresholds)):
         raise ConfigurationError(f"{key}.thresholds is {thresholds}; allowed: ascending values.")
     if scheme["density_lowest"] >= scheme["density_highest"]:
@@ -95,6 +104,24 @@ def _check_phase_scheme(key: str, scheme: Mapping) -> None:
             f"{key}.density_lowest is {scheme['density_lowest']}; allowed: less than "
             f"density_highest, {scheme['density_highest']}."
         )
+
+
+def _check_columns(key: str, phases: Sequence[str]) -> None:
+    """Columns of tables are named after phases, beside columns that are always there."""
+    taken = {}
+    for name in phases:
+        column = re.sub(r"\W+", "_", name.lower())
+        if column in BESIDE_PHASES or not column.strip("_"):
+            raise ConfigurationError(
+                f"{key} has {found(name)}; allowed: names with a letter or digit that are, but for "
+                f"case and signs, none of {', '.join(BESIDE_PHASES)}: tables have such columns."
+            )
+        if column in taken:
+            raise ConfigurationError(
+                f"{key} has {found(taken[column])} and {found(name)}; allowed: names that differ "
+                "in more than case and signs, for columns of tables are named after them."
+            )
+        taken[column] = name
 
 
 def _check_hidden_means(configuration: Mapping) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from planning.givenfiles import why_unusable
 from planning.mistakes import ConfigurationError
 
 FILE_KEYS = (
@@ -13,6 +14,7 @@ FILE_KEYS = (
     "merges_file",
     "mask_file",
 )
+LONGEST_DOCUMENT = 50_000  # bytes, more than any of the synthetic text
 SMALLEST_VOCABULARY_OF_BYTES = 257  # every byte, and <|endoftext|>
 
 
@@ -51,15 +53,32 @@ def check(key: str, corpus: Mapping) -> None:
 
 
 def check_files(key: str, corpus: Mapping) -> None:
-    """Raises `ConfigurationError` if files of a corpus are not there; `key` is the corpus's own."""
-    missing = [
-        f"{key}.{name} is {corpus[name]!r}, and there is no such file."
-        for name in FILE_KEYS
-        if corpus[name] is not None and not Path(corpus[name]).is_file()
+    """Raises `ConfigurationError` if one of its files cannot be read; `key` is the corpus's own."""
+    reasons = {name: why_unusable(corpus[name]) for name in FILE_KEYS if corpus[name] is not None}
+    told = [
+        f"{key}.{name} is {corpus[name]!r}: {reason}" for name, reason in reasons.items() if reason
     ]
-    if missing:
+    if told:
         place = f"Paths are taken from the working directory, {Path.cwd()}."
-        raise ConfigurationError("\n".join([*missing, place]))
+        raise ConfigurationError("\n".join([*told, place]))
+
+
+def check_batch(key: str, run: Mapping, corpus: Mapping) -> None:
+    """Raises `ConfigurationError` if a synthetic corpus cannot fill one batch, whatever its text.
+
+    A token stands for a byte at least, and the text ends with the document that reaches its size.
+    """
+    if corpus["source"] != "synthetic":
+        return
+    length, batch = run["seq_len"], run["batch_size"]
+    needed = length * batch if run["examples"] == "blocks" else length + batch
+    most = corpus["model_bytes"] + LONGEST_DOCUMENT
+    if needed > most:
+        raise ConfigurationError(
+            f"{key}.batch_size is {batch}, which with seq_len: {length} takes {needed:,} tokens, "
+            f"and corpora.{run['corpus']} has {most:,} at most (model_bytes). Set a smaller "
+            "batch_size or seq_len, or a larger model_bytes."
+        )
 
 
 def _check_vocab_size(key: str, corpus: Mapping) -> None:
@@ -69,4 +88,10 @@ def _check_vocab_size(key: str, corpus: Mapping) -> None:
         raise ConfigurationError(
             f"{key}.vocab_size is {size}; allowed with `tokenizer: bytes`: at least "
             f"{SMALLEST_VOCABULARY_OF_BYTES}, one entry for every byte and <|endoftext|>."
+        )
+    rare = corpus["rare_characters"]
+    if (corpus["source"], corpus["tokenizer"]) == ("synthetic", "characters") and rare >= size:
+        raise ConfigurationError(
+            f"{key}.vocab_size is {size}, and rare_characters is {rare}; allowed with `tokenizer: "
+            "characters`: more entries than characters, since each is an entry of its own."
         )

@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable, Mapping
 
+LONGEST = 100  # characters of a value in a message
+
 
 class ConfigurationError(Exception):
     """The configuration cannot be used; the message is for the person who wrote it."""
@@ -11,6 +13,8 @@ class ConfigurationError(Exception):
 def nearest(wrong: object, known: Iterable[str]) -> str:
     """The end of an error message: the nearest right name, and all there are."""
     known = sorted(map(str, known))
+    if not known:
+        return "There is none to choose from."
     near = difflib.get_close_matches(str(wrong), known, n=1)
     return (f"Did you mean {near[0]}? " if near else "") + f"Allowed: {', '.join(known)}."
 
@@ -24,4 +28,28 @@ def check_known(key: str, name: str, table: str, configuration: Mapping) -> None
 
 def told(value: object) -> str:
     """A value as the configuration writes it."""
-    return "null" if value is None else str(value)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return shortened(value)
+
+
+def found(value: object) -> str:
+    """The same, text in quotes."""
+    return shortened(repr(value)) if isinstance(value, str) else told(value)
+
+
+def shortened(value: object) -> str:
+    """A value for a message: on one line, and no longer than a glance."""
+    text = str(value) if isinstance(value, str) else _safe_repr(value)
+    text = text.encode("unicode_escape").decode() if not text.isprintable() else text
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 20]}... ({len(text):,} characters)"
+
+
+def _safe_repr(value: object) -> str:
+    """Python refuses to write out integers of thousands of digits."""
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 4000:
+        return f"an integer of about {value.bit_length() * 3 // 10:,} digits"
+    try:
+        return repr(value)
+    except ValueError:
+        return f"a {type(value).__name__} that holds an integer of thousands of digits"

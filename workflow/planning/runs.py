@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from planning import corpora
 from planning.checkpoint_artifacts import DECIDING_MOTION
 from planning.mistakes import ConfigurationError, check_known, nearest, told
 
@@ -75,7 +76,8 @@ def check(key: str, run: Mapping, configuration: Mapping) -> None:
             f"{key}.save_checkpoint_at has {too_late[0]}; allowed: at most total_steps, "
             f"{run['total_steps']}."
         )
-    _check_resume(key, run, configuration["runs"])
+    corpora.check_batch(key, run, configuration["corpora"][run["corpus"]])
+    _check_resume(key, run, configuration)
 
 
 def check_same_training(key: str, name: str, source: str, runs: Mapping) -> None:
@@ -104,21 +106,26 @@ def _check_precision(key: str, run: Mapping) -> None:
         )
 
 
-def _check_resume(key: str, run: Mapping, runs: Mapping) -> None:
+def _check_resume(key: str, run: Mapping, configuration: Mapping) -> None:
     """A run begins from a checkpoint that another run keeps, or from none."""
+    runs = configuration["runs"]
     source, step = run["resume_run"], run["resume_step"]
     if len({source is None, step is None, not run["restore"]}) > 1:
         raise ConfigurationError(
-            f"{key} has resume_run: {source}, resume_step: {step}, restore: {run['restore']}; "
+            f"{key} has resume_run: {told(source)}, resume_step: {told(step)}, restore: "
+            f"{run['restore']}; "
             "allowed: all three, or none of them."
         )
     if source is None:
         return
     check_known(f"{key}.resume_run", source, "runs", {"runs": runs})
-    if step not in runs[source]["save_checkpoint_at"]:
+    kept = runs[source]["save_checkpoint_at"]
+    if step not in kept:
+        remedy = f"Allowed: one of runs.{source}.save_checkpoint_at, {kept}."
+        if not kept:
+            remedy = f"Set runs.{source}.save_checkpoint_at to [{step}]."
         raise ConfigurationError(
-            f"{key}.resume_step is {step}, but {source} keeps no checkpoint of that step. Allowed: "
-            f"one of runs.{source}.save_checkpoint_at, {runs[source]['save_checkpoint_at']}."
+            f"{key}.resume_step is {step}, but {source} keeps no checkpoint of that step. {remedy}"
         )
     same = ["model", "hidden_dim", "num_layers", "num_heads", "seq_len", "precision"]
     same += ["weight_precision"] if "parameters" in run["restore"] else []
@@ -129,6 +136,7 @@ def _check_resume(key: str, run: Mapping, runs: Mapping) -> None:
                 f"{key}.{name} is {run[name]!r}, but the run begins from a checkpoint of {source}, "
                 f"which has {runs[source][name]!r}. Both need the same model."
             )
+    _check_vocabulary(key, run, source, configuration)
     chain = [key.removeprefix("runs.")]
     while source is not None:
         if source in chain:
@@ -137,3 +145,16 @@ def _check_resume(key: str, run: Mapping, runs: Mapping) -> None:
             )
         chain.append(source)
         source = runs[source]["resume_run"] if source in runs else None
+
+
+def _check_vocabulary(key: str, run: Mapping, source: str, configuration: Mapping) -> None:
+    """What is restored has a row for each entry of the vocabulary."""
+    known, other = configuration["corpora"], configuration["runs"][source]["corpus"]
+    if other not in known or not {"parameters", "moments"} & {*run["restore"]}:
+        return
+    size, found = (known[name]["vocab_size"] for name in (run["corpus"], other))
+    if size != found:
+        raise ConfigurationError(
+            f"{key}.corpus is {run['corpus']}, with vocab_size: {size}, but the run begins from a "
+            f"checkpoint of {source}, whose corpus {other} has {found}. Both need as many entries."
+        )

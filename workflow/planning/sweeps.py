@@ -7,11 +7,15 @@ sweep stands for all of its runs.
 """
 
 import itertools
+import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 
-from planning.mistakes import ConfigurationError
+from planning.mistakes import ConfigurationError, found
+from planning.names import LONGEST, ROOM, check_listed
 
+MOST = 2000  # runs, whose names alone fill a command
 RUN_NAME = r"(?!corpora$)[A-Za-z0-9][A-Za-z0-9._-]*"
 
 
@@ -26,6 +30,7 @@ def expanded(runs: Mapping[str, Mapping]) -> tuple[dict[str, dict], dict[str, di
             plain[name] = dict(entry)
             continue
         values = entry["sweep"]
+        _check_values(f"runs.{name}.sweep", values)
         shared = {key: value for key, value in entry.items() if key != "sweep"}
         sweeps[name] = {}
         for combination in itertools.product(*values.values()):
@@ -34,7 +39,13 @@ def expanded(runs: Mapping[str, Mapping]) -> tuple[dict[str, dict], dict[str, di
             if not re.fullmatch(RUN_NAME, run):
                 raise ConfigurationError(
                     f"runs.{name}.sweep gives {run!r} as the name of a run, from the values "
-                    f"{list(combination)}; allowed: letters, digits, dots, dashes, underscores."
+                    f"{found(list(combination))}; allowed: letters, digits, dots, dashes, "
+                    "underscores. List numbers and words alone."
+                )
+            if len(run) > LONGEST:
+                raise ConfigurationError(
+                    f"runs.{name}.sweep gives {run!r} as the name of a run; allowed: "
+                    f"{LONGEST} characters. Use a shorter name or fewer keys."
                 )
             if run in runs or run in sweeps[name]:
                 raise ConfigurationError(
@@ -43,12 +54,31 @@ def expanded(runs: Mapping[str, Mapping]) -> tuple[dict[str, dict], dict[str, di
                 )
             sweeps[name][run] = chosen
             plain[run] = shared | chosen
+        size = sum(len(run) + len(json.dumps(chosen)) + 10 for run, chosen in sweeps[name].items())
+        if size > ROOM:
+            raise ConfigurationError(_too_many(f"runs.{name}.sweep", len(sweeps[name])))
+        check_listed(f"runs.{name}.sweep", sweeps[name])
     return plain, sweeps
 
 
 def runs_in(names: Iterable[str], sweeps: Mapping[str, Mapping]) -> list[str]:
     """The names with every sweep replaced by its runs."""
     return [run for name in names for run in sweeps.get(name, [name])]
+
+
+def _check_values(key: str, values: Mapping[str, list]) -> None:
+    if "sweep" in values:
+        raise ConfigurationError(f"{key} has the key sweep; allowed: any other key of a run.")
+    number = math.prod(map(len, values.values()))
+    if number > MOST:
+        raise ConfigurationError(_too_many(key, number))
+
+
+def _too_many(key: str, number: int) -> str:
+    return (
+        f"{key} stands for {number:,} runs; allowed: no more than one command can be given, some "
+        "hundreds. Split it."
+    )
 
 
 def _label(value: object) -> str:

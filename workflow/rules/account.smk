@@ -10,7 +10,7 @@ when it moved last (account_tokens.csv), all of it in short (account.json), and 
 rule compute_account:
     """Split the fall of updates into its causes; hold a forecast of the freeze to the outcome."""
     input:
-        trajectory=rows_to_account_for("W", "m", "v", "g"),
+        trajectory=trajectory_unless(why_no_account),
         masks=of_its_corpus("masks.safetensors"),
     output:
         table="results/{run}/account.csv",

@@ -204,7 +204,7 @@ rule compute_lifecycle:
 rule measure_rows:
     """Measure what the rows themselves tell: ranges, net displacement, live/dead separation."""
     input:
-        trajectory=trajectory_with(*ROWS_OF_TOKENS),
+        trajectory=trajectory_with(*analyses.ROWS_OF_TOKENS),
         masks=of_its_corpus("masks.safetensors"),
     output:
         "results/{run}/rows.json",
@@ -233,7 +233,7 @@ rule summarize_run:
         metadata="results/{run}/metadata.json",
         corpus=of_its_corpus("masks.json"),
         tokens=of_its_corpus("tokens.safetensors"),
-        measured=if_recorded("results/{run}/rows.json", *ROWS_OF_TOKENS),
+        measured=if_recorded("results/{run}/rows.json", *analyses.ROWS_OF_TOKENS),
         phases=if_recorded("results/{run}/phases.json", "W"),
         table=if_recorded("results/{run}/phases.csv", "W"),
         freezing=if_recorded("results/{run}/freezing.json", "W"),

@@ -11,7 +11,7 @@ what v in float32 would have been along the same gradients.
 rule audit_updates:
     """Predict every recorded state from the one before it, bit for bit."""
     input:
-        trajectory=rows_with("W", "m", "v"),
+        trajectory=trajectory_unless(analyses.why_no_audit),
         masks=of_its_corpus("masks.safetensors"),
     output:
         "results/{run}/audit.json",
@@ -38,7 +38,7 @@ rule audit_updates:
 rule compute_second_moment:
     """Measure the ratchet of v, and what float32 would have made of the same gradients."""
     input:
-        trajectory=rows_with("v", "g"),
+        trajectory=trajectory_unless(analyses.why_no_second_moment),
         masks=of_its_corpus("masks.safetensors"),
     output:
         table="results/{run}/second_moment.csv",

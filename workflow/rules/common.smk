@@ -14,10 +14,9 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-sys.path[:0] = [f"{workflow.basedir}/workflow", f"{workflow.basedir}/workflow/scripts"]
-
-from planning import checkpoint_artifacts, codedigest, configuration, onsets
+from planning import analyses, checkpoint_artifacts, codedigest, configuration, onsets
 from planning.corpora import check_files
+from planning.givenfiles import literal
 from planning.mistakes import ConfigurationError, nearest
 from planning.runs import check_same_training
 from planning.schema import load as load_schema
@@ -33,6 +32,7 @@ try:
     rules_of_configuration = load_schema(
         Path(workflow.basedir, "workflow/schemas/config.schema.yaml")
     )
+    update_config(config, TYPED_CONFIG)
     CONFIG = configuration.resolve(config, rules_of_configuration)
 except ConfigurationError as error:
     raise WorkflowError(f"Wrong configuration.\n{error}") from None

@@ -10,7 +10,7 @@ short (drift.json), and a figure (drift.png, svg or pdf).
 rule compute_drift:
     """Measure h_mean, the clouds of live and dead tokens, and how they drift apart."""
     input:
-        trajectory=all_rows_with_hidden_mean,
+        trajectory=trajectory_unless(analyses.why_no_drift),
         tokenizer=of_its_corpus("tokenizer.json"),
     output:
         table="results/{run}/drift.csv",

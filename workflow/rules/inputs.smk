@@ -11,7 +11,7 @@ def given_file(key):
         except ConfigurationError as error:
             raise WorkflowError(f"Wrong configuration.\n{error}") from None
         # Where the user said, also when results are on S3.
-        return local(corpus[key]) if corpus[key] else []
+        return local(literal(corpus[key])) if corpus[key] else []
 
     return file
 
@@ -36,57 +36,38 @@ def checkpoint_to_begin_from(wildcards):
     return f"results/{run['resume_run']}/checkpoint_{run['resume_step']}.safetensors"
 
 
-def dead_rows(wildcards):
-    """The trajectory of a run whose dead rows can be analysed."""
-    run = run_named(wildcards.run)
-    if run["rows"] != "dead" or run["naming"] != "crucible" or "W" not in run["record"]:
-        raise WorkflowError(
-            f"{wildcards.run} has rows: {run['rows']}, naming: {run['naming']}, record: "
-            f"{run['record']}. This analysis is of runs with rows: dead, naming: crucible and W "
-            "among record."
-        )
-    return trajectory_path(wildcards.run, run)
+def trajectory_unless(why_not):
+    """The trajectory of a run, unless `why_not(name, run)` says why this cannot be analysed."""
 
+    def trajectory(wildcards):
+        name, run = wildcards.run, run_named(wildcards.run)
+        reason = why_not(name, run)
+        if reason is not None:
+            raise WorkflowError(reason)
+        return trajectory_path(name, run)
 
-def all_rows_with_hidden_mean(wildcards):
-    """The trajectory of a run that records all rows of W and the mean hidden state."""
-    run = run_named(wildcards.run)
-    if (
-        run["rows"] != "all"
-        or run["naming"] != "crucible"
-        or not {"W", "h_mean"} <= {*run["record"]}
-    ):
-        raise WorkflowError(
-            f"{wildcards.run} has rows: {run['rows']}, naming: {run['naming']}, record: "
-            f"{run['record']}. Drift is of runs with rows: all, naming: crucible and both W and "
-            "h_mean among record."
-        )
-    return trajectory_path(wildcards.run, run)
-
-
-# What a run may record of each token's row, in the words of its `record`.
-ROWS_OF_TOKENS = ("W", "m", "v", "g")
+    return trajectory
 
 
 def trajectory_with(*quantities):
     """The trajectory of a run that records one of these, of the tokens that are asked for."""
 
     def trajectory(wildcards):
-        name, run = wildcards.run, run_named(wildcards.run)
-        which = which_tokens(wildcards)
-        if not {*quantities} & {*run["record"]}:
-            raise WorkflowError(
-                f"{name} has record: {', '.join(run['record'])}. This analysis is of "
-                f"{' or '.join(quantities)}: add it to runs.{name}.record."
-            )
-        if run["rows"] == "dead" and which != "dead":
-            raise WorkflowError(
-                f"{name} has rows: dead. What is asked for is of {which} tokens: it takes a run "
-                "with rows: all."
-            )
-        return trajectory_path(name, run)
+        asked = which_tokens(wildcards), *quantities
+        return trajectory_unless(lambda name, run: analyses.why_no_tokens(name, run, *asked))(
+            wildcards
+        )
 
     return trajectory
+
+
+def why_no_account(name, run):
+    """As `analyses.why_no_account`, by the configuration's section."""
+    return analyses.why_no_account(name, run, CONFIG["account"])
+
+
+def why_no_untrained_motion(name, run):
+    return analyses.why_no_untrained_motion(name, RUNS)
 
 
 def if_recorded(path, *quantities):
@@ -95,87 +76,6 @@ def if_recorded(path, *quantities):
     def file(wildcards):
         recorded = run_named(wildcards.run)["record"]
         return path.format(run=wildcards.run) if {*quantities} & {*recorded} else []
-
-    return file
-
-
-def rows_with(*names):
-    """The trajectory of a run of any series that records all of these quantities."""
-
-    def file(wildcards):
-        run = run_named(wildcards.run)
-        record = run["record"]
-        missing = [name for name in names if name not in record]
-        if missing:
-            raise WorkflowError(
-                f"{wildcards.run} does not record {', '.join(missing)}; its record is {record}. "
-                f"This analysis needs {', '.join(names)}: ask for it for another run, or add them "
-                f"to runs.{wildcards.run}.record and train it again."
-            )
-        return trajectory_path(wildcards.run, run)
-
-    return file
-
-
-def dead_rows_with(*names):
-    """The trajectory of a run whose dead rows were recorded with these quantities."""
-
-    def file(wildcards):
-        dead_rows(wildcards)
-        return rows_with(*names)(wildcards)
-
-    return file
-
-
-def is_published_lattice(run):
-    """Whether moments are bfloat16 and every update is rounded to the nearest bfloat16 weight."""
-    return run["state_precision"] == run["weight_precision"] == "bfloat16"
-
-
-def dead_rows_of_the_published_lattice(*names):
-    """The same, of a run whose weights go from one lattice point to another by Adam alone."""
-
-    def file(wildcards):
-        run = run_named(wildcards.run)
-        if not is_published_lattice(run):
-            raise WorkflowError(
-                f"{wildcards.run} has state_precision: {run['state_precision']}, weight_precision: "
-                f"{run['weight_precision']}. The critical line is of runs with both in bfloat16, "
-                "where an update below half a cell is lost."
-            )
-        return dead_rows_with(*names)(wildcards)
-
-    return file
-
-
-def why_no_account(name, run):
-    """Why the fall of a run's updates cannot be accounted for; None if it can."""
-    account = CONFIG["account"]
-    at, window = account["forecast_step"], account["window"]
-    if run["clip_norm"] is not None or run["weight_precision"] != "bfloat16":
-        return (
-            f"{name} has clip_norm: {run['clip_norm']}, weight_precision: "
-            f"{run['weight_precision']}. The account is of runs with clip_norm: null, whose "
-            "gradients are those that Adam saw, and weight_precision: bfloat16, where an update "
-            "below half a cell is lost."
-        )
-    if not window <= at <= run["total_steps"] - window or account["from_step"] > run["total_steps"]:
-        return (
-            f"{name} has {run['total_steps']} steps, and account is {account}. from_step must lie "
-            "within them, and there must be a window up to forecast_step and another behind it."
-        )
-    return None
-
-
-def rows_to_account_for(*names):
-    """The trajectory of a run that records these and whose account can be made."""
-
-    def file(wildcards):
-        path = rows_with(*names)(wildcards)
-        reason = why_no_account(wildcards.run, run_named(wildcards.run))
-        if reason is not None:
-            raise WorkflowError(reason)
-        return path
 
     return file
 
@@ -209,22 +109,10 @@ def memory_to_read(wildcards):
     return 1000 + rows * vocab_size * run["hidden_dim"] * 2 // 10**6
 
 
-def untrained_rows(wildcards):
-    """The trajectory of a run whose untrained rows can be analysed, in Wordybird's names."""
-    run = run_named(wildcards.run)
-    if run["naming"] != "wordybird" or "W" not in run["record"]:
-        raise WorkflowError(
-            f"{wildcards.run} has naming: {run['naming']}, record: {run['record']}. This analysis "
-            "is of runs with naming: wordybird and W among record."
-        )
-    return trajectory_path(wildcards.run, run)
-
-
 def first_trajectory(wildcards):
     """The trajectory that it all began with: the run's own, unless it was resumed from another."""
-    name = wildcards.run
-    while run_named(name)["resume_run"] is not None:
-        name = RUNS[name]["resume_run"]
+    run_named(wildcards.run)
+    name = analyses.first_of(wildcards.run, RUNS)
     return trajectory_path(name, RUNS[name])
 
 
@@ -297,7 +185,7 @@ def displacements_of_onset(wildcards):
 
 def tells_second_moment(run):
     """Whether a run records v and the gradients as Adam saw them."""
-    return {"v", "g"} <= {*run["record"]} and run["clip_norm"] is None
+    return analyses.why_no_second_moment("", run) is None
 
 
 def second_moments_of_onset(wildcards):

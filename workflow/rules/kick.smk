@@ -10,7 +10,7 @@ all runs (CSV), kicks, effects and contributions (JSON) and the figure.
 rule measure_untrained_motion:
     """Measure how far each untrained token moves at each step."""
     input:
-        trajectory=untrained_rows,
+        trajectory=trajectory_unless(why_no_untrained_motion),
         origin=first_trajectory,
         masks=of_its_corpus("masks.safetensors"),
     output:

@@ -13,7 +13,7 @@ cohorts (gradients.json), and the two figures.
 rule compute_momentum:
     """Hold every pending update against half a cell: why and when tokens stop."""
     input:
-        trajectory=dead_rows_of_the_published_lattice("W", "m", "v"),
+        trajectory=trajectory_unless(analyses.why_no_momentum),
         displacement="results/{run}/displacement.safetensors",
     output:
         table="results/{run}/momentum.csv",
@@ -44,7 +44,7 @@ rule compute_momentum:
 rule compute_gradients:
     """Measure how aligned gradients are, with one another and within cohorts."""
     input:
-        trajectory=dead_rows_with("g"),
+        trajectory=trajectory_unless(analyses.why_no_gradients),
         displacement="results/{run}/displacement.safetensors",
         hidden_mean=hidden_mean,
     output:

@@ -10,7 +10,7 @@ report: "../report/workflow.rst"
 
 
 rule judge_questions:
-    """Judge the questions of the published notebooks by rules that were fixed before any run."""
+    """Judge the questions of the published notebooks by the rules of the configuration."""
     input:
         evidence(),
     output:

@@ -13,21 +13,8 @@ def has_own_notebook(run):
     return has_motion(run) and run["naming"] == "thimble"
 
 
-def has_hidden_mean(run):
-    return (
-        run["rows"] == "all" and run["naming"] == "crucible" and {"W", "h_mean"} <= {*run["record"]}
-    )
-
-
-def has_dead_rows_with(*names):
-    return lambda run: (
-        run["rows"] == "dead" and run["naming"] == "crucible" and {"W", *names} <= {*run["record"]}
-    )
-
-
-def has_account(run):
-    recorded = {"W", "m", "v", "g"} <= {*run["record"]}
-    return recorded and why_no_account("", run) is None
+def has(why_not):
+    return lambda run: why_not("", run) is None
 
 
 # Figures of a run, and which runs have them.
@@ -38,10 +25,10 @@ FIGURES = {
     "freezing": has_motion,
     "lifecycle": has_motion,
     "permanence": has_motion,
-    "momentum": lambda run: has_dead_rows_with("m", "v")(run) and is_published_lattice(run),
-    "gradients": has_dead_rows_with("g"),
-    "account": has_account,
-    "drift": has_hidden_mean,
+    "momentum": has(analyses.why_no_momentum),
+    "gradients": has(analyses.why_no_gradients),
+    "account": has(why_no_account),
+    "drift": has(analyses.why_no_drift),
 }
 
 

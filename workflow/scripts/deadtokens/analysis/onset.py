@@ -8,10 +8,12 @@ that is their rounded view: it stands on the same lattice and its displacement i
 same cells, but it may stand still while the weights behind it creep on.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from deadtokens.analysis import freezing
 from deadtokens.errors import UserError
@@ -20,8 +22,6 @@ Chunks = Iterable[tuple[int, np.ndarray]]  # (first row, (k, n) values), row 0 i
 
 # Fields of a displacement file that a course is made of.
 FIELDS = ("l2", "vector_ulp", "lattice_steps")
-# Two-sided 95% points of Student's t by degrees of freedom, from 1 on (Fisher & Yates, table III).
-STUDENT_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 
 
 def frozen(last: np.ndarray, steps: int) -> np.ndarray:
@@ -48,7 +48,7 @@ def over_seeds(values: Sequence[float | None]) -> dict[str, object]:
 
     Seeds differ in initial weights and in the order of the batches, so the interval is of another
     seed's run on the same text and machine. With a value that is None neither can be had: `never`
-    counts them, `least` is the smallest of the others. ValueError for more than ten seeds.
+    counts them, `least` is the smallest of the others.
     """
     known = [value for value in values if value is not None]
     told = {"seeds": len(values), "never": len(values) - len(known)}
@@ -57,11 +57,15 @@ def over_seeds(values: Sequence[float | None]) -> dict[str, object]:
         return told
     told["mean"] = float(np.mean(known))
     if len(known) > 1:
-        if len(known) - 1 > len(STUDENT_95):
-            raise ValueError(f"{len(known)} seeds: the table of Student's t has ten at most")
-        half = STUDENT_95[len(known) - 2] * np.std(known, ddof=1) / np.sqrt(len(known))
+        half = _student_95(len(known) - 1) * np.std(known, ddof=1) / np.sqrt(len(known))
         told |= {"low": told["mean"] - float(half), "high": told["mean"] + float(half)}
     return told
+
+
+@functools.cache
+def _student_95(freedom: int) -> float:
+    """The two-sided 95% point of Student's t."""
+    return float(stats.t.ppf(0.975, freedom))
 
 
 @dataclass(frozen=True)

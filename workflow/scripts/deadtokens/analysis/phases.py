@@ -13,6 +13,8 @@ from deadtokens.analysis import density
 from deadtokens.errors import UserError
 
 SPREAD = {"p05": 5, "median": 50, "p95": 95}  # percentiles over the tokens
+# Columns that each scale has beside those of its phases, see `table`.
+BESIDE_PHASES = ("undefined", "mean", "std", *SPREAD, "nonfinite_tokens")
 LISTED_STEPS = 100  # with non-finite values; all of them are counted
 
 Chunks = Iterable[tuple[int, np.ndarray]]  # (first row, (k, n) displacements), row 0 is step 1
@@ -37,8 +39,12 @@ class Scheme:
             )
         if not all(a < b for a, b in zip((0, *self.thresholds), self.thresholds, strict=False)):
             raise UserError(f"thresholds: {self.thresholds} must be positive and ascending.")
-        if len({column("", phase) for phase in self.phases}) < len(self.phases):
-            raise UserError(f"phases: two of {', '.join(self.phases)} are too much alike.")
+        names = (*self.phases, *BESIDE_PHASES)
+        if len({column("", name) for name in names}) < len(names):
+            raise UserError(
+                f"phases: two of {', '.join(self.phases)} are too much alike, or one is too much "
+                f"like {', '.join(BESIDE_PHASES)}: the columns of the table are named after them."
+            )
 
 
 @dataclass(frozen=True)

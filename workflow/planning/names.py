@@ -1,0 +1,65 @@
+"""Names that become files: runs, sweeps, artifacts and onsets share the folder results/."""
+
+from collections.abc import Iterable, Mapping
+
+from planning.mistakes import ConfigurationError
+
+# What rules leave in results/ itself; a test holds it to the rules.
+RESERVED = (
+    *("benchmarks", "corpora", "logs"),
+    *("comparison.md", "published.md", "provenance.html", "report.html", "runs.html"),
+    *("verdicts.csv", "verdicts.html", "verdicts.json"),
+)
+RESERVED_KEYS = {name.casefold() for name in RESERVED}
+TABLES = ("runs", "sweeps", "checkpoint_artifacts", "onsets")
+LONGEST = 100  # a file name may have 255 bytes, and what a step adds to it needs room
+
+
+def check(configuration: Mapping) -> None:
+    """Raises `ConfigurationError` if two entries, or an entry and a file, share a name.
+
+    Case alone does not tell names apart, for some disks do not see it.
+    """
+    taken = {}
+    for table in TABLES:
+        for name in configuration[table]:
+            key = f"{_written(table)}.{name}"
+            if name.casefold() in RESERVED_KEYS:
+                raise ConfigurationError(
+                    f"{key}: results/{name} is a file or folder of the workflow itself; allowed: "
+                    f"any name but {', '.join(RESERVED)}. Rename the entry."
+                )
+            _take(key, name, taken, "results/")
+    corpora = {}
+    for name in configuration["corpora"]:
+        _take(f"corpora.{name}", name, corpora, "results/corpora/")
+
+
+def check_listed(key: str, names: Iterable[str]) -> None:
+    """Raises `ConfigurationError` if more is listed than one command can be given."""
+    names = list(names)
+    size = sum(len(name) for name in names) + PATH * len(names)
+    if size > ROOM:
+        raise ConfigurationError(
+            f"{key} stands for {len(names):,} runs; allowed: no more than one command can be "
+            f"given, about {ROOM // (PATH + 20):,}. Split it."
+        )
+
+
+# Linux gives a program no argument of more than 131,072 bytes, and a job's command is one.
+ROOM = 100_000
+PATH = 60  # bytes of the path, beside the name, of the longest file that a run is asked for
+
+
+def _take(key: str, name: str, taken: dict[str, str], folder: str) -> None:
+    other = taken.setdefault(name.casefold(), key)
+    if other != key:
+        raise ConfigurationError(
+            f"{key} and {other} would share {folder}{name}; allowed: names that differ in more "
+            "than case, of runs, sweeps, checkpoint_artifacts and onsets together. Rename one."
+        )
+
+
+def _written(table: str) -> str:
+    """Where the configuration has such an entry."""
+    return "runs" if table == "sweeps" else table
