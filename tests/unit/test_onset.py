@@ -131,3 +131,22 @@ def test_displacements_of_other_tokens_or_lengths_are_told_apart():
     ):
         with pytest.raises(UserError, match=r"b is of 3 tokens over . steps, a of 3 over 5: give"):
             onset.check(tokens, steps)
+
+
+# Two-sided 95% points of Student's t by degrees of freedom (Fisher & Yates, table III).
+FISHER_YATES = {1: 12.706, 2: 4.303, 5: 2.571, 9: 2.262, 10: 2.228, 20: 2.086, 30: 2.042, 60: 2.0}
+
+
+@pytest.mark.parametrize("freedom", FISHER_YATES)
+def test_an_interval_of_any_number_of_seeds(freedom):
+    values = np.random.default_rng(freedom).normal(5, 2, freedom + 1).tolist()
+    told = onset.over_seeds(values)
+    half = FISHER_YATES[freedom] * np.std(values, ddof=1) / np.sqrt(freedom + 1)
+    assert told["seeds"] == freedom + 1
+    assert told["high"] - told["mean"] == pytest.approx(half, rel=3e-4)
+    assert told["mean"] - told["low"] == pytest.approx(half, rel=3e-4)
+
+
+def test_a_thousand_seeds_come_to_the_normal_distribution():
+    told = onset.over_seeds([0.0, 1.0] * 500)
+    assert told["high"] - 0.5 == pytest.approx(1.9623 * 0.50025 / np.sqrt(1000), rel=1e-4)

@@ -72,7 +72,7 @@ def test_a_planted_fall_and_what_goes_away_of_it():
         assert [lost[key] for key in ("mean", "low", "high")] == pytest.approx([end + 4] * 3)
         share = told["arms"][arm]["share"]
         each = [(end + 4) / fall for fall in falls]
-        half = 4.303 * np.std(each, ddof=1) / math.sqrt(3)
+        half = 4.302652729911275 * np.std(each, ddof=1) / math.sqrt(3)
         assert share["mean"] == pytest.approx(np.mean(each))
         assert share["high"] - share["mean"] == pytest.approx(half)
     assert told["interactions"].keys() == {"both"}

@@ -53,7 +53,7 @@ MISTAKES = {
     ),
     "parts without a run to begin from": (
         "runs: {crucible2: {restore: [parameters]}}",
-        ["runs.crucible2 has resume_run: None", "all three, or none"],
+        ["runs.crucible2 has resume_run: null", "all three, or none"],
     ),
     "unknown device": (
         "runs: {crucible2: {device: gpu}}",

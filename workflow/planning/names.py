@@ -38,17 +38,17 @@ def check(configuration: Mapping) -> None:
 def check_listed(key: str, names: Iterable[str]) -> None:
     """Raises `ConfigurationError` if more is listed than one command can be given."""
     names = list(names)
-    size = sum(len(name) for name in names) + PATH * len(names)
-    if size > ROOM:
+    if sum(2 * len(name) + PATHS for name in names) > ROOM:
         raise ConfigurationError(
             f"{key} stands for {len(names):,} runs; allowed: no more than one command can be "
-            f"given, about {ROOM // (PATH + 20):,}. Split it."
+            "given, some hundreds. Split it."
         )
 
 
-# Linux gives a program no argument of more than 131,072 bytes, and a job's command is one.
-ROOM = 100_000
-PATH = 60  # bytes of the path, beside the name, of the longest file that a run is asked for
+# Linux gives a program no argument of more than 131,072 bytes, and a job's command is one: so much
+# for its settings, and so much for its files.
+ROOM = 60_000
+PATHS = 64  # bytes of the paths, beside the name, of the two files that an onset asks a run for
 
 
 def _take(key: str, name: str, taken: dict[str, str], folder: str) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from planning.mistakes import ConfigurationError, found
 from planning.names import LONGEST, ROOM, check_listed
 
-MOST = 2000  # runs, whose names alone fill a command
+MOST = 2000  # runs, more than a command can be given
 RUN_NAME = r"(?!corpora$)[A-Za-z0-9][A-Za-z0-9._-]*"
 
 

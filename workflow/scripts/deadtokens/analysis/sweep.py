@@ -25,13 +25,15 @@ def table(
     """A header and a row per run: its name, the values it was given, its figures.
 
     given: the swept values of each run, by key; summaries: content of its summary.json, both by
-    run. None where a run has no such figure; freezing beyond the end of a run is None too.
+    run. None where a run has no such figure; freezing beyond the end of a run is None too. A key
+    that is called like a figure gets `given_` before it.
     """
     keys = list(next(iter(given.values())))
-    rows = [["run", *keys, *(column for column, _, _ in FIGURES)]]
+    figures = [column for column, _, _ in FIGURES]
+    rows = [["run", *(f"given_{key}" if key in figures else key for key in keys), *figures]]
     for run, values in given.items():
-        figures = (_figure(summaries[run], name, place) for _, name, place in FIGURES)
-        rows.append([run, *values.values(), *figures])
+        found = (_figure(summaries[run], name, place) for _, name, place in FIGURES)
+        rows.append([run, *values.values(), *found])
     return rows
 
 

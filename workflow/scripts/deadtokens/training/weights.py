@@ -5,7 +5,8 @@ is lost (`nearest`). The other three keep what that loses: a float32 copy takes 
 bfloat16 weight is its rounded view (`master`: Micikevicius et al. 2018, Mixed Precision Training);
 what rounding took is kept and given back with the next update (`kahan`), or rounding goes up or
 down at random, so that the mean is right (`stochastic`; both: Zamirai et al. 2020, Revisiting
-BFloat16 Training). What Kahan keeps is bfloat16 itself: updates below about 1/1000 of a cell are lost.
+BFloat16 Training). What Kahan keeps is bfloat16 itself, so updates below about 1/1000 of a cell are
+lost.
 
 Every way takes a parameter, what it keeps of it beside it, the first moment m and the denominator
 of the step (bfloat16 or float32), and changes parameter and what it keeps in place. `decay` is
