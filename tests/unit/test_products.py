@@ -58,5 +58,19 @@ def test_auto_takes_what_the_processor_is_fast_at(monkeypatch, has_them, missing
     monkeypatch.setattr(kernels, "missing", lambda: missing)
     assert products.named("auto", CPU) is products.PRODUCTS[expected]
     assert products.named("auto", torch.device("cuda")) is products.PRODUCTS["native"]
+    assert (missing or "processor") in products.chosen("auto", CPU).reason or not has_them
+    assert products.chosen("auto", torch.device("cuda")).reason.startswith("auto: cuda")
     with pytest.raises(UserError, match=r"products: unknown name 'float23'.*'float32' meant"):
         products.named("float23", CPU)
+
+
+def test_what_is_asked_for_by_name_is_taken_or_told(monkeypatch):
+    for name in set(products.PRODUCTS) - {"fused"}:
+        assert products.chosen(name, CPU) == products.Chosen(name, "as asked for")
+    monkeypatch.setattr(kernels, "missing", lambda: "fused needs what is not here.")
+    with pytest.raises(UserError, match="products: fused needs what is not here"):
+        products.chosen("fused", CPU)
+    monkeypatch.setattr(kernels, "missing", lambda: None)
+    assert products.chosen("fused", CPU).name == "fused"
+    with pytest.raises(UserError, match="fused computes on a CPU, and the device is cuda"):
+        products.chosen("fused", torch.device("cuda"))

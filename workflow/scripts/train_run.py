@@ -41,11 +41,13 @@ def main(options):
         tokens=options.tokens, masks=options.masks, from_checkpoint=options.from_checkpoint
     )
     device = machine.device(settings.device)
+    multiply = products.chosen(settings.products, device)
+    command.log.info("products: %s (%s)", multiply.name, multiply.reason)
     deciding = {
         "settings": settings.deciding_bits(),
         "machine": machine.deciding_bits(device),
         # `auto` may stand for something else where a compiler has come or gone.
-        "products": products.resolved(settings.products, device),
+        "products": multiply.name,
     }
     identity = checkpoints.identity(code=options.code, inputs=inputs, **deciding)
     scratch = checkpoints.scratch(options.scratch)

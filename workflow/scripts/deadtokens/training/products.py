@@ -106,17 +106,42 @@ PRODUCTS = {
 }
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """The name of a way to multiply, and why it is this one."""
+
+    name: str
+    reason: str
+
+
 def named(name: str, device: torch.device) -> Products:
-    """The products of this name on this device; UserError for an unknown name."""
-    return choice("products", resolved(name, device), PRODUCTS)
+    """The products of this name on this device; UserError as `chosen` has it."""
+    return PRODUCTS[resolved(name, device)]
 
 
 def resolved(name: str, device: torch.device) -> str:
     """What `auto` stands for: native on devices made for bfloat16, on a CPU what it is fast at."""
-    if name != "auto":
-        return name
+    return chosen(name, device).name
+
+
+def chosen(name: str, device: torch.device) -> Chosen:
+    """The way of this name, or what `auto` takes on this device.
+
+    UserError for an unknown name, and for `fused` where our kernels cannot be had.
+    """
+    if name == "auto":
+        return _fastest(device)
+    choice("products", name, PRODUCTS)
+    if name == "fused":
+        kernels.demand(device)
+    return Chosen(name, "as asked for")
+
+
+def _fastest(device: torch.device) -> Chosen:
     if device.type != "cpu":
-        return "native"
+        return Chosen("native", f"auto: {device.type} multiplies bfloat16 itself")
     if not machine.multiplies_bfloat16():
-        return "float32"
-    return "bfloat16" if kernels.missing() else "fused"
+        return Chosen("float32", "auto: this processor has no instructions for bfloat16")
+    if missing := kernels.missing():
+        return Chosen("bfloat16", f"auto: {missing}")
+    return Chosen("fused", f"auto: this processor has {kernels.NEEDED}, and our kernels are there")
