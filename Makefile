@@ -12,13 +12,14 @@ export HOME := $(CURDIR)/.snakemake/home
 endif
 ready := .venv/installed
 
-.PHONY: help report docs bench test test-cuda test-slurm lint format lock FORCE
+.PHONY: help report docs bench test faults test-cuda test-slurm lint format lock FORCE
 
 help:
 	@echo "make results/RUN/FILE   compute one file, for instance results/crucible2/phases.png;"
 	@echo "                        OPTIONS='--configfile mine.yaml' goes to snakemake"
 	@echo "make report             results/report.html: the verdicts, every figure, provenance"
 	@echo "make test               the test suite"
+	@echo "make faults             kills, damage, failures, wrong and foreign files: docs/reliability.md"
 	@echo "make test-cuda          what needs a CUDA device; make test-slurm what needs a real Slurm"
 	@echo "make bench              ratios: steps, analyses, files, calls of Snakemake, growth, a sweep"
 	@echo "make lint               format and lint checks; make format mends what it can"
@@ -45,6 +46,10 @@ $(foreach name,phases phase_transitions freezing momentum gradients drift checkp
 
 test: $(ready)
 	pytest -m "not cuda and not slurm" --numprocesses auto --dist worksteal
+
+# All faults of docs/reliability.md, an hour on two cores; `make test` has a few of each kind.
+faults: $(ready)
+	FAULTS=all pytest tests/faults --numprocesses auto --dist worksteal
 
 test-cuda: $(ready)
 	pytest -m cuda
