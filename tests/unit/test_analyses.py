@@ -56,7 +56,13 @@ BREAKS = {
         {"total_steps": 299},
         {"total_steps": 1},
     ],
-    "drift": [{"record": ["W"]}, {"record": ["h_mean"]}, {"rows": "dead"}, {"naming": "thimble"}],
+    "drift": [
+        {"record": ["W"]},
+        {"record": ["h_mean"]},
+        {"rows": "dead"},
+        {"naming": "thimble"},
+        {"total_steps": 1},
+    ],
     "untrained_motion": [{"record": ["g"]}, {"naming": "crucible"}],
 }
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import yaml
 
-from deadtokens.analysis import phases, sweep
+from deadtokens.analysis import checkpoint_artifact, phases, sweep
 from deadtokens.errors import UserError
-from planning import configuration, givenfiles, names, schema
+from planning import checkpoint_artifacts, configuration, givenfiles, names, schema
 from planning.mistakes import ConfigurationError, nearest
 
 ROOT = Path(__file__).parents[2]
@@ -93,6 +93,18 @@ def test_the_columns_beside_phases_are_those_of_the_table():
 def test_the_program_refuses_such_phases_too(phase):
     with pytest.raises(UserError, match="too much"):
         phases.Scheme(("a", phase), (1.0,), 0.1)
+
+
+@pytest.mark.parametrize("name", checkpoint_artifacts.SERIES)
+def test_no_arm_is_called_like_another_series_of_the_artifact(name):
+    assert checkpoint_artifacts.SERIES == (
+        checkpoint_artifact.CONTINUOUS,
+        checkpoint_artifact.STITCHED,
+    )
+    artifact = copy.deepcopy(DEFAULT["checkpoint_artifacts"]["wordybird"])
+    artifact["arms"][0] = name
+    runs = DEFAULT["runs"] | {name: {"like": "wordybird1b_weights"}}
+    refused(f"arms has {name}", runs=runs, checkpoint_artifacts={"wordybird": artifact})
 
 
 def test_a_swept_key_is_no_column_of_figures():

@@ -96,7 +96,12 @@ def why_no_account(name: str, run: Mapping, account: Mapping) -> str | None:
 
 
 def why_no_drift(name: str, run: Mapping) -> str | None:
-    """All rows of W, and the mean hidden state."""
+    """All rows of W, and the mean hidden state at two steps at least."""
+    if run["total_steps"] < 2:
+        return (
+            f"{name} has total_steps: {run['total_steps']}. Drift compares one h_mean with the "
+            "next: it takes a run of two steps at least."
+        )
     recorded = {"W", "h_mean"} <= {*run["record"]}
     if run["rows"] == "all" and run["naming"] == "crucible" and recorded:
         return None

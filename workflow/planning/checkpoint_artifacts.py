@@ -17,6 +17,10 @@ DECIDING_MOTION = (
 )
 
 
+# What tables call the run without a seam and the stitched pair; arms stand there by their names.
+SERIES = ("continuous", "stitched")
+
+
 def check(key: str, artifact: Mapping, configuration: Mapping) -> None:
     """Runs that can be compared, a pair that meets at the seam, every combination of arms once."""
     runs = configuration["runs"]
@@ -24,6 +28,12 @@ def check(key: str, artifact: Mapping, configuration: Mapping) -> None:
     arms = {f"arms, {name}": name for name in artifact["arms"]}
     for role, name in (stitched | arms).items():
         check_known(f"{key}.{role}", name, "runs", configuration)
+    for name in artifact["arms"]:
+        if name in SERIES:
+            raise ConfigurationError(
+                f"{key}.arms has {name}, which tables call another series; allowed: arms that are "
+                f"called neither {' nor '.join(SERIES)}. Rename the run."
+            )
     _check_combinations(f"{key}.arms", artifact, runs)
     continuous = runs[artifact["continuous"]]
     for role, name in (stitched | arms).items():
