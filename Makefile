@@ -21,7 +21,7 @@ help:
 	@echo "make test               the test suite"
 	@echo "make faults             kills, damage, failures, wrong and foreign files: docs/reliability.md"
 	@echo "make test-cuda          what needs a CUDA device; make test-slurm what needs a real Slurm"
-	@echo "make bench              ratios: steps, analyses, files, calls of Snakemake, growth, a sweep"
+	@echo "make bench              ratios: steps, neighbours, analyses, files, calls of Snakemake, growth, a sweep"
 	@echo "make lint               format and lint checks; make format mends what it can"
 	@echo "make lock               rewrite the second half of requirements.txt from the first"
 
@@ -60,6 +60,7 @@ test-slurm: $(ready)
 bench: $(ready)
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/steady.py
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/step.py
+	PYTHONPATH=workflow:workflow/scripts python benchmarks/neighbours.py
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/head.py
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/analysis.py
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/files.py

@@ -21,12 +21,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from steady import published
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from deadtokens import openmp
 from deadtokens.training import machine, models, products
 from deadtokens.training.adamw import ADAMW
 from deadtokens.training.settings import RunSettings, choice
@@ -35,6 +36,8 @@ RUNS = ("crucible2", "thimble7", "wordybird1b")
 CPU = torch.device("cpu")
 aten = torch.ops.aten
 ROWS_AT_ONCE = 512  # of the head's products
+# These leave the allocator, the choice of kernels and how threads wait to torch.
+AS_PUBLISHED = ("autocast", "published")
 PAIRS = (("autocast", "ours"), ("published", "ours"), ("ours", "bound"), ("cleared", "ours"))
 
 
@@ -64,30 +67,41 @@ def ratios(
     """For each pair of ways how long the first takes, over the second; threads: the run's own."""
     threads = threads or published(name)["threads"]
     ways = {way for pair in pairs for way in pair}
-    servers = {way: _server(name, way, threads) for way in WAYS if way in ways}
-    try:
-        took = [{way: _ask(server) for way, server in servers.items()} for _ in range(rounds + 1)]
-    finally:
-        for server in servers.values():
-            server.kill()
-            server.wait()
+    with contextlib.ExitStack() as stack:
+        servers = {
+            way: stack.enter_context(server(name, way, threads)) for way in WAYS if way in ways
+        }
+        took = [
+            {way: seconds(served) for way, served in servers.items()} for _ in range(rounds + 1)
+        ]
     return tuple(statistics.median(t[a] / t[b] for t in took[1:]) for a, b in pairs)
 
 
-def _server(name: str, way: str, threads: int) -> subprocess.Popen:
+@contextlib.contextmanager
+def server(
+    name: str, way: str, threads: int, openmp_as_it_comes: bool = False
+) -> Iterator[subprocess.Popen]:
+    """A process that takes a step of a run in this way whenever it is asked for its seconds."""
     command = [sys.executable, __file__, "--serve", name, way, str(threads)]
     environment = {k: v for k, v in os.environ.items() if k != machine.HUGE_PAGES}
+    if openmp_as_it_comes or way in AS_PUBLISHED:
+        environment = openmp.as_it_comes(environment)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, env=environment, **pipes)
+    process = subprocess.Popen(command, env=environment, **pipes)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
-def _ask(server: subprocess.Popen) -> float:
+def seconds(served: subprocess.Popen) -> float:
     """Seconds of one step."""
-    server.stdin.write("\n")
-    server.stdin.flush()
-    answer = server.stdout.readline()
+    served.stdin.write("\n")
+    served.stdin.flush()
+    answer = served.stdout.readline()
     if not answer:
-        raise SystemExit(f"{' '.join(server.args)} ended; its message stands above.")
+        raise SystemExit(f"{' '.join(served.args)} ended; its message stands above.")
     return float(answer)
 
 
@@ -95,11 +109,9 @@ def serve(name: str, way: str, threads: str) -> None:
     """A step for every line that comes in, and its seconds out."""
     settings = RunSettings.from_json(published(name) | {"threads": int(threads)})
     torch.set_num_threads(settings.threads)
-    # The published loop leaves the allocator and the choice of kernels to torch.
-    as_it_is = way in ("autocast", "published")
     if way == "cleared":
         machine._keep_freed_memory = lambda: None
-    with contextlib.nullcontext() if as_it_is else machine.pinned(settings.threads):
+    with contextlib.nullcontext() if way in AS_PUBLISHED else machine.pinned(settings.threads):
         step = WAYS[way](settings)
         for _ in sys.stdin:
             start = time.perf_counter()
