@@ -243,7 +243,7 @@ def test_a_checkpoint_of_another_run_is_refused(checkpoint):
 
 def test_another_file_in_its_place_is_refused(checkpoint):
     save_file(STATE, checkpoint)
-    with pytest.raises(UserError, match="no readable checkpoint .*has no run, step, sha256"):
+    with pytest.raises(UserError, match=r"no readable checkpoint .*has no run, step, sha256"):
         restored(checkpoint, blank(), RUN)
 
 
