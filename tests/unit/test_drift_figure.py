@@ -172,7 +172,7 @@ def bad(kind):
         ("dead rows only", "needs every row of W. Give a run with `rows: all`"),
         ("of two runs", "not of one run"),
         ("too short", "the run has 1 steps; drift needs 2 at least"),
-        ("no dead", "not one of 12 tokens is dead"),
+        ("no dead", "dead_mask marks none of its 12 entries"),
         ("no live", "not one of 12 tokens is live"),
         ("diverged weights", "W[2] holds values that are not finite"),
         ("diverged h_mean", "h_mean of row 1 is not finite"),

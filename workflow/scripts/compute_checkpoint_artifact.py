@@ -27,7 +27,7 @@ def main(options):
     with contextlib.ExitStack() as opened:
         files = [opened.enter_context(TrajectoryReader(path)) for path in options.motions]
         for file in files:
-            file.expect(kick.motion_fields("steps", "tokens") | {"losses": ("F32", ("states",))})
+            file.expect(kick.motion_patterns())
         kick.check_tokens({str(file.path): file.read("untrained_indices") for file in files})
         lengths = [file.fields["dw_l2"][1][0] for file in files]
         following = min(lengths[0] - seam, *lengths[2:])

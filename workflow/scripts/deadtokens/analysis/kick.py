@@ -11,6 +11,7 @@ import numpy as np
 
 from deadtokens import lattice
 from deadtokens.errors import UserError
+from deadtokens.files.layout import Pattern
 
 WEIGHTS, LOSSES = "embeddings", "losses"  # as Wordybird's files call them
 Field = tuple[str, tuple[int, ...]]
@@ -57,6 +58,15 @@ def motion_fields(steps: int, tokens: int) -> dict[str, Field]:
     fields |= dict.fromkeys(FROM_START, ("F32", (steps,)))
     fields |= {"losses": ("F32", (steps + 1,)), "untrained_indices": ("I64", (tokens,))}
     return fields | {"elements": ("I64", ())}
+
+
+def motion_patterns() -> dict[str, Pattern]:
+    """What a reader of a file of motion expects (`TrajectoryReader.expect`)."""
+    names = {10: "steps", 11: "states", 20: "tokens"}  # of sizes that stand for any
+    return {
+        name: (dtype, tuple(names[size] for size in shape))
+        for name, (dtype, shape) in motion_fields(10, 20).items()
+    }
 
 
 def motion(weights: np.ndarray, origin: np.ndarray) -> dict[str, np.ndarray]:

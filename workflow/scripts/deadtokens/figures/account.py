@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from deadtokens.figures import pictures, style
-from deadtokens.files.documents import NUMBER, Maybe
+from deadtokens.files.documents import NUMBER, IfThere, Maybe
 
 HEIGHT_OVER_WIDTH = 0.85
 # Okabe and Ito's, for every kind of colour blindness; the terms of `analysis.account` in each.
@@ -36,8 +36,8 @@ Table = dict[str, np.ndarray]
 
 FREEZE = {
     "not_judged": Maybe(str),
-    "rank_correlation": NUMBER,
-    "share_right_about_freezing": NUMBER,
+    "rank_correlation": IfThere(NUMBER),
+    "share_right_about_freezing": IfThere(NUMBER),
 }
 # What is drawn of account.json.
 SUMMARY = {

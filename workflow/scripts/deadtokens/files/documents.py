@@ -122,8 +122,8 @@ def fitting(*paths: Path) -> Iterator[None]:
         named = ", ".join(map(str, paths))
         told = f"{type(error).__name__}: {error}"[: 5 * LONGEST_QUOTE]
         raise UserError(
-            f"{named}: what they hold does not fit together ({told}). One of them was damaged or "
-            "changed, or is of another run: make them again. If that changes nothing, this is a "
+            f"{named}: the content cannot be, or does not fit together ({told}). It was damaged or "
+            "changed, or is of another run: make it again. If that changes nothing, this is a "
             "fault of the program."
         ) from error
 

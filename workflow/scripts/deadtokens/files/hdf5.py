@@ -85,7 +85,7 @@ class RowLayout:
 class Hdf5Reader(TrajectoryReader):
     """A TrajectoryReader of HDF5 files, compressed or not, of ours or others'.
 
-    `attributes` holds those of the file. Groups and datasets of other kinds than the fields of a
+    Groups and datasets of other kinds than the fields of a
     trajectory are left out. A compressed dataset keeps one layer of its chunks in memory.
     """
 
@@ -96,7 +96,6 @@ class Hdf5Reader(TrajectoryReader):
         self._descriptor = opening.descriptor(self.path)  # HDF5 would wait for a pipe
         try:
             self._file = h5py.File(self.path, "r")
-            self.attributes = dict(_attributes(self._file))
             datasets = {name: self._inside(name) for name in _names(self._file)}
             fields = {name: _field(dataset) for name, dataset in datasets.items() if dataset}
             self.fields = {name: field for name, field in fields.items() if field}
@@ -156,6 +155,12 @@ class Hdf5Reader(TrajectoryReader):
             f"{self.path}: cannot be opened as HDF5 ({error}). It was cut short, damaged, or "
             "left open by a program that was killed or still writes it. Make it again."
         )
+
+    @property
+    def attributes(self) -> dict[str, object]:
+        """Those of the file; what is of a type that numpy has not is left out."""
+        with self._damage_told("an attribute"):
+            return dict(_attributes(self._file))
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
@@ -287,8 +292,8 @@ def _field(dataset: h5py.Dataset) -> Field | None:
     names = [name for name, dtype in NUMPY_DTYPE.items() if dtype == native and name != "BF16"]
     if not names or dataset.shape is None:
         return None
-    bits_of = dataset.attrs.get(BITS_OF)
-    is_bfloat16 = isinstance(bits_of, str) and bits_of == "bfloat16" and names[0] == "U16"
+    # That it is there says enough: HDF5 may search for ever for the text of a damaged attribute.
+    is_bfloat16 = names[0] == "U16" and BITS_OF in dataset.attrs
     return "BF16" if is_bfloat16 else names[0], dataset.shape
 
 

@@ -172,8 +172,8 @@ class TrajectoryReader(OpenFile):
         self.require(*fields)
         if told := layout.mismatch(self.fields, fields):
             raise UserError(
-                f"{self.path}: {told}. It is the file of another step, or was damaged: make it "
-                "again."
+                f"{self.path}: {told}. It is the file of another step or run, or was damaged: "
+                "make it again."
             )
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
