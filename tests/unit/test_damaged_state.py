@@ -24,7 +24,7 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def script(tmp_path, monkeypatch):
+def script(tmp_path, monkeypatch, capsys):
     """Call train_run.py; what its run begins with and how it ends."""
     tiny_run.make_inputs(tmp_path)
 
@@ -42,8 +42,9 @@ def script(tmp_path, monkeypatch):
         monkeypatch.setattr(sys, "argv", words[1:])
         try:
             runpy.run_path(words[1], run_name="__main__")
-        except SystemExit as end:
-            return steps, end.code
+        except SystemExit:
+            said = capsys.readouterr().err
+            return steps, said[said.index("error: ") :].rstrip("\n")
         return steps, None
 
     return call

@@ -59,6 +59,8 @@ MISTAKES = {
     "of Rust": "raise Exception('Error while serializing: I/O error: full (os error 28)')",
     "of HDF5": "raise OSError(\"Can't write data (errno = 28, error message = 'full')\")",
     "no UTF-8": "b'caf\\xe9'.decode('utf-8')",
+    "no JSON in a file": "import json; json.loads(Path('some/other.json').read_text('utf-8'))",
+    "half a character": "options.output.write_text('a' + chr(0xD800), 'utf-8')",
     "no UTF-8 in a file": "options.input.read_text('utf-8')",
 }
 
@@ -67,16 +69,19 @@ MISTAKES = {
 @pytest.mark.parametrize("kind", MISTAKES)
 def test_a_mistake_is_one_message_that_names_the_file(tmp_path, kind, log):
     (tmp_path / "some").mkdir()
+    (tmp_path / "some/other.json").write_text('{"cut": [1, 2')
     (tmp_path / "some/file.json").write_bytes('{"word": "café"}'.encode("latin-1"))
     given = () if log is None else ("--log", log)
-    ended = start(MISTAKES[kind], "--input", "some/file.json", *given, cwd=tmp_path)
+    files = ("--input", "some/file.json", "--output", "some/other.json")
+    ended = start(MISTAKES[kind], *files, *given, cwd=tmp_path)
     assert ended.returncode == 1, ended
     said = ended.stdout + ended.stderr
-    assert len(re.findall("^error: .*some/file.json.*", said, re.MULTILINE)) == 1, said
+    named = "other" if kind == "no JSON in a file" else "file"
+    assert len(re.findall(f"^error: .*some/{named}.json.*", said, re.MULTILINE)) == 1, said
     assert "Traceback" not in said
     assert "None" not in said
     if log == "own.log":
-        assert "some/file.json" in (tmp_path / log).read_text()
+        assert f"some/{named}.json" in (tmp_path / log).read_text()
     if kind in ("ENOSPC", "of Rust", "of HDF5"):
         assert "Free some space" in said
 

@@ -56,7 +56,7 @@ def parser(docstring: str, *settings: str) -> argparse.ArgumentParser:
 def run(main: Callable[[argparse.Namespace], None], arguments: argparse.ArgumentParser) -> None:
     """Run a script: what the user or the machine did wrong ends it with one message and code 1."""
     options = arguments.parse_args()
-    interrupts.raise_again()
+    is_program = interrupts.raise_again()
     # Snakemake ignores it inside a cluster's job, and a program inherits that (rules/common.smk).
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
@@ -64,7 +64,8 @@ def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Argument
     except KeyboardInterrupt:
         messages.last("interrupted")
         code = 128 + signal.SIGINT
-    interrupts.end_quietly()
+    if is_program:
+        interrupts.end_quietly()
     messages.close()
     if code:
         sys.exit(code)

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import json
 import os
 import re
 from collections.abc import Iterable
@@ -43,6 +44,9 @@ def message(error: Exception, options: argparse.Namespace) -> str | None:
         return f"not enough memory for {_files(options)}. {ADVICE[errno.ENOMEM]}"
     if isinstance(error, UnicodeDecodeError):
         return _not_utf8(error, options)
+    if isinstance(error, json.JSONDecodeError):
+        named = _with_content(error.doc.encode("utf-8", "surrogatepass"), options)
+        return f"{named}: not JSON, or cut short: {error}. Make it again."
     if isinstance(error, UnicodeEncodeError):
         half = ascii(error.object[error.start])
         return (
@@ -72,12 +76,16 @@ def _of_system(error: OSError, options: argparse.Namespace) -> str:
 
 def _not_utf8(error: UnicodeDecodeError, options: argparse.Namespace) -> str:
     """The error itself knows bytes and no file."""
-    found = [path for path in _paths(options) if _holds(path, error.object)]
     byte = error.object[error.start]
     return (
-        f"{found[0] if found else _files(options)}: not UTF-8: a byte {byte:#04x} that stands for "
-        "no character. Save it as UTF-8, or make it again."
+        f"{_with_content(error.object, options)}: not UTF-8: a byte {byte:#04x} that stands for no "
+        "character. Save it as UTF-8, or make it again."
     )
+
+
+def _with_content(content: bytes, options: argparse.Namespace) -> str:
+    """The file that holds this, or all files where none does."""
+    return next((str(path) for path in _paths(options) if _holds(path, content)), _files(options))
 
 
 def _holds(path: Path, content: bytes) -> bool:

@@ -20,10 +20,15 @@ def end_quietly() -> None:
         signal.signal(signal.SIGINT, _leave)
 
 
-def raise_again() -> None:
-    """From now on the signal is a KeyboardInterrupt, so that what is in the making is removed."""
-    if signal.getsignal(signal.SIGINT) is _leave:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+def raise_again() -> bool:
+    """From now on the signal is a KeyboardInterrupt, so that what is in the making is removed.
+
+    False where it did not end the process quietly before.
+    """
+    if signal.getsignal(signal.SIGINT) is not _leave:
+        return False
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    return True
 
 
 def _is_of_a_program() -> bool:
