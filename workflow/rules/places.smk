@@ -4,16 +4,11 @@
 tell the rest.
 """
 
-import getpass
 import signal
 
-from planning import hopeless
+from planning import hopeless, user
 
-try:
-    getpass.getuser()
-except (KeyError, OSError):
-    # A container's user without an entry in /etc/passwd; Snakemake and torch ask for a name.
-    os.environ["LOGNAME"] = f"uid{os.getuid()}"
+user.give_a_name()
 
 if workflow.remote_exec:
     # A cluster that takes a job back signals all of its processes. Those that wait for a program
