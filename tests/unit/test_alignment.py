@@ -3,6 +3,7 @@
 import csv
 import itertools
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -240,8 +241,8 @@ def test_one_dead_token_and_no_gradient(tmp_path):
 def test_files_of_another_step_or_run_are_refused(name, told, tmp_path):
     last, g = planted(3, strength=0)
     computed(last, g, tmp_path)
-    for made in (tmp_path / "made").iterdir():
-        made.unlink()
+    shutil.rmtree(tmp_path / "made")
+    (tmp_path / "made").mkdir()
     other = {"t": {"W": np.zeros(3)}, "d": {"l2": np.zeros((40, 3), np.float32)}}[name]
     write_file(tmp_path / f"{name}.safetensors", other)
     given = "--trajectory", tmp_path / "t.safetensors", "--displacement", tmp_path / "d.safetensors"

@@ -112,8 +112,8 @@ def test_sigkills_at_random_moments_leave_the_same_bytes(tmp_path, processes, fa
         assert process.exitcode == -signal.SIGKILL
     tiny_run.train(folders[1], settings, lambda step, loss: moments.append(step), kept=kept[1])
     assert moments[0] > 0
-    names = sorted(path.name for path in folders[0].iterdir())
-    assert sorted(path.name for path in folders[1].iterdir()) == names
+    names = tiny_run.files(folders[0])
+    assert tiny_run.files(folders[1]) == names
     for name in names:
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
 
@@ -136,7 +136,7 @@ def test_the_script_killed_and_started_again_leaves_the_same_bytes(folder):
     assert "going on after step" in last.stderr
     assert (output / "trajectory.safetensors").read_bytes() == expected
     left = sorted(path.name for path in output.iterdir())
-    assert left == ["metadata.json", "trajectory.safetensors"]
+    assert left == [".provenance", "metadata.json", "trajectory.safetensors"]
 
 
 def changed_at(path):

@@ -54,8 +54,8 @@ def test_a_run_that_is_asked_stops_behind_a_checkpoint_and_ends_with_the_same_by
     steps.clear()
     tiny_run.train(stopped, settings, lambda step, loss: steps.append(step))
     assert steps[0] == 11
-    names = sorted(path.name for path in whole.iterdir())
-    assert sorted(path.name for path in stopped.iterdir()) == names
+    names = tiny_run.files(whole)
+    assert tiny_run.files(stopped) == names
     for name in names:
         assert (stopped / name).read_bytes() == (whole / name).read_bytes(), name
 

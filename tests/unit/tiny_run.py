@@ -42,6 +42,11 @@ WORDYBIRD = THIMBLE | {"naming": "wordybird", "record": ["W", "g", "m", "v", "lo
 LIVE = 150
 
 
+def files(folder: Path) -> list[str]:
+    """The names of all files in a folder; their records lie in a folder of their own."""
+    return sorted(path.name for path in folder.iterdir() if path.is_file())
+
+
 def settings(**changes) -> RunSettings:
     return RunSettings.from_json(SETTINGS | changes)
 
