@@ -33,7 +33,7 @@ class Remembered:
         self._memory, self._scripts, self._environments = memory, scripts, environments
         self._sources = self._hashed()
         self._digests = {}
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
             kept = json.loads(memory.read_text("utf-8"))
             if kept["sources"] == self._sources:
                 self._digests = dict(kept["digests"])

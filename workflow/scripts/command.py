@@ -178,7 +178,7 @@ def _without_nan(value: object) -> object:
 def _json_object(text: str) -> dict:
     try:
         return json.loads(text if text.lstrip().startswith("{") else Path(text).read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         message = f"neither a JSON object nor a readable JSON file: {error}"
         raise argparse.ArgumentTypeError(message) from None
 

@@ -124,9 +124,9 @@ def _check_counts(file: TrajectoryReader, name: str, mask: np.ndarray) -> None:
         return
     wrong = np.flatnonzero(mask & (occurring > 0))
     if len(wrong):
+        first = ", ".join(f"{i} ({occurring[i]} times)" for i in wrong[:EXAMPLES])
         raise _contradiction(
-            file,
-            f"{name} marks {len(wrong)} tokens that occur by {COUNTS}, first of all {_some(wrong)}",
+            file, f"{name} marks {len(wrong)} tokens that occur by {COUNTS}, first of all {first}"
         )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from deadtokens.errors import UserError
+from deadtokens.files import documents
 from deadtokens.text import library
 
 END_OF_TEXT = "<|endoftext|>"
@@ -102,9 +103,8 @@ def _tokenizer(vocab: dict[str, int], merges: list[tuple[str, str]]) -> Tokenize
 def _read_vocab(path: Path) -> dict[str, int]:
     expected = "expected GPT-2's vocab.json, a JSON object of entries and their ids from 0 on"
     try:
-        text = path.read_text(encoding="utf-8")
-        vocab = json.loads(text, object_pairs_hook=library.without_double_keys)
-    except (OSError, ValueError, RecursionError) as error:
+        vocab = documents.parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise UserError(f"{path} is no vocabulary ({error}): {expected}") from None
     if not isinstance(vocab, dict) or not all(type(index) is int for index in vocab.values()):
         raise UserError(f"{path} is no vocabulary: {expected}")
