@@ -64,6 +64,7 @@ bench: $(ready)
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/head.py
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/analysis.py
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/files.py
+	PYTHONPATH=workflow:workflow/scripts python benchmarks/records.py
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/growth.py
 	python benchmarks/calls.py
 	python benchmarks/sweep.py
