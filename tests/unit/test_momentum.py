@@ -304,7 +304,7 @@ def test_scripts_from_trajectory_to_picture(kind, tmp_path):
     ("change", "told"),
     [
         (lambda rows: rows.pop("m"), "no m in this file"),
-        (lambda rows: rows.update(v=rows["v"][:, :2]), "the file of another step or run"),
+        (lambda rows: rows.update(v=rows["v"][:, :2]), "give the files of one run"),
         (lambda rows: rows.update(m=rows["m"] + np.float32(0.1)), "no bfloat16 values"),
     ],
 )

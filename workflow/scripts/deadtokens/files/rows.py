@@ -54,7 +54,8 @@ class TokenRows:
     def field(self, quantity: str) -> tuple[str, tuple[int, ...]]:
         """Dtype in the file and shape, (rows, n, D), of these tokens; p_mean has no D."""
         name, _ = self._stored[quantity]
-        self._trajectory.require(name)
+        # The same tokens as in the field that told which they are.
+        self._trajectory.expect({other: _pattern(other) for other in (self._told_by, name)})
         dtype, (rows, _, *elements) = self._trajectory.fields[name]
         return dtype, (rows, len(self.token_ids), *elements)
 
@@ -64,6 +65,7 @@ class TokenRows:
 
     def read(self, quantity: str, start: int, stop: int) -> np.ndarray:
         """The rows start..stop-1 as they are stored: (k, n, D), bfloat16 as bit patterns."""
+        self.field(quantity)
         return self._trajectory.read(self._stored[quantity][0], start, stop)[:, self._places]
 
     def chunks(
@@ -73,6 +75,7 @@ class TokenRows:
 
         `max_bytes` bounds what is read at a time, the rows of all recorded tokens.
         """
+        self.field(quantity)
         name, _ = self._stored[quantity]
         for start, rows in self._trajectory.chunks(name, max_bytes, overlap):
             yield start, rows[:, self._places]
@@ -120,7 +123,8 @@ class TokenRows:
             )
         has_own = masks.mask_name(self._trajectory) is not None
         own = masks.read_dead(self._trajectory, numbers_too=True) if has_own else dead_mask
-        self._trajectory.expect({name: _pattern(name) for name in names})
+        self._told_by = names[0]
+        self._trajectory.expect({names[0]: _pattern(names[0])})
         shape = fields[names[0]][1]
         choices = np.arange(len(dead_mask)), np.flatnonzero(dead_mask)
         of_number = {len(tokens): tokens for tokens in choices}
@@ -135,7 +139,7 @@ class TokenRows:
 
 
 def _pattern(name: str) -> layout.Pattern:
-    """Every quantity has the same tokens, and all but probabilities the same elements."""
+    """Quantities have the same tokens, and all but probabilities the same elements."""
     if name == "p_mean":
         return "F32", ("rows of p_mean", "tokens")
     return NUMBERS, (f"rows of {name}", "tokens", "elements")
