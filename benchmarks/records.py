@@ -2,10 +2,10 @@
 
     PYTHONPATH=workflow:workflow/scripts python benchmarks/records.py
 
-Prints a Markdown table: of a trajectory of Crucible 1's size (W alone, 2.4 GB), the processor time of
-programs that check what they read over that of the same without, and of a training that makes the
-record, the seconds of a recorded step's bytes over those of a step of Crucible 2. What is compared
-takes turns, and each is the median of its rounds. Needs 3 GB of disk in --folder.
+Prints a Markdown table: of a trajectory of Crucible 1's size (W alone, 2.4 GB), the share of the
+processor time of programs that is spent on checking what they read, and of a training, the share
+of a step of Crucible 2 that the record of its bytes takes. What is compared takes turns, and each
+is the median of its rounds. Needs 3 GB of disk in --folder.
 """
 
 import argparse

@@ -118,11 +118,12 @@ def settings_of(program, folder, question, chapters):
 def call(program, words):
     """How it ends: None, or its message."""
     old, sys.argv = sys.argv, [program, *map(str, words)]
+    said = io.StringIO()
     try:
-        with contextlib.redirect_stderr(io.StringIO()):
+        with contextlib.redirect_stderr(said):
             runpy.run_path(str(SCRIPTS / f"{program}.py"), run_name="__main__")
     except SystemExit as end:
-        return end.code
+        return said.getvalue().splitlines()[-1] if end.code == 1 else f"exit code {end.code}"
     finally:
         sys.argv = old
 

@@ -209,8 +209,7 @@ def test_script_leaves_the_two_outputs_alone_with_the_keys_of_the_notebook(tmp_p
     result = tiny_run.run_script(tmp_path, tmp_path / "out")
     assert result.returncode == 0, result.stderr
     assert "12/12" in result.stderr
-    files = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert files == ["metadata.json", "trajectory.safetensors"]
+    assert tiny_run.files(tmp_path / "out") == ["metadata.json", "trajectory.safetensors"]
     metadata = json.loads((tmp_path / "out" / "metadata.json").read_text())
     assert [*metadata] == [
         *("experiment", "series", "date", "total_steps", "batch_size", "seq_len"),

@@ -15,6 +15,13 @@ PROGRAMS = sorted(
     path.name for path in SCRIPTS.glob("*.py") if '__name__ == "__main__"' in path.read_text()
 )
 SLOW = ("h5py", "matplotlib", "numpy", "safetensors", "tokenizers", "torch", "tqdm", "scipy")
+
+
+def heed_interrupts():
+    """Also where the tests run in the background of a shell, which has its jobs ignore them."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 HEAD = f"""
 import errno, os, sys
 from pathlib import Path
@@ -183,6 +190,7 @@ def test_an_interrupt_while_importing_is_one_line(tmp_path, program):
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=heed_interrupts,
     )
     assert process.stdout.read(9) == b"importing"
     process.send_signal(signal.SIGINT)
@@ -202,6 +210,7 @@ def test_an_interrupt_at_work_is_one_line_and_leaves_nothing_unfinished(tmp_path
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_interrupts,
     )
     deadline = time.monotonic() + 20
     while not list(tmp_path.glob(".partial*")) and time.monotonic() < deadline:
