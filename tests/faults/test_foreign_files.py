@@ -12,13 +12,13 @@ PUBLIC = "runs: {pub: {like: crucible2, total_steps: 3}}"
 CONTENT = b"somebody's seven gigabytes"
 
 
-def refused(project, name: str, *targets: str, changes: str) -> None:
-    for arguments in (["--dry-run"], [], []):
+def refused(project, name: str, *targets: str, changes: str, calls=([], ["--dry-run"])) -> None:
+    for arguments in calls:
         output = project.failure(*targets, *arguments, changes=changes)
         assert f"{name}: was not made by this workflow" in output
         assert "Move it elsewhere" in output
     assert (project.root / name).read_bytes() == CONTENT
-    count("foreign files", "told", 3)
+    count("foreign files", "told", len(calls))
 
 
 @pytest.mark.parametrize(
@@ -96,5 +96,5 @@ def test_any_name(all_made, tmp_path):
     give_files(project)
     for name in made_files(all_made.root):
         path = project.write(name, CONTENT)
-        refused(project, name, *TARGETS, changes=CONFIGURATION)
+        refused(project, name, *TARGETS, changes=CONFIGURATION, calls=[[]])
         path.unlink()

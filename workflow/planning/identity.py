@@ -102,7 +102,7 @@ class FileDigests:
     def __init__(self, memory: Path):
         self._memory = memory
         self._kept: dict[str, list] = {}
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, RecursionError):
             kept = json.loads(memory.read_text("utf-8"))
             self._kept = kept if isinstance(kept, dict) else {}
 
@@ -112,7 +112,7 @@ class FileDigests:
             stat = path.stat()
             looks = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
             kept = self._kept.get(str(path))
-            if kept is None or kept[:-1] != looks:
+            if not isinstance(kept, list) or kept[:-1] != looks:
                 kept = self._kept[str(path)] = [*looks, Checksums.of(path).digest]
                 self._keep()
         except OSError as error:
