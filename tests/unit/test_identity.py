@@ -1,4 +1,4 @@
-"""Identities of files that no rule makes: their content, looked at again when they look different."""
+"""Identities of files that no rule makes: their content, read again when they look different."""
 
 import os
 
