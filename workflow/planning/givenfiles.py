@@ -31,8 +31,12 @@ def why_unusable(path: str) -> str | None:
     kind = next((words for is_kind, words in KINDS if is_kind(mode)), None)
     if kind is not None:
         return f"it is {kind}; expected a regular file."
-    if not os.access(path, os.R_OK):
+    try:  # `os.access` asks for another user than the one who opens, where there are capabilities
+        os.close(os.open(path, os.O_RDONLY))
+    except PermissionError:
         return "it may not be read (permission denied). Change its permissions."
+    except OSError as error:
+        return f"it cannot be opened ({error.strerror}). Check it."
     return None
 
 

@@ -9,9 +9,8 @@ import sys
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
-sys.path.insert(0, f"{workflow.basedir}/workflow")
-# The library, whose records of files are read here; last, for there are programs beside it.
-sys.path.append(f"{workflow.basedir}/workflow/scripts")
+# What is planned here, and the library, whose records of files are read.
+sys.path[:0] = [f"{workflow.basedir}/workflow", f"{workflow.basedir}/workflow/scripts"]
 
 from planning import documents
 from planning.mistakes import ConfigurationError
