@@ -64,8 +64,8 @@ def test_merges_of_another_vocabulary(fresh):
 def test_missing_files_matter_to_those_who_need_them(fresh):
     fresh.write("text.txt", "the cat\n" * 500)
     output = fresh.failure(MASKS, changes=OWN_FILES)
-    assert "corpora.wordybird.vocab_file is 'vocab.json', and there is no such file" in output
-    assert "corpora.wordybird.merges_file is 'merges.txt', and there is no such file" in output
+    assert "corpora.wordybird.vocab_file is 'vocab.json': there is no such file" in output
+    assert "corpora.wordybird.merges_file is 'merges.txt': there is no such file" in output
     assert "corpora.wordybird.model_corpus_file" not in output
     planned = fresh.planned("results/corpora/flannel/tokenizer.json", changes=OWN_FILES)
     assert planned == {"make_corpus", "train_tokenizer"}
