@@ -35,6 +35,12 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(text)
 
 
+@pytest.fixture
+def fresh(tmp_path) -> Project:
+    """The sources alone: nothing has run."""
+    return copy_sources(tmp_path / "fresh")
+
+
 @pytest.fixture(scope="session")
 def _finished(tmp_path_factory) -> Project:
     project = copy_sources(tmp_path_factory.mktemp("finished") / "project")

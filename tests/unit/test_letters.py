@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from planted import cooling_weights
 
 import drawing
+import plot_phases
 from deadtokens import displacement
 from deadtokens.analysis import density, phases
 from deadtokens.errors import UserError
@@ -29,7 +30,7 @@ FIGURES = Path(letters.__file__).parent
 STRANGE = (
     "costs $5 and \\frac $6",
     "_ice\n\tcold --> <b>&amp;</b> ]]>",
-    "ไทย 实验 😀👩‍🔬 \x07\x00\ud800 \u202eright",
+    "ไทย 实验 😀👩‍🔬 \x07\x00 \u202eright",
     "$\\undefined{" + "long " * 100,
 )
 
@@ -121,18 +122,13 @@ def measured(tmp_path_factory):
     folder = tmp_path_factory.mktemp("measured")
     tables.write(folder / "table.csv", phases.table(scales, scheme, still, still))
     summary = phases.summary(scales, scheme, still, 0.1, still)
-    (folder / "summary.json").write_text(json.dumps(summary))  # half a character as an escape
+    (folder / "summary.json").write_text(json.dumps(summary), "utf-8")
     fields = density.fields({scale: found.density for scale, found in scales.items()}, bins)
     write_file(folder / "density.safetensors", fields)
     return folder
 
 
-INPUTS = {
-    "table": (tables.read, ""),
-    "summary": (drawing.read_json, ""),
-    "density": (drawing.read_fields, ""),
-}
-
+INPUTS = plot_phases.INPUTS
 
 KINDS = [*zip(STRANGE, ["png", "svg", "pdf", "png"], strict=True)]
 

@@ -10,9 +10,9 @@ from collections.abc import MutableMapping
 
 # Who has set one of these has decided, of whichever OpenMP.
 VARIABLES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
-# Some ten microseconds, in which threads of a quiet machine have met (docs/performance.md). Without
-# the policy GNU's would take the count as well; it is for other OpenMPs, which do not know it.
-SLEEPING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
+# Some hundred microseconds, in which threads of a quiet machine have met (docs/performance.md).
+# Without the policy GNU's would take the count as well; it is for other OpenMPs, which do not.
+SLEEPING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "5000"}
 
 
 def sleep_while_waiting(environment: MutableMapping[str, str] = os.environ) -> None:
