@@ -25,9 +25,6 @@ def refused(project, name: str, *targets: str, changes: str, calls=([], ["--dry-
     "name",
     [
         "results/pub/trajectory.safetensors",
-        "results/pub/metadata.json",
-        "results/pub/displacement.safetensors",
-        "results/pub/phases.png",
         "results/corpora/flannel/tokenizer.json",
     ],
 )
@@ -36,6 +33,7 @@ def test_a_file_of_other_hands(fresh, name):
     refused(fresh, name, "results/pub/phases.png", changes=PUBLIC)
 
 
+@pytest.mark.long
 def test_moved_away_it_is_in_nobodys_way(fresh):
     name = "results/pub/trajectory.safetensors"
     fresh.write(name, CONTENT)
@@ -45,7 +43,7 @@ def test_moved_away_it_is_in_nobodys_way(fresh):
     assert (fresh.root / "mine.safetensors").read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("name", ["phases.csv", "phases.png", "trajectory.safetensors"])
+@pytest.mark.parametrize("name", ["phases.csv", "trajectory.safetensors"])
 def test_a_result_that_was_edited(finished, name):
     path = finished.root / "results/crucible2" / name
     path.write_bytes(CONTENT)
