@@ -15,6 +15,7 @@ from smoke import SNAKEMAKE, Project
 
 DYING = Path(__file__).with_name("dying")
 HOW = ("kill", "disk")
+IS_A_PROGRAM = 'if __name__ == "__main__":'
 
 # Changes of the configuration that are wrong, and what is said of them: the first one by the
 # program that meets it, for how many pairs a text has is not known before.
@@ -48,7 +49,7 @@ def made_anew(project: Project, script: str) -> None:
 
 def programs() -> list[str]:
     scripts = (Path(__file__).parents[2] / "workflow/scripts").glob("*.py")
-    return sorted(path.stem for path in scripts if "__main__" in path.read_text("utf-8"))
+    return sorted(path.stem for path in scripts if IS_A_PROGRAM in path.read_text("utf-8"))
 
 
 def check_never_taken_for_made(project: Project, targets, fault: str, changes: str = "") -> None:
