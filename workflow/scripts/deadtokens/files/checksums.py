@@ -5,6 +5,7 @@ XXH3 (Yann Collet, xxhash.com) of 64 bits for each block of 1 MiB; a file's dige
 """
 
 import os
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -13,6 +14,11 @@ import xxhash
 
 BLOCK_BYTES = 1 << 20
 DIGEST_BYTES = 8
+
+
+def blocks(offset: int, size: int) -> range:
+    """The numbers of the blocks that hold these bytes; none for none."""
+    return range(offset // BLOCK_BYTES, -(-(offset + size) // BLOCK_BYTES)) if size else range(0)
 
 
 @dataclass(frozen=True)
@@ -41,16 +47,18 @@ class Checksums:
         """One digest of the whole file, 32 hexadecimal digits."""
         return xxhash.xxh3_128_hexdigest(self.size.to_bytes(8, "little") + self.blocks)
 
-    def damaged(self, descriptor: int, offset: int, content: memoryview) -> bool:
+    def damaged(
+        self, descriptor: int, offset: int, content: memoryview, known: Container[int] = ()
+    ) -> bool:
         """Whether `content`, read at `offset` of this file, lies in a block that differs.
 
         content: bytes (memoryview of format B). What the first and the last block hold beside it
-        is read from the descriptor.
+        is read from the descriptor. `known` blocks are left out.
         """
         stop = offset + len(content)
-        if stop == offset:
-            return False
-        for number in range(offset // BLOCK_BYTES, -(-stop // BLOCK_BYTES)):
+        for number in blocks(offset, len(content)):
+            if number in known:
+                continue
             start = number * BLOCK_BYTES
             end = min(start + BLOCK_BYTES, self.size)
             if offset <= start and end <= stop:

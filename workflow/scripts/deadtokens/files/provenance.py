@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from deadtokens.errors import UserError
-from deadtokens.files.checksums import Checksums
+from deadtokens.files.checksums import Checksums, blocks
 
 FOLDER = ".provenance"
 # The environment of a program: "unverified" leaves out all checks of what is read; "none" also all
@@ -190,6 +190,7 @@ class Verifier:
         if records and not fitting:
             raise UserError(damaged(path))
         self._checksums = fitting
+        self._known: set[int] = set()  # blocks that were as recorded when they were last read
 
     @property
     def has_record(self) -> bool:
@@ -198,10 +199,15 @@ class Verifier:
 
     def __call__(self, offset: int, content: memoryview) -> None:
         """`content` (format B) was read at this offset."""
-        kept = [c for c in self._checksums if not c.damaged(self._descriptor, offset, content)]
-        if self._checksums and not kept:
+        if not self._checksums:
+            return
+        read = self._descriptor, offset, content, self._known
+        kept = [checksums for checksums in self._checksums if not checksums.damaged(*read)]
+        if not kept:
             raise UserError(damaged(self._path))
         self._checksums = kept
+        if len(kept) == 1:
+            self._known.update(blocks(offset, len(content)))
 
     def check_stretch(self, offset: int, size: int, at_a_time: int = 1 << 23) -> None:
         """The same of bytes that another library reads."""
