@@ -47,7 +47,7 @@ $(foreach name,phases phase_transitions freezing momentum gradients drift checkp
 test: $(ready)
 	pytest -m "not cuda and not slurm" --numprocesses auto --dist worksteal
 
-# All faults of docs/reliability.md, an hour on two cores; `make test` has a few of each kind.
+# All faults of docs/reliability.md, which takes long; `make test` has a few of each kind.
 faults: $(ready)
 	FAULTS=all pytest tests/faults --numprocesses auto --dist worksteal
 

@@ -1,10 +1,12 @@
-"""What unit and workflow tests share."""
+"""What tests share: an S3 server, and projects in which real Snakemake runs."""
 
 import logging
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from smoke import Project, copy_sources
 
 BUCKET = "fimbulwinter"
 # A key that the server knows is made when it first checks keys; until then any pair is good.
@@ -63,3 +65,23 @@ def _tell(url: str, what: str, body: bytes) -> None:
     import requests
 
     requests.post(f"{url}/moto-api/{what}", data=body, timeout=10).raise_for_status()
+
+
+@pytest.fixture
+def fresh(tmp_path) -> Project:
+    """The sources alone: nothing has run."""
+    return copy_sources(tmp_path / "fresh")
+
+
+@pytest.fixture(scope="session")
+def _finished(tmp_path_factory) -> Project:
+    project = copy_sources(tmp_path_factory.mktemp("finished") / "project")
+    project.run()
+    return project
+
+
+@pytest.fixture
+def finished(_finished, tmp_path) -> Project:
+    """A project in which the default target has been made; a test may change it as it likes."""
+    shutil.copytree(_finished.root, tmp_path / "finished")
+    return Project(tmp_path / "finished")

@@ -35,25 +35,6 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(text)
 
 
-@pytest.fixture
-def fresh(tmp_path) -> Project:
-    """The sources alone: nothing has run."""
-    return copy_sources(tmp_path / "fresh")
-
-
-@pytest.fixture(scope="session")
-def _finished(tmp_path_factory) -> Project:
-    project = copy_sources(tmp_path_factory.mktemp("finished") / "project")
-    project.run()
-    return project
-
-
-@pytest.fixture
-def finished(_finished, tmp_path) -> Project:
-    """A project in which the default target has been made; a test may change it as it likes."""
-    return _copy(_finished, tmp_path)
-
-
 @pytest.fixture(scope="session")
 def _own(tmp_path_factory) -> Project:
     from test_failed_jobs import OWN
