@@ -1,11 +1,11 @@
-"""What the faults came to: tried, survived (same bytes), told (one message), silent, lost.
+"""What the faults came to: tried, survived (same bytes), reported (one message), silent, lost.
 
 Counted over a whole call of pytest, and printed at its end as the table of docs/reliability.md.
 """
 
 from collections import Counter, defaultdict
 
-OUTCOMES = ("survived", "told", "silent", "traceback", "lost")
+OUTCOMES = ("survived", "reported", "silent", "traceback", "lost")
 _counted: dict[str, Counter] = defaultdict(Counter)
 
 

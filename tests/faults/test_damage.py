@@ -109,7 +109,7 @@ def outcome(project: Project, job: Job, damage, chance: random.Random) -> str:
     if "Traceback (most recent call last)" in log + result.stderr:
         return "traceback"
     named = Path(job.path).name in said and "error: " in said
-    return "told" if result.returncode == 1 and named and not changed else "lost"
+    return "reported" if result.returncode == 1 and named and not changed else "lost"
 
 
 def made(project: Project) -> list[Path]:
@@ -128,7 +128,7 @@ def check_all(project: Project, found: list[Job], each: int = len(DAMAGES)) -> N
             shutil.rmtree(project.root / Path(job.words[job.words.index("--log") + 1]).parent)
             came_to = outcome(project, job, damage, random.Random(number))
             count("damaged intermediates", came_to)
-            if came_to not in ("told", "survived"):
+            if came_to not in ("reported", "survived"):
                 wrong.append(f"{job.program} {job.option} {damage.__name__}: {came_to}")
     assert wrong == []
 

@@ -57,7 +57,7 @@ def check_never_taken_for_made(project: Project, targets, fault: str, changes: s
         code, output = call(project, *targets, fault=fault, changes=changes)
         assert code == 1, f"{attempt}: {output}"
         assert "Traceback (most recent call last)" not in output
-    count("failed jobs", "told", 2)
+    count("failed jobs", "reported", 2)
 
 
 @pytest.mark.parametrize(("program", "how"), [("train_run", "kill"), ("plot_phases", "disk")])
@@ -79,7 +79,7 @@ def test_a_configuration_that_cannot_be(finished, changes):
     for _ in range(2):
         output = finished.failure("results/crucible2/phases.png", changes=changes)
         assert WRONG[changes] in output
-    count("failed jobs", "told", 2)
+    count("failed jobs", "reported", 2)
     # The former configuration makes the former picture again.
     finished.run("results/crucible2/phases.png")
     assert finished.planned() == set()
@@ -119,7 +119,7 @@ def test_a_text_that_is_spoilt_after_a_finished_run(own, name, how):
     for _ in range(2):
         output = own.failure("results/crucible2/phases.png", changes=OWN)
         assert name in output
-    count("spoilt texts", "told", 2)
+    count("spoilt texts", "reported", 2)
     path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
     path.write_bytes(good)
     own.run("results/crucible2/phases.png", changes=OWN)

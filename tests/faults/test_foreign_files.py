@@ -18,7 +18,7 @@ def refused(project, name: str, *targets: str, changes: str, calls=([], ["--dry-
         assert f"{name}: was not made by this workflow" in output
         assert "Move it elsewhere" in output
     assert (project.root / name).read_bytes() == CONTENT
-    count("foreign files", "told", len(calls))
+    count("foreign files", "reported", len(calls))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_result_that_was_edited(finished, name):
     assert path.read_bytes() == CONTENT
     path.unlink()
     finished.run("results/crucible2/phases.png")
-    count("foreign files", "told", 2)
+    count("foreign files", "reported", 2)
 
 
 def test_a_moved_folder_is_known_and_other_settings_are_noticed(finished):
