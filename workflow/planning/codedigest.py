@@ -9,14 +9,14 @@ import ast
 import contextlib
 import functools
 import hashlib
-import json
 import re
 import sys
-import uuid
 from pathlib import Path
 from typing import NamedTuple
 
 import yaml
+
+from planning import memory as memory_file
 
 COMPILED = (".cpp", ".h")
 STRING_OR_COMMENT = r'(?s)"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/'
@@ -33,8 +33,8 @@ class Remembered:
         self._memory, self._scripts, self._environments = memory, scripts, environments
         self._sources = self._hashed()
         self._digests = {}
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
-            kept = json.loads(memory.read_text("utf-8"))
+        kept = memory_file.recall(memory)
+        with contextlib.suppress(ValueError, TypeError, KeyError):
             if kept["sources"] == self._sources:
                 self._digests = dict(kept["digests"])
 
@@ -44,9 +44,8 @@ class Remembered:
         if step not in self._digests:
             files = self._scripts / f"{script}.py", self._environments / f"{environment}.yaml"
             self._digests[step] = step_digest(*files)
-            # A folder that cannot be written to costs time, nothing else.
-            with contextlib.suppress(OSError):
-                self._keep()
+            kept = {"sources": self._sources, "digests": self._digests}
+            memory_file.keep(self._memory, kept)
         return self._digests[step]
 
     def _hashed(self) -> str:
@@ -61,13 +60,6 @@ class Remembered:
                 hashed.update(f"{path.relative_to(root)}\0{content}\0".encode())
         hashed.update(Path(__file__).read_bytes())
         return hashed.hexdigest()
-
-    def _keep(self) -> None:
-        self._memory.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._memory.with_name(f"{self._memory.name}.{uuid.uuid4().hex}")
-        kept = {"sources": self._sources, "digests": self._digests}
-        partial.write_text(json.dumps(kept), encoding="utf-8")
-        partial.replace(self._memory)
 
 
 def step_digest(script: Path, environment: Path) -> str:

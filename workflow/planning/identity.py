@@ -6,13 +6,10 @@ a file whose record tells of another one was made from something else, whatever 
 a step that failed, was killed or was never asked leaves nothing that passes for its result.
 """
 
-import contextlib
 import functools
 import hashlib
 import inspect
 import json
-import os
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -21,6 +18,7 @@ from snakemake.iocontainers import Wildcards
 from snakemake.rules import Rule
 
 from deadtokens.files.checksums import Checksums
+from planning import memory as memory_file
 
 PARAMETER = "identity"
 
@@ -101,10 +99,7 @@ class FileDigests:
 
     def __init__(self, memory: Path):
         self._memory = memory
-        self._kept: dict[str, list] = {}
-        with contextlib.suppress(OSError, ValueError, RecursionError):
-            kept = json.loads(memory.read_text("utf-8"))
-            self._kept = kept if isinstance(kept, dict) else {}
+        self._kept: dict[str, list] = memory_file.recall(memory)
 
     def of(self, path: Path) -> str:
         """The digest of a file's content; WorkflowError if it cannot be read."""
@@ -114,18 +109,10 @@ class FileDigests:
             kept = self._kept.get(str(path))
             if not isinstance(kept, list) or kept[:-1] != looks:
                 kept = self._kept[str(path)] = [*looks, Checksums.of(path).digest]
-                self._keep()
+                memory_file.keep(self._memory, self._kept)
         except OSError as error:
             raise WorkflowError(
                 f"{path}: {error.strerror}. What is asked for is made from this file, and no rule "
                 "makes it. Check the path, or give another file."
             ) from None
         return kept[-1]
-
-    def _keep(self) -> None:
-        # A folder that cannot be written to costs time, nothing else.
-        with contextlib.suppress(OSError):
-            self._memory.parent.mkdir(parents=True, exist_ok=True)
-            partial = self._memory.with_name(f"{self._memory.name}.{uuid.uuid4().hex}")
-            partial.write_text(json.dumps(self._kept), encoding="utf-8")
-            os.replace(partial, self._memory)
