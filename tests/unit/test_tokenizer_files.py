@@ -122,7 +122,7 @@ WRONG_IDS = {
     "a gap": (in_vocabulary(x=7), "no entry with the id 6, but one with 7, 'x'"),
     "an entry twice": (
         json.dumps(PARTS).replace('"c": 3', '"c": 3, "c": 3'),
-        "the key 'c' stands twice",
+        "'c' stands twice",
     ),
     "a model twice": (
         json.dumps(PARTS).replace('"decoder"', '"padding": null, "decoder"'),

@@ -9,12 +9,9 @@ from pathlib import Path
 import jsonschema
 import yaml
 
+from planning.documents import DEEPEST, SAFE_LOADER
 from planning.mistakes import ConfigurationError, found, nearest, shortened
 
-# The same in C, of a PyYAML built with it, reads the schema in a seventh of the time.
-SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-DEEPEST = 50  # levels
 LARGEST = 2**63  # beyond it an integer fits into no 64 bits
 LONGEST = 10_000  # characters of a text, which becomes part of a command
 

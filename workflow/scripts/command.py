@@ -22,7 +22,6 @@ import failures
 import messages
 from deadtokens.errors import Stopped
 from deadtokens.files import provenance, unfinished
-from deadtokens.files.checksums import Checksums
 
 log = logging.getLogger("fimbulwinter")
 
@@ -130,11 +129,7 @@ def _check_inputs(options: argparse.Namespace) -> None:
     for value in vars(options).values():
         for path in value if isinstance(value, list) else [value]:
             if isinstance(path, Path) and path != options.log and path.is_file():
-                if not provenance.is_checked_while_read(path):
-                    provenance.check(path)
-                records = provenance.recorded(path)
-                digest = records[0].checksums.digest if records else Checksums.of(path).digest
-                _made_by["inputs"][str(path)] = digest
+                _made_by["inputs"][str(path)] = provenance.check(path)
 
 
 def write_json(path: Path, value: object) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from deadtokens.errors import UserError
+from deadtokens.files import documents
 
 # A panic prints where in the library it happened; a backtrace would bury our message.
 os.environ["RUST_BACKTRACE"] = "0"
@@ -49,7 +50,7 @@ def read(text: str) -> Tokenizer:
     gives it, so that ids would be others than the text says.
     """
     tokenizer = Tokenizer.from_str(text)
-    content = json.loads(text, object_pairs_hook=without_double_keys)
+    content = documents.parse(text)
     for added in content.get("added_tokens") or []:
         index = tokenizer.token_to_id(added["content"])
         if index != added["id"]:
@@ -126,13 +127,3 @@ def written(tokenizer: Tokenizer, text: str) -> str:
     if tokenizer.pre_tokenizer is None:
         return text
     return "".join(piece for piece, _ in tokenizer.pre_tokenizer.pre_tokenize_str(text))
-
-
-def without_double_keys(pairs: list[tuple[str, object]]) -> dict:
-    """A hook for `json.loads`, which else keeps the last of them; ValueError if a key is double."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        seen = set()
-        double = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise ValueError(f"the key {double!r} stands twice in one object")
-    return found
