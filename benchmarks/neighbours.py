@@ -8,8 +8,10 @@ they take their steps in turn, each round with every number of neighbours. A rat
 the rounds' own, in brackets the largest.
 
 `fair` is what a step takes over one that is alone if all threads get equal shares of the
-processors. `spinning` is ours with OpenMP as it comes: threads that wait keep their processor. The
-published loop is that with autocast, as the notebooks ran.
+processors; `processors` is how many of them a step of ours takes, beside that equal share.
+`spinning` is ours with OpenMP as it comes: threads that wait keep their processor. `passive` is
+ours with threads that give it up at once. The published loop is that with autocast, as the
+notebooks ran.
 """
 
 import argparse
@@ -21,6 +23,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import psutil
 import step
 from steady import published
 
@@ -31,6 +34,7 @@ BUSY = "while True: pass"
 COLUMNS = {
     "ours / alone": (("ours", None), ("ours", 0)),
     "spinning / ours alone": (("spinning", None), ("ours", 0)),
+    "passive / ours alone": (("passive", None), ("ours", 0)),
     "published / alone": (("autocast", None), ("autocast", 0)),
     "published / ours": (("autocast", None), ("ours", None)),
 }
@@ -41,8 +45,8 @@ def main():
     arguments.add_argument("--runs", nargs="*", default=RUNS)
     arguments.add_argument("--rounds", type=int, default=15)
     options = arguments.parse_args()
-    print(f"| run | neighbours | fair | {' | '.join(COLUMNS)} |")
-    print(f"| --- | --- | --- |{' --- |' * len(COLUMNS)}")
+    print(f"| run | neighbours | fair | {' | '.join(COLUMNS)} | processors |")
+    print(f"| --- | --- | --- |{' --- |' * (len(COLUMNS) + 1)}")
     for name in options.runs:
         threads = published(name)["threads"]
         share_processors(threads)
@@ -50,7 +54,9 @@ def main():
         for n in NEIGHBOURS:
             fair = max(1.0, (threads + n) / threads)
             found = " | ".join(ratio(rounds, n, *pair) for pair in COLUMNS.values())
-            print(f"| `{name}` | {n} | {fair:.1f} | {found} |", flush=True)
+            taken = statistics.median(took["processors", n] for took in rounds)
+            share = f"{taken:.2f} of {threads / fair:.2f}"
+            print(f"| `{name}` | {n} | {fair:.1f} | {found} | {share} |", flush=True)
 
 
 def share_processors(count: int) -> None:
@@ -60,11 +66,12 @@ def share_processors(count: int) -> None:
 
 
 def measured(name: str, threads: int, rounds: int) -> list[dict[tuple[str, int], float]]:
-    """Seconds of a step by way and number of neighbours, for each round."""
+    """For each round: seconds of a step by way and number of neighbours, and our processors."""
     with contextlib.ExitStack() as stack:
         ways = {
             "ours": step.server(name, "ours", threads),
-            "spinning": step.server(name, "ours", threads, openmp_as_it_comes=True),
+            "spinning": step.server(name, "ours", threads, waiting={}),
+            "passive": step.server(name, "ours", threads, waiting={"OMP_WAIT_POLICY": "PASSIVE"}),
             "autocast": step.server(name, "autocast", threads),
         }
         servers = {way: stack.enter_context(served) for way, served in ways.items()}
@@ -74,8 +81,17 @@ def measured(name: str, threads: int, rounds: int) -> list[dict[tuple[str, int],
             took.append({})
             for n in NEIGHBOURS:
                 with working(others[:n]):
+                    before = processor_seconds(servers["ours"])
                     took[-1] |= {(way, n): step.seconds(server) for way, server in servers.items()}
+                    used = processor_seconds(servers["ours"]) - before
+                    took[-1]["processors", n] = used / took[-1]["ours", n]
     return took[1:]
+
+
+def processor_seconds(process: subprocess.Popen) -> float:
+    """What all threads of a process have used so far, to a hundredth."""
+    times = psutil.Process(process.pid).cpu_times()
+    return times.user + times.system
 
 
 @contextlib.contextmanager

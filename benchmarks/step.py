@@ -79,13 +79,18 @@ def ratios(
 
 @contextlib.contextmanager
 def server(
-    name: str, way: str, threads: int, openmp_as_it_comes: bool = False
+    name: str, way: str, threads: int, waiting: dict[str, str] | None = None
 ) -> Iterator[subprocess.Popen]:
-    """A process that takes a step of a run in this way whenever it is asked for its seconds."""
+    """A process that takes a step of a run in this way whenever it is asked for its seconds.
+
+    `waiting` has OpenMP's variables that say how its threads wait, if not those of our programs.
+    """
     command = [sys.executable, __file__, "--serve", name, way, str(threads)]
     environment = {k: v for k, v in os.environ.items() if k != machine.HUGE_PAGES}
-    if openmp_as_it_comes or way in AS_PUBLISHED:
-        environment = openmp.as_it_comes(environment)
+    if way in AS_PUBLISHED:
+        waiting = {}
+    if waiting is not None:
+        environment = openmp.as_it_comes(environment) | waiting
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     process = subprocess.Popen(command, env=environment, **pipes)
     try:

@@ -140,7 +140,7 @@ void forward(const Attention& a, const Tensor& query, const Tensor& key, const T
     Buffer<Pair> of_keys(a.pairs * a.columns), of_values(a.columns / 2 * a.deep);
     Buffer<float> scores(QUERIES * a.columns), sums(QUERIES * a.deep);
     Buffer<Bits> probabilities(QUERIES * a.columns);
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic)
     for (int64_t task = 0; task < a.tasks(); ++task) {
       a.take(query, task, a.queries, q + 0);
       a.take(key, task, a.keys, k + 0);
@@ -220,7 +220,7 @@ void backward(const Attention& a, const Tensor& grad_out, const Tensor& query, c
     Buffer<Pair> probability_pairs(QUERIES / 2 * a.columns), grad_pairs(QUERIES / 2 * a.columns);
     Buffer<float> sums(QUERIES * a.deep), in_rows(a.columns * a.deep);
     Buffer<float> key_sums(a.deep * a.columns), value_sums(a.deep * a.columns);
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic)
     for (int64_t task = 0; task < a.tasks(); ++task) {
       a.take(query, task, a.queries, q + 0);
       a.take(grad_out, task, a.queries, g + 0);

@@ -52,9 +52,9 @@ struct Head {
     pack_tied();
     for (int64_t start = 0; start < n; start += chunk) {
       const int64_t tiles = padded(std::min(chunk, n - start), TILE) / TILE;
-#pragma omp parallel for schedule(static) num_threads(threads)
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
       for (int64_t tile = 0; tile < tiles; ++tile) take(start, tile * TILE);
-#pragma omp parallel for schedule(static) num_threads(threads)
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
       for (int64_t block = 0; block < columns; block += BLOCK)
         for (int64_t d = 0; d < deep; d += ROWS)
           multiply_add<ROWS, 3>(sums + (block * deep + d * BLOCK), BLOCK, by_rows + d * (chunk / 2),
