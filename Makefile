@@ -42,7 +42,7 @@ define picture
 docs/figures/%_$(1).png: results/%/$(1).png
 	cp $$< $$@
 endef
-$(foreach name,phases phase_transitions freezing momentum gradients drift checkpoint_artifact onset account,$(eval $(call picture,$(name))))
+$(foreach name,phases phase_transitions freezing momentum gradients drift kick onset account,$(eval $(call picture,$(name))))
 
 test: $(ready)
 	pytest -m "not cuda and not slurm" --numprocesses auto --dist worksteal
@@ -80,11 +80,12 @@ format: $(ready)
 	ruff check --fix .
 	snakefmt Snakefile workflow/rules
 
-$(ready): requirements.txt
+$(ready): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
 	  f"error: {sys.executable} is Python {sys.version.split()[0]}; this needs 3.11 or newer: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
 	pip install --quiet --requirement requirements.txt
+	pip install --quiet --no-deps --editable .
 	touch $@
 
 lock:

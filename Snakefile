@@ -17,21 +17,19 @@ configfile: f"{workflow.basedir}/config/verdicts.yaml"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/inputs.smk"
-include: "workflow/rules/settings.smk"
-include: "workflow/rules/reported.smk"
 include: "workflow/rules/corpus.smk"
 include: "workflow/rules/training.smk"
-include: "workflow/rules/analysis.smk"
-include: "workflow/rules/figures.smk"
-include: "workflow/rules/audit.smk"
-include: "workflow/rules/account.smk"
-include: "workflow/rules/momentum.smk"
-include: "workflow/rules/kick.smk"
+include: "workflow/rules/displacement.smk"
+include: "workflow/rules/phases.smk"
+include: "workflow/rules/freezing.smk"
+include: "workflow/rules/permanence.smk"
+include: "workflow/rules/cohorts.smk"
 include: "workflow/rules/drift.smk"
-include: "workflow/rules/onset.smk"
+include: "workflow/rules/kick.smk"
+include: "workflow/rules/causes.smk"
+include: "workflow/rules/comparison.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
-include: "workflow/rules/sweeps.smk"
 include: "workflow/rules/places.smk"
 
 
@@ -44,7 +42,7 @@ rule all:
 rule report_results:
     """Everything that the report shows."""
     input:
-        report_figures(),
+        report_figures(plan.configuration),
         "results/verdicts.html",
         "results/runs.html",
         "results/provenance.html",

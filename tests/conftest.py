@@ -1,12 +1,18 @@
 """What tests share: an S3 server, and projects in which real Snakemake runs."""
 
 import logging
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from smoke import Project, copy_sources
+
+# Programs find the library of this checkout, whatever else is installed.
+SCRIPTS = str(Path(__file__).parents[1] / "workflow/scripts")
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [SCRIPTS, os.environ.get("PYTHONPATH")]))
 
 BUCKET = "fimbulwinter"
 # A key that the server knows is made when it first checks keys; until then any pair is good.

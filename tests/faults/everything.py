@@ -17,15 +17,16 @@ runs:
   crucible3: {total_steps: 40}
   float32: {like: crucible2, state_precision: float32}
   seeds: {like: crucible2, total_steps: 12, sweep: {random_seed: [1, 2]}}
-onsets:
-  onset:
-    from_step: 2
-    window: 5
-    bin_steps: 4
-    arms: {published: [crucible2], float32: [float32]}
+causes:
+  onsets:
+    onset:
+      from_step: 2
+      window: 5
+      bin_steps: 4
+      arms: {published: [crucible2], float32: [float32]}
 published: {runs: [crucible2, crucible3, wordybird1]}
 comparison: [crucible2, crucible3]
-report: {runs: [crucible2], checkpoint_artifacts: [], onsets: []}
+report: {runs: [crucible2], kick: [], onsets: []}
 """
 
 TARGETS = (
@@ -43,7 +44,7 @@ TARGETS = (
     "results/crucible2/summary.json",
     "results/crucible3/drift.png",
     "results/thimble7/displacement.safetensors",
-    "results/wordybird/checkpoint_artifact.png",
+    "results/wordybird/kick.png",
     "results/onset/onset.png",
     "results/seeds/sweep.csv",
     "results/comparison.md",

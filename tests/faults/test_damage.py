@@ -30,7 +30,9 @@ class Job:
 
     @property
     def program(self) -> str:
-        return Path(self.words[1]).stem
+        """Its name; of the one that draws, with the figure's."""
+        name = Path(self.words[1]).stem
+        return f"{name} {self.words[2]}" if name == "draw_figure" else name
 
 
 def jobs(project: Project, *targets: str, changes: str = "") -> list[Job]:
@@ -44,7 +46,8 @@ def jobs(project: Project, *targets: str, changes: str = "") -> list[Job]:
         for word in words[2:]:
             option = word if word.startswith("--") else option
             if word.startswith("results/") and is_input(project, words, word):
-                found.setdefault((words[1], option), Job(tuple(words), option, word))
+                job = Job(tuple(words), option, word)
+                found.setdefault((job.program, option), job)
     return list(found.values())
 
 

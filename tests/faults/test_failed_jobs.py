@@ -43,12 +43,12 @@ def call(project: Project, *targets: str, fault: str = "", changes: str = "") ->
 
 def made_anew(project: Project, script: str) -> None:
     """Change the behaviour of a program, so that its results are of yesterday."""
-    path = project.root / f"workflow/scripts/{script}.py"
+    (path,) = (project.root / "workflow/scripts").glob(f"*/{script}.py")
     path.write_text(path.read_text("utf-8") + "\n\nANOTHER_CONSTANT = 1\n", "utf-8")
 
 
 def programs() -> list[str]:
-    scripts = (Path(__file__).parents[2] / "workflow/scripts").glob("*.py")
+    scripts = (Path(__file__).parents[2] / "workflow/scripts").glob("*/*.py")
     return sorted(path.stem for path in scripts if IS_A_PROGRAM in path.read_text("utf-8"))
 
 
@@ -60,7 +60,7 @@ def check_never_taken_for_made(project: Project, targets, fault: str, changes: s
     count("failed jobs", "reported", 2)
 
 
-@pytest.mark.parametrize(("program", "how"), [("train_run", "kill"), ("plot_phases", "disk")])
+@pytest.mark.parametrize(("program", "how"), [("train_run", "kill"), ("draw_figure", "disk")])
 def test_a_program_of_the_default_dies(finished, program, how):
     made_anew(finished, program)
     target = "results/crucible2/phases.png"
@@ -139,7 +139,7 @@ def test_every_rule_has_a_target(all_made):
     listed = subprocess.run(
         [SNAKEMAKE, "--list-rules"], cwd=all_made.root, capture_output=True, text=True, check=True
     )
-    scripts = {path.stem for path in (all_made.root / "workflow/scripts").glob("*.py")}
+    scripts = {path.stem for path in (all_made.root / "workflow/scripts").glob("*/*.py")}
     known = {line.split()[0] for line in listed.stdout.splitlines() if line}
     benchmarked = {path.stem for path in (all_made.root / "results").rglob("benchmarks/*.tsv")}
     made = {rule for rule in known if any(name.startswith(rule) for name in benchmarked)}

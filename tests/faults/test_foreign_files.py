@@ -67,15 +67,15 @@ def test_a_moved_folder_is_known_and_other_settings_are_noticed(finished):
     assert finished.planned(target) == set()
     again = finished.planned(target, changes="runs: {crucible2: {learning_rate: 2.0e-3}}")
     assert "train_run" in again
-    hotter = "phase_schemes: {published: {thresholds: [0.2, 10, 100]}}"
-    assert finished.planned(target, changes=hotter) == {"classify_phases", "plot_phases"}
+    hotter = "phases: {published: {thresholds: [0.2, 10, 100]}}"
+    assert finished.planned(target, changes=hotter) == {"classify_phases", "draw_phases"}
     count("foreign files", "survived", 3)
 
 
 def test_a_folder_of_another_run_is_not_taken_for_this_one(finished):
     shutil.copytree(finished.root / "results/crucible2", finished.root / "results/pub")
     planned = finished.planned("results/pub/phases.png", changes=PUBLIC)
-    assert {"train_run", "plot_phases"} <= planned
+    assert {"train_run", "draw_phases"} <= planned
     count("foreign files", "survived")
 
 

@@ -1,11 +1,13 @@
 """Planted trajectories, plain definitions to hold the library to, and the memory code takes."""
 
+import importlib.util
 import json
 import math
 import struct
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -72,11 +74,36 @@ def cooling_weights(steps: int, tokens: int, elements: int, seed: int = 0) -> np
     return np.stack(weights)
 
 
+def program(name: str) -> list[str | Path]:
+    """The command of a program by its name; of one that draws, by `draw_` and the figure's name."""
+    if name.startswith("draw_") and name not in programs():
+        (module,) = SCRIPTS.glob(f"deadtokens/*/{name}.py")
+        figure = f"{module.parent.name}/{name.removeprefix('draw_')}"
+        return [sys.executable, SCRIPTS / "figures/draw_figure.py", figure]
+    return [sys.executable, programs()[name]]
+
+
+def programs() -> dict[str, Path]:
+    """Every program of the workflow, by its name."""
+    return {
+        path.stem: path
+        for path in sorted(SCRIPTS.glob("*/*.py"))
+        if '__name__ == "__main__"' in path.read_text("utf-8")
+    }
+
+
+def module(name: str) -> ModuleType:
+    """A program as a module, for what is in it beside the command line."""
+    specification = importlib.util.spec_from_file_location(name, programs()[name])
+    loaded = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(loaded)
+    return loaded
+
+
 def run_script(name: str, *arguments: object) -> subprocess.CompletedProcess:
-    """Run a script of the workflow as a user does by hand; dictionaries go as JSON."""
+    """Run a program of the workflow as a user does by hand; dictionaries go as JSON."""
     words = [json.dumps(a) if isinstance(a, dict) else str(a) for a in arguments]
-    command = [sys.executable, SCRIPTS / f"{name}.py", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run([*program(name), *words], capture_output=True, text=True, check=False)
 
 
 MEASURE_PEAK = """

@@ -3,7 +3,8 @@
 import numpy as np
 
 from deadtokens import lattice
-from deadtokens.analysis import critical, steps
+from deadtokens.causes import steps
+from deadtokens.cohorts import critical
 
 ADAM = {"beta1": 0.9, "beta2": 0.999, "epsilon": 0.0}
 

@@ -7,7 +7,8 @@ import tiny_run
 import torch
 
 from deadtokens import lattice
-from deadtokens.analysis import account, critical, momentum, steps
+from deadtokens.causes import account, steps
+from deadtokens.cohorts import critical, momentum
 from deadtokens.errors import UserError
 from deadtokens.files.trajectory import TrajectoryReader
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from deadtokens.analysis import account as analysis
-from deadtokens.figures import account, style
+from deadtokens.causes import account as analysis
+from deadtokens.causes import draw_account
+from deadtokens.figures import style
 
 STEPS = np.arange(1.0, 61)
 
@@ -25,13 +26,13 @@ def drawn(not_judged=None, correlation=0.25, **planted):
         "forecast": {"chosen": "power_law", "power_law": judged, "exponential": judged},
     }
     with style.applied():
-        figure = account.draw(table, tokens, summary, "Tiny", 180)
+        figure = draw_account.draw(table, tokens, summary, "Tiny", 180)
         figure.canvas.draw()
     return figure
 
 
 def test_every_term_is_drawn_once():
-    terms = [term for parts, _ in account.CAUSES.values() for term in parts]
+    terms = [term for parts, _ in draw_account.CAUSES.values() for term in parts]
     assert sorted(terms) == sorted([*analysis.TERMS, *analysis.GRADIENT])
 
 

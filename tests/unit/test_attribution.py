@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from deadtokens.analysis import attribution
-from deadtokens.analysis.resampling import interval, resampled_means
+from deadtokens.kick import attribution
+from deadtokens.statistics.resampling import interval, resampled_means
 
 NUMBER = 8
 

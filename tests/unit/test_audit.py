@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 import tiny_run
 import torch
-from planted import peak_bytes, run_script
+from planted import module, peak_bytes, run_script
 from safetensors.torch import load_file
 
-import audit_updates
-from deadtokens.analysis import audit, critical
+from deadtokens.causes import audit
+from deadtokens.cohorts import critical
 from deadtokens.files.layout import NUMPY_DTYPE
 from deadtokens.files.trajectory import TrajectoryReader, TrajectoryWriter
 from deadtokens.training.weights import RandomBits
 
 pytestmark = pytest.mark.filterwarnings("ignore:enable_nested_tensor")
+
+audit_updates = module("audit_updates")
 
 AUDITED = (
     *("adamw", "state_precision", "weight_precision", "model", "random_seed", "clip_norm"),
@@ -255,7 +257,8 @@ def test_settings_of_another_run_are_refused(trained, tmp_path):
 
 CODE = """
 import numpy as np
-from deadtokens.analysis import audit, critical
+from deadtokens.causes import audit
+from deadtokens.cohorts import critical
 from deadtokens.files.rows import TokenRows
 from deadtokens.files.trajectory import TrajectoryReader
 with TrajectoryReader("{path}") as file:

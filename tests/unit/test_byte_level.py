@@ -3,13 +3,13 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from planted import program
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
 from transformers import GPT2TokenizerFast
 
@@ -76,7 +76,7 @@ def test_every_text_comes_back(tokenizer, text):
 
 def test_same_tokenizer_bytes_whatever_the_number_of_threads(corpora, tmp_path):
     settings = f'{{"tokenizer": "bytes", "vocab_size": {VOCAB_SIZE}, "min_frequency": 2}}'
-    command = [sys.executable, SCRIPTS / "train_tokenizer.py", "--settings", settings]
+    command = [*program("train_tokenizer"), "--settings", settings]
     command += ["--corpus", corpora / "tokenizer.txt"]
     made = []
     for n_threads in ("1", "2", "5"):
@@ -198,7 +198,7 @@ def test_ids_of_a_corpus_are_those_of_transformers(own, corpora):
 
 def test_script_writes_the_tokenizer_of_the_files(own, tmp_path):
     vocab_file, merges_file, _ = own
-    command = [sys.executable, SCRIPTS / "import_vocabulary.py", "--vocab", vocab_file]
+    command = [*program("import_vocabulary"), "--vocab", vocab_file]
     command += ["--merges", merges_file, "--tokenizer", tmp_path / "tokenizer.json"]
     wrong = [*command, "--settings", '{"vocab_size": 50257}']
     result = subprocess.run(wrong, capture_output=True, text=True, check=False)

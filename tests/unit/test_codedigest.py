@@ -24,11 +24,13 @@ def tree(tmp_path) -> Path:
 
 
 def digest(tree: Path) -> str:
-    return codedigest.step_digest(tree / "step.py", tree / "env.yaml")
+    return codedigest.step_digest([tree / "step.py"], tree / "env.yaml", tree)
 
 
 def test_closure_holds_direct_and_indirect_imports_and_packages(tree):
-    names = {str(path.relative_to(tree)) for path in codedigest.import_closure(tree / "step.py")}
+    names = {
+        str(path.relative_to(tree)) for path in codedigest.import_closure([tree / "step.py"], tree)
+    }
     assert names == {"step.py", "package/__init__.py", "package/direct.py", "package/indirect.py"}
 
 
@@ -62,7 +64,7 @@ def test_every_spelling_of_an_import_is_followed(tree):
         "def late():\n    import package.unrelated",
     ):
         (tree / "step.py").write_text(spelling + "\n")
-        closure = codedigest.import_closure(tree / "step.py")
+        closure = codedigest.import_closure([tree / "step.py"], tree)
         assert tree / "package/unrelated.py" in closure, spelling
 
 
@@ -93,32 +95,32 @@ def remembered(tree: Path) -> codedigest.Remembered:
 
 
 def test_a_remembered_digest_is_the_digest_and_is_not_worked_out_again(tree, monkeypatch):
-    first = remembered(tree).step_digest("step", "env")
-    assert first == codedigest.step_digest(tree / "step.py", tree / "env.yaml")
+    first = remembered(tree).step_digest("step.py", "env")
+    assert first == codedigest.step_digest([tree / "step.py"], tree / "env.yaml", tree)
     monkeypatch.setattr(codedigest, "step_digest", None)
-    assert remembered(tree).step_digest("step", "env") == first
+    assert remembered(tree).step_digest("step.py", "env") == first
 
 
 @pytest.mark.parametrize(
     "name", ["step.py", "package/indirect.py", "package/direct.cpp", "package/direct.h", "env.yaml"]
 )
 def test_a_changed_source_is_forgotten(tree, name):
-    before = remembered(tree).step_digest("step", "env")
+    before = remembered(tree).step_digest("step.py", "env")
     text = "dependencies: []" if name == "env.yaml" else "def y():\n    return 2\n"
     (tree / name).write_text(text)
-    after = remembered(tree).step_digest("step", "env")
-    assert after == codedigest.step_digest(tree / "step.py", tree / "env.yaml") != before
+    after = remembered(tree).step_digest("step.py", "env")
+    assert after == codedigest.step_digest([tree / "step.py"], tree / "env.yaml", tree) != before
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", "null", '{"sources": 1, "digests": {}}'])
 def test_a_spoiled_memory_is_written_anew(tree, content):
-    first = remembered(tree).step_digest("step", "env")
+    first = remembered(tree).step_digest("step.py", "env")
     whole = (tree / "kept/digests.json").read_text()
     (tree / "kept/digests.json").write_text(content)
-    assert remembered(tree).step_digest("step", "env") == first
+    assert remembered(tree).step_digest("step.py", "env") == first
     assert (tree / "kept/digests.json").read_text() == whole
 
 
 def test_without_a_place_to_remember_there_are_digests_all_the_same(tree):
     (tree / "kept").write_text("in the way of the folder")
-    assert remembered(tree).step_digest("step", "env") == digest(tree)
+    assert remembered(tree).step_digest("step.py", "env") == digest(tree)

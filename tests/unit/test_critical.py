@@ -8,8 +8,8 @@ import torch
 from planted import bits_of, plain_ulp, plain_value
 
 from deadtokens import lattice
-from deadtokens.analysis import critical, momentum
-from deadtokens.analysis.critical import Adam
+from deadtokens.cohorts import critical, momentum
+from deadtokens.cohorts.critical import Adam
 from deadtokens.errors import UserError
 from deadtokens.training.adamw import for_loop
 

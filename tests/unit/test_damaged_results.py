@@ -13,12 +13,13 @@ import runpy
 import sys
 
 import numpy as np
+import planted
 import pytest
-from planted import SCRIPTS
 
-from deadtokens.analysis import permanence, stillness, verdicts
 from deadtokens.files import tables
 from deadtokens.files.trajectory import write_file
+from deadtokens.permanence import permanence, stillness
+from deadtokens.report import verdicts
 
 EXPERIMENT, STEPS = "Crucible 2", 40
 PHASE = {"vanished": {"first": None}, "majority": {"first": 3}}
@@ -93,10 +94,10 @@ PROGRAMS = {
         },
         "summary",
     ),
-    "plot_stillness": ({"table": "stillness.csv", "summary": "stillness.json"}, "figure"),
-    "plot_permanence": ({"table": "permanence.csv", "summary": "permanence.json"}, "figure"),
+    "draw_stillness": ({"table": "stillness.csv", "summary": "stillness.json"}, "figure"),
+    "draw_permanence": ({"table": "permanence.csv", "summary": "permanence.json"}, "figure"),
 }
-TRIES = {"plot_stillness": 12, "plot_permanence": 12}
+TRIES = {"draw_stillness": 12, "draw_permanence": 12}
 VALUES = (None, "text", "", -1, 0, 0.5, 10**6, -(10**18), 1e300, True, [], {}, [1, "a"], {"a": 1})
 
 
@@ -110,18 +111,19 @@ def settings_of(program, folder, question, chapters):
             **{"order": order, "steps": {}},
         },
         "summarize_run": {"record": ["W"], "rows": "all", "separation_step": 500},
-        "plot_stillness": LOOK,
-        "plot_permanence": LOOK,
+        "draw_stillness": LOOK,
+        "draw_permanence": LOOK,
     }.get(program)
 
 
 def call(program, words):
     """How it ends: None, or its message."""
-    old, sys.argv = sys.argv, [program, *map(str, words)]
+    _, path, *figure = planted.program(program)
+    old, sys.argv = sys.argv, [str(path), *figure, *map(str, words)]
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            runpy.run_path(str(SCRIPTS / f"{program}.py"), run_name="__main__")
+            runpy.run_path(str(path), run_name="__main__")
     except SystemExit as end:
         return said.getvalue().splitlines()[-1] if end.code == 1 else f"exit code {end.code}"
     finally:

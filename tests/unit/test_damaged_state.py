@@ -11,8 +11,8 @@ import sys
 import pytest
 import tiny_run
 
-import command
 from deadtokens.files.storage import open_reader
+from deadtokens.program import command
 from deadtokens.training import machine
 
 STEP_TO_DIE = 7

@@ -7,7 +7,7 @@ import pytest
 from planted import bits_of, peak_bytes
 
 from deadtokens import lattice
-from deadtokens.analysis import drift, persistence, pointing
+from deadtokens.drift import drift, persistence, pointing
 from deadtokens.errors import UserError
 from deadtokens.files.trajectory import TrajectoryWriter
 
@@ -422,7 +422,7 @@ def test_check_takes_a_good_run():
 
 
 MEASURE = """
-from deadtokens.analysis import drift
+from deadtokens.drift import drift
 from deadtokens.files.storage import open_reader
 with open_reader("{path}") as file:
     drift.measure(file.chunks("W", 2_000_000), file.read("h_mean"), file.read("dead_mask"))

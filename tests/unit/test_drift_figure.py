@@ -10,8 +10,8 @@ from test_drift import LAGS, SETTINGS, analysed, planted_run, random_run
 from tokenizers import Tokenizer, models
 
 from deadtokens import lattice
-from deadtokens.analysis import persistence, pointing
-from deadtokens.figures import drift as drift_figure
+from deadtokens.drift import draw_drift as drift_figure
+from deadtokens.drift import persistence, pointing
 from deadtokens.figures import style
 from deadtokens.files.trajectory import write_file
 
@@ -136,7 +136,7 @@ def test_scripts_from_trajectory_to_picture(files, tmp_path):
     sources += "--tokens", tmp_path / "tokens.csv"
     sources += "--autocorrelation", tmp_path / "autocorrelation.csv"
     picture = tmp_path / "drift.png"
-    done = run_script("plot_drift", "--settings", look, *sources, "--figure", picture)
+    done = run_script("draw_drift", "--settings", look, *sources, "--figure", picture)
     assert done.returncode == 0, done.stderr
     assert picture.read_bytes().startswith(b"\x89PNG")
 

@@ -18,16 +18,18 @@ DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text()) | yaml.safe_
 # Where an entry of each definition stands in a configuration, and what it cannot do without.
 PLACES = {
     "corpus": ("corpora", "flannel"),
-    "phase_scheme": ("phase_schemes", "published"),
+    "phase_scheme": ("phases", "published"),
     "run": ("runs", "crucible2"),
     "published": ("published",),
-    "checkpoint_artifact": ("checkpoint_artifacts", "wordybird"),
-    "onset": ("onsets", "mine"),
+    "kick": ("kick", "wordybird"),
+    "causes": ("causes",),
+    "onset": ("causes", "onsets", "mine"),
+    "permanence": ("permanence",),
     "figures": ("figures",),
     "cluster": ("cluster",),
     "drift": ("drift",),
-    "freezing_causes": ("freezing_causes",),
-    "account": ("account",),
+    "cohorts": ("cohorts",),
+    "account": ("causes", "account"),
     "report": ("report",),
     "verdicts": ("verdicts",),
     "chapter": ("verdicts", "chapters", "freezing"),
@@ -135,7 +137,7 @@ SMALL = few(DEFAULT)
 
 def changed(place, key, value):
     given = copy.deepcopy(SMALL)
-    given["onsets"] = copy.deepcopy(ONSET)
+    given["causes"] = {"onsets": copy.deepcopy(ONSET)}
     entry = given
     for name in place:
         entry = entry.setdefault(name, {})
@@ -178,7 +180,7 @@ def test_a_wrong_section_is_told(section):
         assert section in str(error.value)
 
 
-NAMED = ("corpora", "phase_schemes", "runs", "checkpoint_artifacts", "onsets")
+NAMED = ("corpora", "phases", "runs", "kick", "causes.onsets")
 BAD_NAMES = [
     "",
     " ",
@@ -200,9 +202,13 @@ BAD_NAMES = [
 @pytest.mark.parametrize("section", NAMED)
 @pytest.mark.parametrize("name", [*BAD_NAMES, "x" * 101, "x" * 5000], ids=repr)
 def test_a_name_that_is_no_file_name_is_told(section, name):
-    entry = copy.deepcopy(next(iter((DEFAULT | {"onsets": ONSET})[section].values())))
+    given = copy.deepcopy(DEFAULT) | {"causes": {"onsets": copy.deepcopy(ONSET)}}
+    entries = given
+    for key in section.split("."):
+        entries = entries[key]
+    entries[name] = copy.deepcopy(next(iter(entries.values())))
     with pytest.raises(ConfigurationError) as error:
-        configuration.resolve(DEFAULT | {section: DEFAULT.get(section, {}) | {name: entry}}, SCHEMA)
+        configuration.resolve(given, SCHEMA)
     assert section in str(error.value)
     assert len(str(error.value)) < 600
 

@@ -5,14 +5,16 @@ import csv
 import json
 
 import numpy as np
+import planted
 import planted_steps
 import pytest
 import tiny_run
 from safetensors.numpy import load_file, save_file
 
-import compute_account
-from deadtokens.analysis import forecast, outcome, steps
+from deadtokens.causes import forecast, outcome, steps
 from deadtokens.errors import UserError
+
+compute_account = planted.module("compute_account")
 
 pytestmark = pytest.mark.filterwarnings("ignore:enable_nested_tensor")
 

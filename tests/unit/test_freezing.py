@@ -11,10 +11,10 @@ from hypothesis.extra import numpy as arrays
 from planted import bits_of, run_script, write_masks
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from deadtokens.analysis import freezing
-from deadtokens.figures import freezing as freezing_figure
 from deadtokens.figures import style
 from deadtokens.files.trajectory import write_file
+from deadtokens.freezing import draw_freezing as freezing_figure
+from deadtokens.freezing import freezing
 from deadtokens.text import readable
 
 TENTH = np.float32(0.1)
@@ -250,7 +250,7 @@ def test_scripts_from_trajectory_to_picture(files, tmp_path):
     picture = tmp_path / "freezing.png"
     sources = "--survival", tmp_path / "survival.csv", "--summary", tmp_path / "freezing.json"
     look = {"title": "Planted", "width_mm": 120, "dpi": 80}
-    done = run_script("plot_freezing", "--settings", look, *sources, "--figure", picture)
+    done = run_script("draw_freezing", "--settings", look, *sources, "--figure", picture)
     assert done.returncode == 0, done.stderr
     assert picture.read_bytes().startswith(b"\x89PNG")
 

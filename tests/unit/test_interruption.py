@@ -71,7 +71,8 @@ def test_a_run_that_is_asked_in_its_last_step_is_finished(tmp_path):
 def test_scripts_end_at_once_though_the_job_around_them_ignores_the_signal():
     """Inside a cluster's job Snakemake ignores SIGTERM, and its children inherit that."""
     program = (
-        f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); import command, time; "
+        f"import sys, time; sys.path.insert(0, {str(SCRIPTS)!r}); "
+        "from deadtokens.program import command; "
         "p = command.parser('waits'); command.run(lambda o: (print('on', flush=True), "
         "time.sleep(60)), p)"
     )

@@ -1,179 +1,429 @@
-"""The motion of untrained tokens around a seam: definitions by hand, planted seams, bits."""
+"""The checkpoint artifact as a whole: planted kicks are found, a null is none, parts add up."""
 
+import csv
+import itertools
+import json
 import math
 
 import numpy as np
 import pytest
-from planted import bits_of, cooling_weights, plain_ulp, plain_value
+from planted import bits_of, run_script
 
-from deadtokens.analysis import continuation, kick
 from deadtokens.errors import UserError
+from deadtokens.figures import style
+from deadtokens.files.trajectory import TrajectoryReader, TrajectoryWriter, write_file
+from deadtokens.kick import attribution, kick, untrained_motion
+from deadtokens.kick import draw_kick as figure
 
-
-def chunked(rows, size=3):
-    return ((start, rows[start : start + size]) for start in range(0, len(rows), size))
-
-
-def test_rows_are_told_by_their_number():
-    untrained = np.array([False, True, True, False, True])
-    assert kick.untrained_rows("t", 5, untrained).tolist() == [1, 2, 4]
-    assert kick.untrained_rows("t", 3, untrained).tolist() == [0, 1, 2]
-    with pytest.raises(UserError, match=r"t: has 4 rows; expected 5, .* or 3"):
-        kick.untrained_rows("t", 4, untrained)
-
-
-def test_motion_against_the_definitions():
-    weights = cooling_weights(steps=4, tokens=5, elements=6)
-    origin = cooling_weights(steps=1, tokens=5, elements=6, seed=3)[0]
-    found = kick.motion(weights, origin)
-    plain = np.vectorize(plain_value)(weights)
-    for step in range(4):
-        far = []
-        for token in range(5):
-            dw_l2 = math.dist(plain[step + 1, token], plain[step, token])
-            assert found["dw_l2"][step, token] == np.float32(dw_l2)
-            largest = max(plain_ulp(int(bits)) for bits in weights[step, token])
-            assert found["hop_cells"][step, token] == np.float32(dw_l2 / largest)
-            start = [plain_value(int(bits)) for bits in origin[token]]
-            far.append(math.dist(plain[step + 1, token], start))
-        assert found["from_start_mean"][step] == pytest.approx(np.mean(far), rel=1e-6)
-        assert found["from_start_median"][step] == pytest.approx(np.median(far), rel=1e-6)
-        assert found["from_start_max"][step] == np.float32(max(far))
-
-
-def test_a_hop_by_hand():
-    """1.0 has a cell of 2^-7: 7 cells are a hop, 8 are none, to stay is one."""
-    start = [[1.0, 0.01], [1.0, 0.01], [1.0, 0.01]]
-    after = [[1 + 7 / 128, 0.01], [1 + 8 / 128, 0.01], [1.0, 0.01]]
-    weights = bits_of(np.array([start, after]))
-    motion = kick.motion(weights, weights[0])
-    assert motion["hop_cells"].tolist() == [[7, 8, 0]]
-    found = kick.by_step(chunked(motion["dw_l2"]), chunked(motion["hop_cells"]), 8)
-    assert found["hop_share"] == pytest.approx(2 / 3)
-    assert found["still_share"] == pytest.approx(1 / 3)
-    assert found["dw_l2_mean"] == pytest.approx(15 / 128 / 3)
-    assert found["dw_l2_median"] == pytest.approx(7 / 128)
-
-
-def test_steps_do_not_depend_on_chunks():
-    motion = np.random.default_rng(1).random((7, 4), dtype=np.float32)
-    one = kick.by_step(chunked(motion, 7), chunked(motion, 7), 0.5)
-    two = kick.by_step(chunked(motion, 2), chunked(motion, 2), 0.5)
-    assert all((one[name] == two[name]).all() for name in one)
-    assert all(len(column) == 7 for column in one.values())
-
-
-@pytest.mark.parametrize(("first", "last"), [(1, 7), (1, 1), (3, 5), (7, 7), (2, 6)])
-def test_path_over_some_steps(first, last):
-    motion = np.random.default_rng(2).random((7, 4), dtype=np.float32)
-    expected = motion.astype(np.float64)[first - 1 : last].sum(axis=0)
-    np.testing.assert_allclose(kick.path(chunked(motion), first, last), expected)
-
-
-@pytest.mark.parametrize(("first", "last"), [(1, 8), (-1, 3), (8, 9)])
-def test_a_file_too_short_is_told(first, last):
-    with pytest.raises(UserError, match=f"steps {first} to {last} .* the file has 7"):
-        kick.path(chunked(np.ones((7, 4), np.float32)), first, last)
-
-
-def test_seams_where_there_are_none():
-    mean = np.array([8.0, 4, 2, 1, 1, 1])
-    found = kick.pseudo_seams(mean, 2)
-    assert found["seams"] == 3
-    assert (found["min"], found["median"], found["max"]) == (3 / 12, 2 / 6, 2 / 3)
-    assert kick.pseudo_seams(mean, 4) == {"seams": 0}
-
-
-@pytest.mark.parametrize(
-    ("mean", "first", "for_good", "share"),
-    [
-        ([10, 10, 10, 10], 1, 1, 1),
-        ([20, 10.4, 12, 9.6], 2, 4, 0.5),
-        ([20, 10, 10, 10.6], 2, None, 0.5),
-        ([20, 20, 20, 20], None, None, 0),
-        ([20, 20, 10.5, 9.5], 3, 3, 0.5),
-    ],
+SEAM, STEPS = 20, 40
+RULES = kick.Rules(
+    following=STEPS - SEAM,
+    seam=SEAM,
+    window=5,
+    band=0.05,
+    hop_threshold=8,
+    resamples=200,
+    confidence=0.95,
+    random_seed=1,
 )
-def test_when_a_run_moves_like_the_continuous_one(mean, first, for_good, share):
-    found = kick.moves_alike(np.array(mean), np.full(4, 10.0), 0.05)
-    assert found == {"first": first, "for_good": for_good, "share_of_steps": share}
+LINEAR = {"learning_rate": 1e-3, "schedule": "linear", "schedule_position": 0}
+CONTINUOUS = {"run": "1b", "first": 0, "restored": None, **LINEAR, "schedule_steps": STEPS}
+BEFORE = CONTINUOUS | {"run": "1", "schedule_steps": SEAM}
+AFTER = BEFORE | {"run": "3", "first": SEAM}
+ARMS = [
+    CONTINUOUS
+    | {"run": "+".join(("arm", *parts)), "first": SEAM, "restored": ["parameters", *parts]}
+    | {"schedule_position": SEAM if "schedule" in parts else 0}
+    for count in range(4)
+    for parts in itertools.combinations(attribution.FACTORS, count)
+]
 
 
-def test_beside_a_run_that_stands_still_only_stillness_is_alike():
-    found = kick.moves_alike(np.array([1e-9, 0.0]), np.zeros(2), 0.05)
-    assert (found["first"], found["for_good"]) == (2, 2)
+def series(run, motion, cells=None):
+    """A series from (T, n) planted |ΔW|₂, in chunks of three steps."""
+    motion = np.asarray(motion, np.float32)
+    columns = {"dw_l2": motion, "hop_cells": motion if cells is None else cells}
+
+    def chunks(name):
+        return ((t, columns[name][t : t + 3]) for t in range(0, len(motion), 3))
+
+    far = {name: np.arange(len(motion), dtype=np.float32) for name in untrained_motion.FROM_START}
+    losses = np.linspace(10, 8, len(motion))
+    return kick.series(run, chunks, far, losses, RULES)
+
+
+def motion(steps, tokens, seed=0, first=0):
+    """Cooling motion with a size of its own for every token."""
+    size = np.random.default_rng(seed).lognormal(0, 0.3, tokens)
+    return np.exp(-0.05 * (first + np.arange(steps)))[:, None] * size
+
+
+def planted(factor_of_arm, tokens=30, stitched=2.0, seed=0):
+    """All series; arm number a goes `factor_of_arm(a)` times as far as the continuous run."""
+    whole = motion(STEPS, tokens, seed)
+    parts = [series(CONTINUOUS, whole), series(BEFORE, whole[:SEAM] / 3)]
+    parts.append(series(AFTER, stitched * whole[SEAM:]))
+    arms = [
+        series(arm, whole[SEAM:] * factor_of_arm(attribution.number_of_arm(arm["restored"])))
+        for arm in ARMS
+    ]
+    return *parts, arms
+
+
+def test_planted_effects_are_recovered_from_the_motion_of_tokens():
+    effects = {(0,): 1.2, (1,): 0.6, (2,): 0.0, (0, 1): -0.3, (0, 2): 0.1, (1, 2): 0.0}
+    effects[0, 1, 2] = 0.04
+
+    def factor(arm):
+        signs = [1 if arm >> i & 1 else -1 for i in range(3)]
+        logs = (value / 2 * math.prod(signs[i] for i in g) for g, value in effects.items())
+        return math.exp(sum(logs))
+
+    told = kick.summary(*planted(factor), RULES)
+    names = [tuple(attribution.FACTORS.index(f) for f in e["factors"]) for e in told["effects"]]
+    assert names == [*effects]
+    for effect, value in zip(told["effects"], effects.values(), strict=True):
+        assert effect["value"] == pytest.approx(value, abs=1e-6)
+        # Every token is kicked alike, so that drawing others changes nothing.
+        assert effect["low"] == pytest.approx(value, abs=1e-6)
+        assert effect["high"] == pytest.approx(value, abs=1e-6)
+    assert [arm["begun_anew"] for arm in told["arms"]][:4] == [
+        [],
+        ["moments"],
+        ["schedule"],
+        ["moments", "schedule"],
+    ]
+    trend = math.exp(-0.05 * 5)
+    for number, arm in enumerate(told["arms"]):
+        assert arm["kick_ratio"]["value"] == pytest.approx(trend * factor(number), rel=1e-6)
+        assert arm["kick_over_continuous"]["value"] == pytest.approx(factor(number), rel=1e-6)
+        excess = factor(number) - 1
+        assert arm["excess_path_over_path"]["value"] == pytest.approx(excess, rel=1e-5, abs=1e-6)
+        path = motion(STEPS, 30)[SEAM:].sum(axis=0).mean()
+        assert arm["excess_path"]["value"] == pytest.approx(excess * path, rel=1e-5, abs=1e-5)
+        spread = arm["token_log_ratios"]
+        assert spread["std"] == pytest.approx(0, abs=1e-6)
+        assert spread["median"] == pytest.approx(math.log(trend * factor(number)), abs=1e-6)
+    assert told["continuous"]["kick_ratio"]["value"] == pytest.approx(trend)
+    assert told["stitched"]["kick_ratio"]["value"] == pytest.approx(2 * 3 * trend)
+    assert told["tokens"] == 30
+
+
+def test_arms_that_are_all_the_continuous_run_have_no_effect():
+    told = kick.summary(*planted(lambda arm: 1.0, stitched=1.0), RULES)
+    for effect in told["effects"]:
+        assert effect["low"] <= 1e-12
+        assert effect["high"] >= -1e-12
+        assert abs(effect["value"]) < 1e-12
+    for arm in told["arms"]:
+        assert arm["kick_over_continuous"]["value"] == 1
+        assert arm["excess_path"] == {"value": 0, "low": 0, "high": 0}
+        like = {"first": 1, "for_good": 1, "share_of_steps": 1}
+        assert arm["moves_like_continuous"] == like
+
+
+def test_intervals_cover_no_effect_as_often_as_they_say():
+    """Each token of each arm goes its own way by chance, alike in all arms."""
+    covered = []
+    for seed in range(40):
+        noise = np.random.default_rng(100 + seed).lognormal(0, 0.2, (8, 60))
+        parts = planted(lambda arm, noise=noise: noise[arm], tokens=60, seed=seed)
+        told = kick.summary(*parts, RULES)
+        covered += [effect["low"] <= 0 <= effect["high"] for effect in told["effects"]]
+    assert 0.90 < np.mean(covered) < 0.985
+
+
+def test_an_effect_of_some_tokens_widens_the_interval():
+    one_in_three = np.where(np.arange(30) % 3, 1.0, 2.0)
+    told = kick.summary(*planted(lambda arm: one_in_three if arm & 1 else np.ones(30)), RULES)
+    moments = told["effects"][0]
+    assert 0 < moments["low"] < moments["value"] < moments["high"] < math.log(2)
+    spread = told["arms"][1]["token_log_ratios"]
+    assert spread["p95"] - spread["p05"] == pytest.approx(math.log(2), abs=1e-6)
+
+
+def test_the_parts_of_the_stitched_pairs_kick_add_up():
+    sizes = [1.0, 1.7, 2.1, 3.3, 1.05, 1.8, 2.0, 3.6]
+    told = kick.summary(*planted(lambda arm: sizes[arm]), RULES)["contributions"]
+    parts = {part["name"]: part for part in told["parts"]}
+    total = sum(part["value"] for part in parts.values())
+    assert total == pytest.approx(told["total"]["value"], abs=1e-12)
+    assert told["total"]["value"] == pytest.approx(math.log(6) - 0.25, abs=1e-6)
+    assert parts["schedule_before_the_seam"]["value"] == pytest.approx(math.log(3), abs=1e-6)
+    other = parts["other_weights_and_shorter_schedule"]["value"]
+    assert other == pytest.approx(math.log(2 / 3.6), abs=1e-6)
+    for i, factor in enumerate(attribution.FACTORS):
+        part = parts[f"{factor}_begun_anew"]
+        added = [math.log(sizes[a | 1 << i] / sizes[a]) for a in range(8) if not a >> i & 1]
+        assert part["orders"] == pytest.approx([min(added), max(added)])
+        expected = attribution.contribution(np.log(sizes), i)
+        assert part["value"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_what_learning_rates_alone_would_make_by_hand():
+    """Rates of 40 steps: 0.6 to 0.52 before the seam, 0.5 to 0.4 after; of 20: 0.25 to 0.05."""
+    told = kick.summary(*planted(lambda arm: 1.0), RULES)["contributions"]
+    computed = {part["name"]: part["from_learning_rates"] for part in told["parts"]}
+    before, after = np.mean([25, 24, 23, 22, 21]) / 40, np.mean([20, 19, 18, 17, 16]) / 40
+    anew, last = np.mean([40, 39, 38, 37, 36]) / 40, np.mean([5, 4, 3, 2, 1]) / 20
+    shorter = np.mean([20, 19, 18, 17, 16]) / 20
+    expected = {
+        "continuous_trend": math.log(after / before),
+        "moments_begun_anew": None,
+        "schedule_begun_anew": math.log(anew / after),
+        "data_begun_anew": None,
+        "other_weights_and_shorter_schedule": math.log(shorter / anew),
+        "schedule_before_the_seam": math.log(before / last),
+    }
+    assert {k: v for k, v in computed.items() if v is None} == {
+        k: v for k, v in expected.items() if v is None
+    }
+    numbers = {name: value for name, value in expected.items() if value is not None}
+    assert {name: computed[name] for name in numbers} == pytest.approx(numbers)
+
+
+def test_a_motion_shorter_than_the_window_is_told():
+    with pytest.raises(UserError, match=r"steps 1 to 5 .* has 4"):
+        series(AFTER, motion(4, 3))
+
+
+def test_rows_of_the_table():
+    *parts, arms = planted(lambda arm: 2.0 if arm else 1.0)
+    rows = kick.table(*parts, arms, SEAM, elements=16)
+    assert len(rows) == 2 * STEPS + 8 * (STEPS - SEAM)
+    of = {(row["series"], row["run"], row["step"]): row for row in rows}
+    first = of["continuous", "1b", 1]
+    assert (first["learning_rate"], first["over_continuous"], first["loss"]) == (1e-3, 1, 10)
+    assert first["share_of_sign_step"] == pytest.approx(first["dw_l2_mean"] / 4e-3)
+    assert first["excess_path_mean"] is None
+    assert of["stitched", "1", SEAM]["over_continuous"] == pytest.approx(1 / 3)
+    assert of["stitched", "3", SEAM + 1]["over_continuous"] == pytest.approx(2)
+    assert of["stitched", "3", SEAM + 1]["learning_rate"] == 1e-3
+    path = motion(STEPS, 30)[SEAM : SEAM + 3].mean(axis=1).sum()
+    assert of["arm", "arm", SEAM + 3]["excess_path_mean"] == pytest.approx(path, rel=1e-5)
+    assert of["arm+schedule", "arm+schedule", SEAM + 1]["learning_rate"] == pytest.approx(5e-4)
+
+
+def drawn(parts, path, kind="png"):
+    *runs, arms = parts
+    told = json.loads(json.dumps(kick.summary(*runs, arms, RULES)))
+    told = _null(told)
+    rows = kick.table(*runs, arms, SEAM, elements=16)
+    rows = [{k: "" if v is None else str(v) for k, v in row.items()} for row in rows]
+    with style.applied():
+        drawing = figure.draw(rows, told, "Planted", width_mm=180)
+        style.save(drawing, path, kind, dpi=50)
+    return drawing
+
+
+def _null(value):
+    """As JSON is written: NaN and infinity become null."""
+    if isinstance(value, dict):
+        return {key: _null(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_null(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @pytest.mark.filterwarnings("error")
-def test_log_ratios_of_the_tokens_themselves():
-    found = kick.token_ratios(np.array([2, 8, 0, 1.0]), np.array([1, 1, 1, 0.0]))
-    assert (found["tokens"], found["tokens_without"]) == (2, 2)
-    assert found["mean"] == pytest.approx(2 * math.log(2))
-    assert found["median"] == pytest.approx(2 * math.log(2))
-    assert found["std"] == pytest.approx(math.log(2))
-    found = kick.token_ratios(np.zeros(3), np.zeros(3))
-    assert (found["tokens"], found["mean"], found["p05"]) == (0, None, None)
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+def test_the_figure_tells_the_kick_and_is_the_same_bytes(kind, tmp_path):
+    drawing = drawn(planted(lambda arm: 1 + arm), tmp_path / "a", kind)
+    assert "× 4.67 in the stitched pair, × 0.78 without a break" in drawing.get_suptitle()
+    drawn(planted(lambda arm: 1 + arm), tmp_path / "b", kind)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    *_, parts = drawing.axes
+    widths = [bar.get_width() for bar in parts.patches]
+    assert widths[-1] == pytest.approx(6 * math.exp(-0.25) - 1, rel=1e-5)
+    kicks = drawing.axes[5]
+    labels = [label.get_text() for label in kicks.get_yticklabels()]
+    assert labels[:3] == ["all restored", "moments anew", "schedule anew"]
+    assert labels[-2:] == ["all three anew", "stitched pair"]
 
 
-def test_runs_of_other_tokens_are_refused():
-    kick.check_tokens({"a": np.array([1, 2]), "b": np.array([1, 2])})
-    with pytest.raises(UserError, match="b: its 2 untrained tokens are not the 2 of a"):
-        kick.check_tokens({"a": np.array([1, 2]), "b": np.array([1, 3])})
+@pytest.mark.filterwarnings("error")
+def test_tokens_that_never_move_have_no_kick_and_a_figure_all_the_same(tmp_path):
+    still = np.zeros((STEPS, 5))
+    parts = [series(CONTINUOUS, still), series(BEFORE, still[:SEAM]), series(AFTER, still[SEAM:])]
+    arms = [series(arm, still[SEAM:]) for arm in ARMS]
+    told = _null(kick.summary(*parts, arms, RULES))
+    assert told["stitched"]["kick_ratio"] == {"value": None, "low": None, "high": None}
+    assert told["stitched"]["token_log_ratios"]["tokens_without"] == 5
+    assert all(effect["value"] is None for effect in told["effects"])
+    drawing = drawn((*parts, arms), tmp_path / "still.png")
+    assert "there is no kick ratio" in drawing.get_suptitle()
+
+
+# From trajectories to the picture, by the scripts.
+
+VOCABULARY, ELEMENTS = 24, 8
+UNTRAINED = np.arange(VOCABULARY) % 3 > 0
+KICK = 3.0
+
+
+def walk(start, steps, size, seed):
+    """(steps + 1, V, D) bit patterns, of which each step goes `size` on average."""
+    random = np.random.default_rng(seed)
+    rows = [start]
+    for _ in range(steps):
+        before = (rows[-1].astype(np.uint32) << 16).view(np.float32)
+        rows.append(bits_of(before + size * random.normal(size=start.shape)))
+    return np.stack(rows)
+
+
+def write_trajectory(path, weights):
+    losses = bits_of(np.linspace(9, 8, len(weights)))
+    fields = {"embeddings": ("BF16", weights.shape), "losses": ("BF16", losses.shape)}
+    path.parent.mkdir(exist_ok=True)
+    with TrajectoryWriter(path, fields) as file:
+        file.write("embeddings", weights)
+        file.write("losses", losses)
+
+
+@pytest.fixture(scope="module")
+def trajectories(tmp_path_factory):
+    """The continuous run and the pair with all rows, arms with untrained ones; moments kick."""
+    folder = tmp_path_factory.mktemp("runs")
+    start = bits_of(np.random.default_rng(0).normal(0, 0.02, (VOCABULARY, ELEMENTS)))
+    whole = walk(start, STEPS, 1e-3, seed=1)
+    first = walk(start, SEAM, 2e-4, seed=2)
+    runs = {"1b": whole, "1": first, "3": walk(first[-1], STEPS - SEAM, 2e-3, seed=3)}
+    for number, arm in enumerate(ARMS):
+        size = 1e-3 * (1 if "moments" in arm["restored"] else KICK)
+        rows = walk(whole[SEAM], STEPS - SEAM, size, seed=10 + number)
+        runs[arm["run"]] = (whole[SEAM:] if len(arm["restored"]) == 4 else rows)[:, UNTRAINED]
+    for name, weights in runs.items():
+        write_trajectory(folder / name / "trajectory.safetensors", weights)
+    # The losses of the continuous run from the seam on, for the arm that is to be the same.
+    everything = folder / ARMS[-1]["run"] / "trajectory.safetensors"
+    with TrajectoryWriter(everything, fields_of(everything), resume=True) as file:
+        file.write("losses", bits_of(np.linspace(9, 8, STEPS + 1))[SEAM:])
+    masks = {"untrained_mask": UNTRAINED, "untrained_indices": np.flatnonzero(UNTRAINED)}
+    write_file(folder / "masks.safetensors", masks)
+    return folder
+
+
+def fields_of(path):
+    with TrajectoryReader(path) as file:
+        return file.fields
+
+
+NAMES = ["1b", "1", "3", *(arm["run"] for arm in ARMS)]
+
+
+def check(folder, report, **replaced):
+    """check_continuation.py; `replaced` are other files for runs."""
+    entries = [
+        {"run": a["run"], "source": "1b", "whole": len(a["restored"]) == 4} for a in ARMS
+    ] + [{"run": "3", "source": "1", "whole": False}]
+    paths = {name: folder / name / "trajectory.safetensors" for name in NAMES} | replaced
+    return run_script(
+        "check_continuation",
+        *("--settings", {"seam": SEAM, "vocab_size": VOCABULARY, "runs": entries}),
+        *("--resumed", *(paths[entry["run"]] for entry in entries)),
+        *("--sources", *(paths[entry["source"]] for entry in entries)),
+        *("--masks", folder / "masks.safetensors", "--report", report),
+    )
+
+
+def test_scripts_from_trajectories_to_picture(trajectories, tmp_path):
+    folder = trajectories
+    done = check(folder, tmp_path / "check.json")
+    assert done.returncode == 0, done.stderr
+    for name in NAMES:
+        origin = "1" if name == "3" else "1b" if name.startswith("arm") else name
+        done = run_script(
+            "measure_untrained_motion",
+            *("--settings", {"vocab_size": VOCABULARY}, "--masks", folder / "masks.safetensors"),
+            *("--trajectory", folder / name / "trajectory.safetensors"),
+            *("--origin", folder / origin / "trajectory.safetensors"),
+            *("--motion", tmp_path / f"{name}.safetensors"),
+        )
+        assert done.returncode == 0, done.stderr
+    chosen = ("seam", "window", "band", "hop_threshold", "resamples", "confidence", "random_seed")
+    settings = {name: getattr(RULES, name) for name in chosen}
+    table, summary = tmp_path / "a.csv", tmp_path / "a.json"
+    files = "--table", table, "--summary", summary
+    motions = [tmp_path / f"{name}.safetensors" for name in NAMES]
+    settings["runs"] = [CONTINUOUS, BEFORE, AFTER, *ARMS]
+    words = "--settings", settings, "--check", tmp_path / "check.json", "--motions", *motions
+    done = run_script("compute_kick", *words, *files)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(summary.read_text())
+    assert told["tokens"] == UNTRAINED.sum() == 16
+    equal = [r["equal_steps"] for r in told["continuation"]["equal_at_the_seam"] if r["whole"]]
+    assert equal == [STEPS - SEAM]
+    assert told["effects"][0]["value"] == pytest.approx(math.log(KICK), abs=0.1)
+    assert told["effects"][0]["low"] > 0.9
+    for effect in told["effects"][1:]:
+        assert abs(effect["value"]) < 0.1
+    everything = told["arms"][0]
+    assert everything["kick_over_continuous"] == {"value": 1, "low": 1, "high": 1}
+    assert told["stitched"]["kick_ratio"]["value"] == pytest.approx(10, rel=0.1)
+    with table.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    ends = [float(r["from_start_mean"]) for r in rows if int(r["step"]) == STEPS]
+    assert ends[0] == ends[2 + len(ARMS) - 1]  # the run without a break, and as if without one
+    look = {"title": "Planted", "width_mm": 180, "dpi": 50}
+    done = run_script("draw_kick", "--settings", look, *files, "--figure", tmp_path / "a.png")
+    assert done.returncode == 0, done.stderr
+    shorter = [*motions[:2], motions[1], *motions[3:]]
+    words = "--settings", settings | {"seam": 38}, *words[2:4], "--motions", *shorter
+    done = run_script("compute_kick", *words, *files)
+    assert done.returncode == 1
+    assert "are needed, but the file has" in done.stderr
+
+
+def test_one_bit_of_the_arm_that_restored_everything_is_found(trajectories, tmp_path):
+    source = trajectories / ARMS[-1]["run"] / "trajectory.safetensors"
+    path = tmp_path / "flipped.safetensors"
+    path.write_bytes(source.read_bytes())
+    with TrajectoryWriter(path, fields_of(path), resume=True) as file:
+        weights = flipped(source)
+        file.write("embeddings", weights)
+    done = check(trajectories, tmp_path / "made.json", **{ARMS[-1]["run"]: path})
+    assert done.returncode == 1
+    token = np.flatnonzero(UNTRAINED)[4]
+    step = f"step {SEAM + 13}, 13 after the seam"
+    assert f"arm+moments+schedule+data: token {token} differs from 1b after {step}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "made.json").exists()
+
+
+def flipped(path):
+    with TrajectoryReader(path) as file:
+        weights = file.read("embeddings")
+    weights[13, 4, 5] ^= 1
+    return weights
 
 
 @pytest.mark.parametrize(
-    "fields",
+    ("run", "other", "message"),
     [
-        {"W": ("U16", (3, 4, 5)), "losses": ("BF16", (3,))},
-        {"embeddings": ("F32", (3, 4, 5)), "losses": ("BF16", (3,))},
-        {"embeddings": ("BF16", (1, 4, 5)), "losses": ("BF16", (1,))},
-        {"embeddings": ("BF16", (3, 4, 5))},
+        ("arm", "3", "arm: token 1 differs from 1b after step 20, where it begins"),
+        ("3", "arm", "3: token 1 differs from 1 after step 20, where it begins"),
+        ("1", "3", "3: token 1 differs from 1 after step 20"),
     ],
 )
-def test_a_file_without_such_weights_is_refused(fields):
-    with pytest.raises(UserError, match=r"t\.safetensors: embeddings is .* naming: wordybird"):
-        kick.weights_shape("t.safetensors", fields)
+def test_a_trajectory_of_another_run_is_refused(trajectories, tmp_path, run, other, message):
+    path = trajectories / other / "trajectory.safetensors"
+    done = check(trajectories, tmp_path / "made.json", **{run: path})
+    assert done.returncode == 1
+    assert message in done.stderr
 
 
-def pairs(found, expected, size=2):
-    for start in range(0, len(found), size):
-        yield start, found[start : start + size], expected[start : start + size]
-
-
-IDS = np.array([3, 8, 9, 40, 41])
-
-
-def test_a_run_that_goes_on_bit_for_bit():
-    weights = cooling_weights(steps=6, tokens=5, elements=4)
-    assert continuation.check_rows("arm", "run", pairs(weights, weights), IDS, 100) == 6
-
-
-@pytest.mark.parametrize(
-    ("row", "where"), [(0, "100, where it begins"), (1, "101, 1 after"), (6, "106, 6 after")]
-)
-def test_a_single_bit_is_found_and_its_step_and_token_named(row, where):
-    weights = cooling_weights(steps=6, tokens=5, elements=4)
-    flipped = weights.copy()
-    flipped[row, 3, 2] ^= 1
-    message = f"arm: token 40 differs from run after step {where}.* 0 others of 5"
-    with pytest.raises(UserError, match=message):
-        continuation.check_rows("arm", "run", pairs(flipped, weights), IDS, 100)
-
-
-def test_zeros_of_another_sign_are_other_bits():
-    zeros = np.zeros((2, 5, 4), np.uint16)
-    with pytest.raises(UserError, match="token 3 differs"):
-        continuation.check_rows("arm", "run", pairs(zeros | 0x8000, zeros), IDS, 1)
-
-
-def test_a_source_that_ends_too_early_is_told():
-    weights = cooling_weights(steps=6, tokens=5, elements=4)
-    with pytest.raises(UserError, match=r"arm: rows of shape .* where run has \(1, .* step 106"):
-        continuation.check_rows("arm", "run", pairs(weights, weights[:5], size=2), IDS, 102)
-
-
-def test_a_loss_that_differs_is_named():
-    losses = np.arange(5, dtype=np.uint16)
-    continuation.check_losses("arm", "run", losses, losses, 100)
-    with pytest.raises(UserError, match="arm: its loss differs from that of run at step 104, 4"):
-        continuation.check_losses("arm", "run", losses, np.array([0, 1, 2, 9, 9], np.uint16), 100)
+def test_a_missing_arm_and_a_wrong_vocabulary_are_refused(trajectories, tmp_path):
+    done = check(trajectories, tmp_path / "made.json", arm=tmp_path / "none.safetensors")
+    assert done.returncode == 1
+    assert "none.safetensors: there is no such file" in done.stderr
+    path = trajectories / "1b" / "trajectory.safetensors"
+    masks = {"untrained_mask": UNTRAINED[:9], "untrained_indices": np.flatnonzero(UNTRAINED[:9])}
+    write_file(tmp_path / "masks.safetensors", masks)
+    done = run_script(
+        "measure_untrained_motion",
+        *("--settings", {"vocab_size": 9}, "--masks", tmp_path / "masks.safetensors"),
+        *("--trajectory", path, "--origin", path, "--motion", tmp_path / "made.safetensors"),
+    )
+    assert done.returncode == 1
+    assert "has 24 rows; expected 9, the whole vocabulary, or 6" in done.stderr
+    assert not (tmp_path / "made.safetensors").exists()

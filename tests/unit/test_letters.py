@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from planted import cooling_weights
 
-import drawing
-import plot_phases
 from deadtokens import displacement
-from deadtokens.analysis import density, phases
 from deadtokens.errors import UserError
 from deadtokens.figures import letters, pictures, style
-from deadtokens.figures import lifecycle as lifecycle_figure
-from deadtokens.figures import phases as phases_figure
 from deadtokens.files import tables
 from deadtokens.files.trajectory import write_file
+from deadtokens.phases import draw_lifecycle as lifecycle_figure
+from deadtokens.phases import draw_phases as phases_figure
+from deadtokens.phases import phases
+from deadtokens.program import drawing
+from deadtokens.statistics import density
 
 FIGURES = Path(letters.__file__).parent
 STRANGE = (
@@ -128,7 +128,7 @@ def measured(tmp_path_factory):
     return folder
 
 
-INPUTS = plot_phases.INPUTS
+INPUTS = phases_figure.INPUTS
 
 KINDS = [*zip(STRANGE, ["png", "svg", "pdf", "png"], strict=True)]
 

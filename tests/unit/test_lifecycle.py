@@ -10,10 +10,12 @@ from hypothesis.extra import numpy as arrays
 from matplotlib.colors import to_rgb
 from planted import peak_bytes, run_script
 
-from deadtokens.analysis import density, freezing, lifecycle, phases
-from deadtokens.figures import lifecycle as lifecycle_figure
 from deadtokens.figures import style
 from deadtokens.files.trajectory import write_file
+from deadtokens.freezing import freezing
+from deadtokens.phases import draw_lifecycle as lifecycle_figure
+from deadtokens.phases import lifecycle, phases
+from deadtokens.statistics import density
 
 NAMES = ("Fimbulwinter", "Thermal Solid", "Quantum Regime", "Classical Gas")
 SCHEME = phases.Scheme(NAMES, (0.1, 10, 100), vanishing_fraction=0)
@@ -169,7 +171,7 @@ def test_scripts_from_displacement_to_picture(tmp_path):
     assert json.loads((tmp_path / "l.json").read_text()) == summary
     look = {"title": "Planted", "width_mm": 120, "dpi": 80}
     picture = "--figure", tmp_path / "lifecycle.png"
-    done = run_script("plot_lifecycle", "--settings", look, *files, *picture)
+    done = run_script("draw_lifecycle", "--settings", look, *files, *picture)
     assert done.returncode == 0, done.stderr
     drawn(values, tmp_path / "by_hand.png")
     assert picture[1].read_bytes() == (tmp_path / "by_hand.png").read_bytes()
@@ -177,7 +179,9 @@ def test_scripts_from_displacement_to_picture(tmp_path):
 
 LIVE = """
 import numpy as np
-from deadtokens.analysis import density, freezing, lifecycle, phases
+from deadtokens.statistics import density
+from deadtokens.freezing import freezing
+from deadtokens.phases import lifecycle, phases
 from deadtokens.files.trajectory import TrajectoryReader, TrajectoryWriter
 steps, path = {steps}, {path!r}
 with TrajectoryWriter(path, {{"l2": ("F32", (steps, 4000))}}) as file:

@@ -3,13 +3,13 @@
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from planted import program
 from safetensors.numpy import load_file
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
@@ -188,7 +188,7 @@ def test_what_a_pre_tokenizer_removes_vanishes(tmp_path):
 def run(folder: Path, tokenizer: Tokenizer, text: str, most: float):
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "text.txt").write_text(text, "utf-8")
-    command = [sys.executable, SCRIPTS / "encode_corpus.py", "--tokenizer"]
+    command = [*program("encode_corpus"), "--tokenizer"]
     command += [folder / "tokenizer.json", "--corpus", folder / "text.txt"]
     command += ["--tokens", folder / "tokens.safetensors", "--report", folder / "tokens.json"]
     command += ["--settings", json.dumps({"max_lost_share": most})]
@@ -241,7 +241,7 @@ def test_a_damaged_count_is_named(tmp_path, content):
     assert run(tmp_path, tokenizer, "ab", most=0).returncode == 0
     (tmp_path / "tokens.json").write_bytes(content)
     shutil.rmtree(tmp_path / ".provenance")  # without a record its content is looked at
-    command = [sys.executable, SCRIPTS / "find_dead_tokens.py", "--settings"]
+    command = [*program("find_dead_tokens"), "--settings"]
     command += ['{"mask_names": "live_dead"}', "--tokens", tmp_path / "tokens.safetensors"]
     command += ["--losses", tmp_path / "tokens.json", "--tokenizer", tmp_path / "tokenizer.json"]
     command += ["--model-corpus", tmp_path / "text.txt", "--masks", tmp_path / "masks.safetensors"]

@@ -8,12 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+import planted
 import pytest
+from planted import program
 
 SCRIPTS = Path(__file__).parents[2] / "workflow/scripts"
-PROGRAMS = sorted(
-    path.name for path in SCRIPTS.glob("*.py") if '__name__ == "__main__"' in path.read_text()
-)
+PROGRAMS = sorted(planted.programs())
 SLOW = ("h5py", "matplotlib", "numpy", "safetensors", "tokenizers", "torch", "tqdm", "scipy")
 
 
@@ -26,7 +26,7 @@ HEAD = f"""
 import errno, os, sys
 from pathlib import Path
 sys.path.insert(0, {str(SCRIPTS)!r})
-import command
+from deadtokens.program import command
 from deadtokens.errors import UserError
 def main(options):
     command.log.info("a line")
@@ -167,7 +167,7 @@ def test_a_full_disk_with_the_log_on_it(tmp_path):
         text = tmp_path / "text.txt"
         text.write_text("every word is alive\n" * 20_000)
         named = ("--text", text, "--corpus", disk / "corpus.txt", "--log", disk / "own.log")
-        command = [sys.executable, SCRIPTS / "import_corpus.py", *named]
+        command = [*program("import_corpus"), *named]
         with open(disk / "filler", "wb") as filler:
             filler.write(bytes(64 * 1024 - 4096))
         (disk / "own.log").write_bytes(b"")
@@ -179,15 +179,15 @@ def test_a_full_disk_with_the_log_on_it(tmp_path):
         subprocess.run(["umount", str(disk)], check=True)
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_an_interrupt_while_importing_is_one_line(tmp_path, program):
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_an_interrupt_while_importing_is_one_line(tmp_path, name):
     """Libraries that never finish their import, so that the signal comes at the first of them."""
-    for name in SLOW:
+    for library in SLOW:
         waits = "import os, time\nos.write(1, b'importing')\ntime.sleep(60)\n"
-        (tmp_path / f"{name}.py").write_text(waits)
+        (tmp_path / f"{library}.py").write_text(waits)
     process = subprocess.Popen(
-        [sys.executable, SCRIPTS / program, "--help"],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        [*program(name), "--help"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(SCRIPTS)])},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         preexec_fn=heed_interrupts,

@@ -12,9 +12,11 @@ from planted import run_script
 from safetensors.numpy import load_file
 
 from deadtokens import lattice
-from deadtokens.analysis import density, freezing, momentum, plane, quick_statistics
-from deadtokens.analysis.critical import Adam
+from deadtokens.cohorts import momentum, plane, quick_statistics
+from deadtokens.cohorts.critical import Adam
 from deadtokens.files.trajectory import TrajectoryReader, write_file
+from deadtokens.freezing import freezing
+from deadtokens.statistics import density
 from deadtokens.training.adamw import for_loop
 
 STEPS, STOP = 60, 35
@@ -294,7 +296,7 @@ def test_scripts_from_trajectory_to_picture(kind, tmp_path):
     look = {"title": "Planted", "width_mm": 120, "dpi": 60}
     picture = tmp_path / "a.png"
     files = "--table", table, "--summary", summary, "--density", dense, "--figure", picture
-    done = run_script("plot_momentum", "--settings", look, *files)
+    done = run_script("draw_momentum", "--settings", look, *files)
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
     assert picture.stat().st_size > 5000

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import yaml
 
-from deadtokens.analysis import checkpoint_artifact, phases, sweep
+from deadtokens.comparison import sweep
 from deadtokens.errors import UserError
-from planning import checkpoint_artifacts, configuration, givenfiles, names, schema
+from deadtokens.kick import kick as kicks
+from deadtokens.phases import phases
+from planning import configuration, givenfiles, kick, names, schema
 from planning.mistakes import ConfigurationError, nearest
 
 ROOT = Path(__file__).parents[2]
@@ -42,8 +44,8 @@ def test_no_run_is_called_like_a_file_of_results(name):
     if name != "corpora":  # which the schema refuses already
         refused(re.escape(f"runs.{name}"), runs=DEFAULT["runs"] | {name: {"like": "crucible2"}})
     if "." not in name:
-        artifact = DEFAULT["checkpoint_artifacts"]["wordybird"]
-        refused(name, checkpoint_artifacts={name: artifact})
+        artifact = DEFAULT["kick"]["wordybird"]
+        refused(name, kick={name: artifact})
 
 
 def test_a_sweep_takes_no_name_of_a_file_either():
@@ -57,11 +59,11 @@ ARMS = {"reference": "a", "arms": {"a": ["crucible1"], "b": ["crucible1"]}}
 @pytest.mark.parametrize(
     "changes",
     [
-        {"onsets": {"crucible1": ARMS}},
-        {"onsets": {"wordybird": ARMS}},
-        {"onsets": {"Crucible1": ARMS}},
-        {"onsets": {"seeds": ARMS}, "runs": {"seeds": {"sweep": {"random_seed": [1]}}}},
-        {"checkpoint_artifacts": {"crucible2": DEFAULT["checkpoint_artifacts"]["wordybird"]}},
+        {"causes": {"onsets": {"crucible1": ARMS}}},
+        {"causes": {"onsets": {"wordybird": ARMS}}},
+        {"causes": {"onsets": {"Crucible1": ARMS}}},
+        {"causes": {"onsets": {"seeds": ARMS}}, "runs": {"seeds": {"sweep": {"random_seed": [1]}}}},
+        {"kick": {"crucible2": DEFAULT["kick"]["wordybird"]}},
         {"runs": {"CRUCIBLE2": {"like": "crucible2"}}},
         {"runs": {"wordybird": {"like": "crucible2"}}},
         {"runs": {"a": {"sweep": {"random_seed": [1]}}, "A_1": {"like": "crucible2"}}},
@@ -79,8 +81,8 @@ def test_no_two_entries_share_a_folder(changes):
 )
 def test_no_phase_is_named_like_a_column_that_is_always_there(phase):
     given = ["a", "b", "Ä Ö", phase]
-    scheme = {"published": DEFAULT["phase_schemes"]["published"] | {"phases": given}}
-    refused(r"phase_schemes\.published\.phases has", phase_schemes=scheme)
+    scheme = {"published": DEFAULT["phases"]["published"] | {"phases": given}}
+    refused(r"phases\.published\.phases has", phases=scheme)
 
 
 def test_the_columns_beside_phases_are_those_of_the_table():
@@ -95,16 +97,16 @@ def test_the_program_refuses_such_phases_too(phase):
         phases.Scheme(("a", phase), (1.0,), 0.1)
 
 
-@pytest.mark.parametrize("name", checkpoint_artifacts.SERIES)
+@pytest.mark.parametrize("name", kick.SERIES)
 def test_no_arm_is_called_like_another_series_of_the_artifact(name):
-    assert checkpoint_artifacts.SERIES == (
-        checkpoint_artifact.CONTINUOUS,
-        checkpoint_artifact.STITCHED,
+    assert kick.SERIES == (
+        kicks.CONTINUOUS,
+        kicks.STITCHED,
     )
-    artifact = copy.deepcopy(DEFAULT["checkpoint_artifacts"]["wordybird"])
+    artifact = copy.deepcopy(DEFAULT["kick"]["wordybird"])
     artifact["arms"][0] = name
     runs = DEFAULT["runs"] | {name: {"like": "wordybird1b_weights"}}
-    refused(f"arms has {name}", runs=runs, checkpoint_artifacts={"wordybird": artifact})
+    refused(f"arms has {name}", runs=runs, kick={"wordybird": artifact})
 
 
 def test_a_swept_key_is_no_column_of_figures():
@@ -139,7 +141,9 @@ def test_lists_that_no_command_can_be_given_are_told():
     runs = DEFAULT["runs"] | seeds
     refused("comparison stands for 2,000 runs", runs=runs, comparison=[*seeds])
     arms = {"a": [*seeds][:1000], "b": [*[*seeds][1000:], "s0000"]}
-    refused(r"onsets\.o\.arms", runs=runs, onsets={"o": {"reference": "a", "arms": arms}})
+    refused(
+        r"onsets\.o\.arms", runs=runs, causes={"onsets": {"o": {"reference": "a", "arms": arms}}}
+    )
     questions = DEFAULT["verdicts"]["questions"]
     asked = copy.deepcopy(questions["all_moved"]) | {"question": "x" * 9000}
     many = questions | {f"q{i}": asked for i in range(20)}

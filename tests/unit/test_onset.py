@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from planted import bits_of, measure, plain_ulp, plain_value, write_weights
 
-from deadtokens.analysis import onset
+from deadtokens.causes import onset
 from deadtokens.errors import UserError
 from deadtokens.files.trajectory import TrajectoryReader
 

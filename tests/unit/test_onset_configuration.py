@@ -33,8 +33,8 @@ DEFAULT = merged(merged(BASE, VERDICTS), TOP)
 def resolved(runs=None, sections=None, **onset):
     changed = merged(copy.deepcopy(DEFAULT), sections or {})
     arms = onset.pop("arms", {})
-    changed["onsets"]["onset"] |= onset
-    changed["onsets"]["onset"]["arms"] |= arms
+    changed["causes"]["onsets"]["onset"] |= onset
+    changed["causes"]["onsets"]["onset"]["arms"] |= arms
     for name, run in (runs or {}).items():
         changed["runs"].setdefault(name, {}).update(run)
     return configuration.resolve(changed, SCHEMA)
@@ -42,7 +42,7 @@ def resolved(runs=None, sections=None, **onset):
 
 def test_the_shipped_arms_change_what_their_names_say():
     found = resolved()
-    runs, arms = found["runs"], found["onsets"]["onset"]["arms"]
+    runs, arms = found["runs"], found["causes"]["onsets"]["onset"]["arms"]
     reference = runs[arms["published"][0]]
     told = {arm: onsets.changes(runs[names[0]], reference) for arm, names in arms.items()}
     states, weights = {"state_precision": "float32"}, {"weight_precision": "float32"}
@@ -54,11 +54,11 @@ def test_the_shipped_arms_change_what_their_names_say():
     }
     for names in arms.values():
         assert onsets.seeds(names, runs) == [42, 43, 44]
-    arms = found["onsets"]["onset_rate_or_decay"]["arms"]
+    arms = found["causes"]["onsets"]["onset_rate_or_decay"]["arms"]
     told = {arm: onsets.changes(runs[names[0]], reference) for arm, names in arms.items()}
     assert told == {"rate_3e-4": {"learning_rate": 3e-4}, "decay": {"weight_decay": 0.1}}
     assert all(onsets.seeds(names, runs) == [42, 43, 44] for names in arms.values())
-    changes = found["onsets"]["onset_changes"]["arms"]
+    changes = found["causes"]["onsets"]["onset_changes"]["arms"]
     assert all(len(names) == 1 for names in changes.values())
     each = [onsets.changes(runs[names[0]], reference) for names in changes.values()]
     assert sorted(map(len, each)) == [0] + [1] * 9 + [2] * 2
@@ -67,7 +67,11 @@ def test_the_shipped_arms_change_what_their_names_say():
 def test_the_name_of_a_sweep_stands_for_its_runs():
     swept = {"like": "onset_published", "sweep": {"random_seed": [42, 43, 44]}}
     found = resolved({"seeds": swept}, arms={"published": ["seeds"]})
-    assert found["onsets"]["onset"]["arms"]["published"] == ["seeds_42", "seeds_43", "seeds_44"]
+    assert found["causes"]["onsets"]["onset"]["arms"]["published"] == [
+        "seeds_42",
+        "seeds_43",
+        "seeds_44",
+    ]
 
 
 def test_what_decides_training_is_alike_or_a_change_or_the_seed():
@@ -90,19 +94,19 @@ MISTAKES = {
     "an unknown run": (
         {"arms": {"published": ["onset_publishd"]}},
         {},
-        "onsets.onset.arms.published is 'onset_publishd', no entry of runs. "
+        "causes.onsets.onset.arms.published is 'onset_publishd', no entry of runs. "
         "Did you mean onset_published?",
     ),
     "an unknown reference": (
         {"reference": "publisht"},
         {},
-        "onsets.onset.reference is 'publisht', no entry of arms. Did you mean published?",
+        "causes.onsets.onset.reference is 'publisht', no entry of arms. Did you mean published?",
     ),
     "runs of unequal lengths": (
         {},
         {"onset_float32_both_43": {"total_steps": 4000}},
-        "onsets.onset.arms.float32_both has onset_float32_both_43, whose total_steps is 4000; "
-        "allowed: that of onset_published, 5000, for it is one in all arms.",
+        "causes.onsets.onset.arms.float32_both has onset_float32_both_43, whose total_steps is "
+        "4000; allowed: that of onset_published, 5000, for it is one in all arms.",
     ),
     "a run of an arm that differs in more": (
         {},
@@ -140,12 +144,16 @@ MISTAKES = {
         {},
         "from_step: 100, window: 2451; allowed: two windows side by side within the 5000 steps",
     ),
-    "one arm": ({}, {}, "onsets.single.arms is .*; allowed: object, entries at least 2"),
+    "one arm": ({}, {}, "causes.onsets.single.arms is .*; allowed: object, entries at least 2"),
     "an unknown key": ({"windw": 3}, {}, "windw is no known key. Did you mean window?"),
-    "an unknown onset in the report": ({}, {}, "report.onsets is 'onst', no entry of onsets. Did"),
+    "an unknown onset in the report": (
+        {},
+        {},
+        "report.onsets is 'onst', no entry of causes.onsets. Did",
+    ),
 }
 SECTIONS = {
-    "one arm": {"onsets": {"single": {"arms": {"published": ["onset_published"]}}}},
+    "one arm": {"causes": {"onsets": {"single": {"arms": {"published": ["onset_published"]}}}}},
     "an unknown onset in the report": {"report": {"onsets": ["onst"]}},
 }
 

@@ -4,16 +4,17 @@ import math
 from argparse import Namespace
 
 import numpy as np
+import planted
 import pytest
 from planted import cooling_weights, measure, write_weights
 from test_onset import course_of
 
-import compute_onset
-import drawing
-import plot_onset
-from deadtokens.analysis import onset, onset_arms, onset_effects, onset_summary
+from deadtokens.causes import draw_onset, onset, onset_arms, onset_effects, onset_summary
 from deadtokens.errors import UserError
 from deadtokens.files import tables
+from deadtokens.program import drawing
+
+compute_onset = planted.module("compute_onset")
 
 STEPS, FROM, WINDOW = 60, 11, 10
 SEEDS = (1, 2, 3)
@@ -215,6 +216,6 @@ def test_the_figure_of_what_was_found(tmp_path, seeds):
     look = {"title": "Crucible", "width_mm": 180, "dpi": 80}
     paths = {"table": tmp_path / "onset.csv", "summary": tmp_path / "onset.json"}
     options = Namespace(settings=look, figure=tmp_path / "onset.svg", **paths)
-    drawing.save(plot_onset.onset.draw, plot_onset.INPUTS, options)
+    drawing.save(draw_onset.draw, draw_onset.INPUTS, options)
     text = (tmp_path / "onset.svg").read_text()
     assert "How much of the fall of motion goes away" in text

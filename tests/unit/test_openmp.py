@@ -12,7 +12,7 @@ import tiny_run
 from deadtokens import openmp
 from deadtokens.training import kernels
 
-SCRIPTS = tiny_run.SCRIPT.parent
+SCRIPTS = tiny_run.SCRIPT.parents[1]
 
 
 @pytest.fixture
@@ -66,8 +66,8 @@ class Watch:
 
 sys.meta_path.insert(0, Watch)
 sys.path.insert(0, sys.argv[1])
-scripts = sorted(Path(sys.argv[1]).glob("*.py"))
-ours = {"deadtokens", *(path.stem for path in scripts)}
+scripts = sorted(p for p in Path(sys.argv[1]).glob("*/*.py") if p.parent.name != "deadtokens")
+ours = {"deadtokens"}
 before = dict(os.environ)
 for script in scripts:
     os.environ.clear()

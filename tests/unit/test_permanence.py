@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from planted import run_script
 
-from deadtokens.analysis import permanence
-from deadtokens.figures import permanence as figure
 from deadtokens.figures import style
 from deadtokens.files.trajectory import write_file
+from deadtokens.permanence import draw_permanence as figure
+from deadtokens.permanence import permanence
 
 THRESHOLD = 0.1
 
@@ -214,7 +214,7 @@ def test_scripts_from_displacement_to_picture(tmp_path):
     assert [int(row["exposure"]) for row in rows] == permanence.table(found, 0.95)["exposure"]
     look = {"title": "Planted", "width_mm": 120, "dpi": 60}
     picture = tmp_path / "a.png"
-    done = run_script("plot_permanence", "--settings", look, *tables, "--figure", picture)
+    done = run_script("draw_permanence", "--settings", look, *tables, "--figure", picture)
     assert done.returncode == 0, done.stderr
     assert picture.read_bytes().startswith(b"\x89PNG")
 

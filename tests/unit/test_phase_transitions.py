@@ -20,11 +20,12 @@ from planted import (
     write_weights,
 )
 
-from deadtokens.analysis import density, phases
-from deadtokens.analysis import phase_transitions as transitions
-from deadtokens.figures import phase_transitions as figure
 from deadtokens.figures import style
 from deadtokens.files.trajectory import write_file
+from deadtokens.phases import draw_phase_transitions as figure
+from deadtokens.phases import phase_transitions as transitions
+from deadtokens.phases import phases
+from deadtokens.statistics import density
 
 NAMES = ("Fimbulwinter", "Thermal Solid", "Quantum Regime", "Classical Gas")
 SCHEME = phases.Scheme(NAMES, (0.1, 10, 100), vanishing_fraction=0)
@@ -123,7 +124,7 @@ def test_from_weights_to_picture_as_published(tmp_path):
     for kind, start in (("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")):
         picture = tmp_path / f"p.{kind}"
         words = "--settings", look, *files, "--figure", picture
-        done = run_script("plot_phase_transitions", *words)
+        done = run_script("draw_phase_transitions", *words)
         assert done.returncode == 0, done.stderr
         assert picture.read_bytes().startswith(start)
 
@@ -253,7 +254,7 @@ def test_a_file_of_another_step_is_refused(tmp_path):
 
 MEASURE = """
 import numpy as np
-from deadtokens.analysis import phase_transitions as transitions, phases
+from deadtokens.phases import phase_transitions as transitions, phases
 from deadtokens.files.trajectory import TrajectoryReader, TrajectoryWriter
 steps, path = {steps}, {path!r}
 with TrajectoryWriter(path, {{"x": ("F32", (steps, 4000))}}) as file:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from planted import cooling_weights, measure, peak_bytes, run_script, write_weights
 
-from deadtokens.analysis import density, phases
 from deadtokens.errors import UserError
 from deadtokens.files.trajectory import write_file
+from deadtokens.phases import phases
+from deadtokens.statistics import density
 
 NAMES = ("Fimbulwinter", "Thermal Solid", "Quantum Regime", "Classical Gas")
 SCHEME = phases.Scheme(NAMES, (0.1, 10, 100), vanishing_fraction=0.01)
@@ -313,7 +314,8 @@ def test_script_tells_of_bad_input_and_leaves_nothing(tmp_path, measured):
 
 CLASSIFY = """
 import numpy as np
-from deadtokens.analysis import density, phases
+from deadtokens.statistics import density
+from deadtokens.phases import phases
 from deadtokens.files.trajectory import TrajectoryReader, TrajectoryWriter
 steps, path = {steps}, {path!r}
 with TrajectoryWriter(path, {{"l2": ("F32", (steps, 4000))}}) as file:

@@ -10,10 +10,11 @@ from matplotlib.colors import to_rgb
 from planted import cooling_weights, run_script
 
 from deadtokens import displacement
-from deadtokens.analysis import density, phases
-from deadtokens.figures import phases as phases_figure
 from deadtokens.figures import style
 from deadtokens.files.trajectory import write_file
+from deadtokens.phases import draw_phases as phases_figure
+from deadtokens.phases import phases
+from deadtokens.statistics import density
 
 SCHEME = phases.Scheme(
     ("Fimbulwinter", "Thermal Solid", "Quantum Regime", "Classical Gas"), (0.1, 10, 100), 0.01
@@ -225,7 +226,7 @@ def files(planted, tmp_path):
 def test_script_draws_the_same_picture_without_a_display(files, tmp_path, planted, monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     picture = tmp_path / "made" / "phases.png"
-    done = run_script("plot_phases", "--settings", SETTINGS, *files, "--figure", picture)
+    done = run_script("draw_phases", "--settings", SETTINGS, *files, "--figure", picture)
     assert done.returncode == 0, done.stderr
     height, width, _ = matplotlib.image.imread(picture).shape
     assert width == pytest.approx(120 / 25.4 * 80, abs=1)
@@ -237,13 +238,13 @@ def test_script_draws_the_same_picture_without_a_display(files, tmp_path, plante
 @pytest.mark.parametrize(("kind", "begins"), [("svg", b"<?xml"), ("pdf", b"%PDF")])
 def test_the_extension_says_the_kind(files, tmp_path, kind, begins):
     picture = tmp_path / f"phases.{kind}"
-    run_script("plot_phases", "--settings", SETTINGS, *files, "--figure", picture)
+    run_script("draw_phases", "--settings", SETTINGS, *files, "--figure", picture)
     assert picture.read_bytes().startswith(begins)
 
 
 def test_an_unknown_kind_is_refused(files, tmp_path):
     picture = tmp_path / "phases.bmp"
-    done = run_script("plot_phases", "--settings", SETTINGS, *files, "--figure", picture)
+    done = run_script("draw_phases", "--settings", SETTINGS, *files, "--figure", picture)
     assert done.returncode == 1
     assert "known are .png, .pdf, .svg" in done.stderr
     assert not picture.exists()

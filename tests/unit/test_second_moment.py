@@ -5,14 +5,16 @@ import csv
 import json
 
 import numpy as np
+import planted
 import pytest
 import tiny_run
 import torch
 
-import compute_second_moment
-from deadtokens.analysis import second_moment
+from deadtokens.causes import second_moment
 from deadtokens.errors import UserError
 from deadtokens.files.trajectory import TrajectoryReader
+
+compute_second_moment = planted.module("compute_second_moment")
 
 pytestmark = pytest.mark.filterwarnings("ignore:enable_nested_tensor")
 

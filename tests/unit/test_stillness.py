@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_hex
 from planted import run_script
 
-from deadtokens.analysis import stillness
 from deadtokens.errors import UserError
 from deadtokens.figures import pictures, style
-from deadtokens.figures import stillness as stillness_figure
 from deadtokens.files.trajectory import write_file
+from deadtokens.permanence import draw_stillness as stillness_figure
+from deadtokens.permanence import stillness
 
 THRESHOLD = {"motion_threshold": 0.1, "tokens": "dead"}
 moving_counts = st.lists(st.sampled_from([0, 0, 1, 3]), min_size=1, max_size=40).map(np.array)
@@ -171,7 +171,7 @@ def test_scripts_from_displacement_to_picture(tmp_path):
     assert json.loads(report.read_text()) == stillness.summary(n_moving, 2, 0.1)
     look = {"title": "Planted", "width_mm": 120, "dpi": 80}
     picture = tmp_path / "stillness.png"
-    done = run_script("plot_stillness", "--settings", look, *files, "--figure", picture)
+    done = run_script("draw_stillness", "--settings", look, *files, "--figure", picture)
     assert done.returncode == 0, done.stderr
     drawn(n_moving, tmp_path / "by_hand.png")
     assert picture.read_bytes() == (tmp_path / "by_hand.png").read_bytes()

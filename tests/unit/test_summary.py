@@ -8,10 +8,10 @@ import pytest
 import torch
 from planted import bits_of, run_script, write_masks
 
-from deadtokens.analysis import comparison, published, summary
+from deadtokens.comparison import comparison, published, summary
 from deadtokens.files import series
 from deadtokens.files.trajectory import write_file
-from deadtokens.pages import runs
+from deadtokens.report import runs_page
 
 
 def in_chunks(values: np.ndarray, size: int):
@@ -243,7 +243,7 @@ def test_what_is_not_recorded_is_told_in_words():
 
 
 def test_page_of_runs_has_the_cells_of_the_table_and_escapes_its_header():
-    text = runs.page({"E": {"steps": 1}}, {"mine": MINE})
+    text = runs_page.page({"E": {"steps": 1}}, {"mine": MINE})
     head, first, second = re.findall(r"<tr>(.*?)</tr>", text)
     assert "<th>mean |W[T] − W[0]|₂</th>" in head
     assert first.startswith("<td>E, published</td>")

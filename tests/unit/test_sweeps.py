@@ -3,7 +3,7 @@
 import pytest
 import test_configuration
 
-from deadtokens.analysis import sweep
+from deadtokens.comparison import sweep
 from planning import sweeps
 from planning.mistakes import ConfigurationError
 

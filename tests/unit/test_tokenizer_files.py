@@ -3,11 +3,11 @@
 import base64
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from planted import program
 from tokenizers import Tokenizer
 
 from deadtokens.errors import UserError
@@ -216,7 +216,7 @@ def test_a_file_that_the_library_cannot_read(tmp_path, kind):
 
 
 def script(name: str, *arguments, settings: dict):
-    command = [sys.executable, SCRIPTS / f"{name}.py", "--settings", json.dumps(settings)]
+    command = [*program(name), "--settings", json.dumps(settings)]
     return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
 
 

@@ -14,7 +14,7 @@ from deadtokens.files import provenance, unfinished
 MAKE = """
 import sys, time
 from pathlib import Path
-import command
+from deadtokens.program import command
 def main(options):
     with command.finished(options.a, options.b) as (a, b):
         for path in (a, b):

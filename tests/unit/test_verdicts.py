@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import yaml
 
-from deadtokens.analysis import freezing, permanence, phases, stillness, verdicts
-from deadtokens.analysis.density import Bins
-from deadtokens.pages import provenance
-from deadtokens.pages import verdicts as verdicts_page
+from deadtokens.freezing import freezing
+from deadtokens.permanence import permanence, stillness
+from deadtokens.phases import phases
+from deadtokens.report import provenance_page, verdicts
+from deadtokens.report import verdicts_page as verdicts_page
+from deadtokens.statistics.density import Bins
 from planning import questions, schema
 
 ROOT = Path(__file__).parents[2]
@@ -297,7 +299,7 @@ def test_provenance_shows_runs_and_configuration():
         "code": "ab" * 32,
         "inputs": {"x": "c" * 64},
     }
-    text = provenance.page({"crucible2": run}, {"report": {"runs": ["crucible2"]}})
+    text = provenance_page.page({"crucible2": run}, {"report": {"runs": ["crucible2"]}})
     assert "Crucible &lt;2&gt;" in text
     assert "<code>abababababab</code>" in text
     assert "5.25" in text

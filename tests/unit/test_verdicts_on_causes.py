@@ -5,22 +5,17 @@ Those on phases, freezing and permanence are in test_verdicts.py.
 
 import numpy as np
 import pytest
-import test_checkpoint_artifact as kicks
 import test_drift as clouds
+import test_kick as kicks
 import test_momentum as moments
 from planted import bits_of
 from test_alignment import planted as planted_gradients
 from test_verdicts import shipped
 
-from deadtokens.analysis import (
-    alignment,
-    attribution,
-    checkpoint_artifact,
-    drift,
-    momentum,
-    persistence,
-    verdicts,
-)
+from deadtokens.cohorts import momentum
+from deadtokens.drift import drift, persistence
+from deadtokens.kick import attribution, kick
+from deadtokens.report import verdicts
 
 STEPS = 420  # so that h_mean has pairs 400 steps apart
 
@@ -38,13 +33,13 @@ def in_favour(told: dict[str, str]) -> set[str]:
 
 
 def of_gradients(last, gradients) -> dict:
-    steps = alignment.Steps()
+    steps = gradients.Steps()
     for step, rows in enumerate(gradients, start=1):
         steps.add(step, rows, None)
-    cohorts = alignment.Cohorts(last, len(gradients), 5)
+    cohorts = gradients.Cohorts(last, len(gradients), 5)
     looked_at = cohorts.steps(8)
-    compared = alignment.compare(cohorts, [gradients[t - 1] for t in looked_at], 199, 1)
-    return alignment.summary(steps.columns, cohorts, looked_at, compared)
+    compared = gradients.compare(cohorts, [gradients[t - 1] for t in looked_at], 199, 1)
+    return gradients.summary(steps.columns, cohorts, looked_at, compared)
 
 
 def test_gradients_without_direction_and_with_planted_ones():
@@ -114,11 +109,11 @@ def of_kicks(factor_of_arm, stitched: float, before: float) -> dict:
         kicks.series(kicks.BEFORE, before * whole[: kicks.SEAM]),
         kicks.series(kicks.AFTER, stitched * whole[kicks.SEAM :]),
     )
-    return checkpoint_artifact.summary(*parts, arms, kicks.RULES)
+    return kick.summary(*parts, arms, kicks.RULES)
 
 
 def test_a_seam_that_changes_nothing_and_planted_kicks():
-    null = judged("checkpoint_artifact.json", of_kicks(lambda arm: 1.0, 1.0, 1.0))
+    null = judged("kick.json", of_kicks(lambda arm: 1.0, 1.0, 1.0))
     assert in_favour(null) == {"no_kick_without_a_break"}  # and so it is
     for name in ("kick_of_the_resume", "kick_is_an_artifact", "kick_of_the_moments"):
         assert null[name] == "contradicted"
@@ -127,7 +122,7 @@ def test_a_seam_that_changes_nothing_and_planted_kicks():
 @pytest.mark.parametrize(("factor", "name"), [*enumerate(attribution.FACTORS)])
 def test_a_kick_planted_in_one_factor_is_blamed_on_it_alone(factor, name):
     kicked = of_kicks(lambda arm: 4.0 if arm >> factor & 1 else 1.0, 4.0, 1.0)
-    told = judged("checkpoint_artifact.json", kicked)
+    told = judged("kick.json", kicked)
     blamed = {question for question in in_favour(told) if question.startswith("kick_of_the_")}
     assert blamed == {"kick_of_the_resume", f"kick_of_the_{name}"}
     assert told["kick_is_an_artifact"] == "supported"

@@ -1,6 +1,5 @@
 import os
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from planted import program
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
@@ -57,7 +57,7 @@ def test_tokenizer_is_the_published_kind(tokenizer, corpora):
 
 def test_same_tokenizer_bytes_whatever_the_number_of_threads(corpora, tmp_path):
     settings = f'{{"tokenizer": "characters", "vocab_size": {VOCAB_SIZE}, "min_frequency": 2}}'
-    command = [sys.executable, SCRIPTS / "train_tokenizer.py", "--settings", settings]
+    command = [*program("train_tokenizer"), "--settings", settings]
     command += ["--corpus", corpora / "tokenizer.txt"]
     made = []
     for n_threads in ("1", "2", "5"):

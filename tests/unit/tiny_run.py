@@ -16,7 +16,7 @@ from deadtokens.training.checkpoints import Workspace
 from deadtokens.training.masks import load_masks
 from deadtokens.training.settings import RunSettings
 
-SCRIPT = Path(__file__).parents[2] / "workflow" / "scripts" / "train_run.py"
+SCRIPT = Path(__file__).parents[2] / "workflow" / "scripts" / "training" / "train_run.py"
 
 SETTINGS = {
     **{"run": "tiny", "experiment": "Tiny", "series": "Tests", "notes": "", "corpus": "none"},

@@ -40,9 +40,9 @@ def test_the_fall_of_a_real_run_is_accounted_for(fresh):
     last = [int(row["last_motion_step"]) for row in tokens]
     assert max(last) == metadata["global_last_motion"]
     assert fresh.planned(FIGURE) == set()
-    later = fresh.planned(FIGURE, changes="account: {forecast_step: 25}")
-    assert later == {"compute_account", "plot_account"}
-    assert fresh.planned(FIGURE, changes="figures: {dpi: 77}") == {"plot_account"}
+    later = fresh.planned(FIGURE, changes="causes: {account: {forecast_step: 25}}")
+    assert later == {"compute_account", "draw_account"}
+    assert fresh.planned(FIGURE, changes="figures: {dpi: 77}") == {"draw_account"}
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_the_gradients_of_a_run_that_records_probabilities_are_split(fresh):
 
 
 def test_other_series_have_it_too(fresh):
-    changes = "account: {from_step: 2, forecast_step: 5, window: 4}"
+    changes = "causes: {account: {from_step: 2, forecast_step: 5, window: 4}}"
     fresh.run("results/thimble7/account.json", changes=changes)
     told = json.loads((fresh.root / "results/thimble7/account.json").read_text())
     assert told["steps"] == 12

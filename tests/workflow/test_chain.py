@@ -44,7 +44,7 @@ def test_every_rule_leaves_a_log_and_a_benchmark(finished):
         "train_run",
         "measure_displacement",
         "classify_phases",
-        "plot_phases_png",
+        "draw_phases_png",
     }
     assert logs == benchmarks == expected
 

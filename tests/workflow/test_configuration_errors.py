@@ -19,8 +19,8 @@ MISTAKES = {
     "name that is a number": ("runs: {1: {}}", ["runs"]),
     "no number": ("runs: {crucible2: {learning_rate: .nan}}", ["runs.crucible2.learning_rate"]),
     "phases alike": (
-        "phase_schemes: {published: {phases: [A-B, A B, C, D]}}",
-        ["phase_schemes.published.phases"],
+        "phases: {published: {phases: [A-B, A B, C, D]}}",
+        ["phases.published.phases"],
     ),
     "statistics without motion": (
         "runs: {crucible2: {last_motion: false}}",
@@ -31,12 +31,12 @@ MISTAKES = {
         ["runs.wordybird3.hidden_dim", "wordybird1"],
     ),
     "run of an h_mean": (
-        "freezing_causes: {hidden_means: {crucible2: crucible33}}",
-        ["freezing_causes.hidden_means.crucible2", "'crucible33'", "Did you mean crucible3?"],
+        "cohorts: {hidden_means: {crucible2: crucible33}}",
+        ["cohorts.hidden_means.crucible2", "'crucible33'", "Did you mean crucible3?"],
     ),
     "run without h_mean": (
-        "freezing_causes: {hidden_means: {crucible2: crucible1}}",
-        ["freezing_causes.hidden_means.crucible2 is crucible1", "with h_mean among it"],
+        "cohorts: {hidden_means: {crucible2: crucible1}}",
+        ["cohorts.hidden_means.crucible2 is crucible1", "with h_mean among it"],
     ),
     "resume arm without its checkpoint": (
         "runs: {wordybird3: {resume_step: 7}}",
@@ -93,11 +93,11 @@ MISTAKES = {
         ["verdicts.runs", "'crucible22'", "Did you mean crucible2?"],
     ),
     "run of an onset": (
-        "onsets: {o: {reference: a, arms: {a: [crucible1], b: [crucible11]}}}",
+        "causes: {onsets: {o: {reference: a, arms: {a: [crucible1], b: [crucible11]}}}}",
         ["onsets.o.arms.b", "'crucible11'", "Did you mean crucible1?"],
     ),
     "lengths of an onset": (
-        "onsets: {o: {reference: a, arms: {a: [crucible1], b: [crucible2]}}}",
+        "causes: {onsets: {o: {reference: a, arms: {a: [crucible1], b: [crucible2]}}}}",
         ["onsets.o.arms.b has crucible2, whose total_steps is 40", "60"],
     ),
     "run of the report": (
@@ -129,8 +129,8 @@ MISTAKES = {
         ["closes a circle", "a -> b -> a"],
     ),
     "thresholds and names": (
-        "phase_schemes: {published: {thresholds: [1, 2]}}",
-        ["phase_schemes.published.thresholds", "2 values for 4 phases"],
+        "phases: {published: {thresholds: [1, 2]}}",
+        ["phases.published.thresholds", "2 values for 4 phases"],
     ),
     "heads": ("runs: {crucible2: {num_heads: 3}}", ["runs.crucible2.num_heads", "does not divide"]),
     "missing file": (

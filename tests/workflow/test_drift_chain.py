@@ -45,9 +45,9 @@ def test_drift_agrees_with_the_trajectory(finished):
     assert (first["cloud"] == "dead") == dead[logits.argmax()]
 
     assert finished.planned(FIGURE) == set()
-    assert finished.planned(FIGURE, changes="figures: {dpi: 77}") == {"plot_drift"}
+    assert finished.planned(FIGURE, changes="figures: {dpi: 77}") == {"draw_drift"}
     after = finished.planned(FIGURE, changes="drift: {lags: [1, 3]}")
-    assert after == {"compute_drift", "plot_drift"}
+    assert after == {"compute_drift", "draw_drift"}
 
 
 def test_a_run_without_all_rows_and_a_wrong_key_are_refused_before_any_job(fresh):

@@ -52,11 +52,11 @@ def test_the_three_tables_agree_with_what_training_recorded(finished):
 def test_a_threshold_of_motion_runs_what_uses_it_and_a_colour_only_draws(finished):
     finished.run(*FIGURES)
     computing = {f"compute_{name}" for name in ("stillness", "freezing", "lifecycle")}
-    drawing = {f"plot_{name}" for name in ("stillness", "freezing", "lifecycle")}
+    drawing = {f"draw_{name}" for name in ("stillness", "freezing", "lifecycle")}
     assert finished.planned(*FIGURES) == set()
     # The threshold belongs to training too, which follows last motions; here only analyses matter.
-    after = finished.planned(*FIGURES, changes="phase_schemes: {published: {density_time: 20}}")
-    assert after == {"compute_lifecycle", "plot_lifecycle"}
+    after = finished.planned(*FIGURES, changes="phases: {published: {density_time: 20}}")
+    assert after == {"compute_lifecycle", "draw_lifecycle"}
     assert finished.planned(*FIGURES, changes="figures: {dpi: 77}") == drawing
     after = finished.planned(*FIGURES, changes="runs: {crucible2: {motion_threshold: 0.2}}")
     assert after >= computing | drawing

@@ -16,8 +16,8 @@ def test_every_motion_of_a_real_run_is_foretold(finished):
     told = momentum["quick_statistics"]
     assert told["last_motion"] == metadata["global_last_motion"]
     assert told["tokens_still_moving"] == metadata["tokens_still_moving"]
-    after = finished.planned(*FIGURES, changes="freezing_causes: {permutations: 50}")
-    assert after == {"compute_gradients", "plot_gradients"}
+    after = finished.planned(*FIGURES, changes="cohorts: {permutations: 50}")
+    assert after == {"compute_gradients", "draw_gradients"}
     assert "train_run" not in finished.planned(*FIGURES, changes="figures: {dpi: 77}")
 
 
@@ -28,7 +28,7 @@ def test_gradients_are_held_against_h_of_the_same_training_and_of_no_other(finis
     assert told["mean_over_steps"]["mean_with_h_mean"] > 0.9
     other = "runs: {crucible3: {random_seed: 7}}"
     output = finished.failure(FIGURES[1], "--dry-run", changes=other)
-    assert "freezing_causes.hidden_means.crucible2 is crucible3, whose random_seed is 7" in output
+    assert "cohorts.hidden_means.crucible2 is crucible3, whose random_seed is 7" in output
     alone = f"{other}\nfreezing_causes: {{hidden_means: {{crucible2: null}}}}"
     assert "train_run" not in finished.planned(FIGURES[1], changes=alone)
     finished.run(FIGURES[1], changes=alone)

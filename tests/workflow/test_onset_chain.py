@@ -21,18 +21,19 @@ RUNS = "\n".join(
     for arm, changed in PRECISIONS.items()
     for seed in (1, 2)
 )
-ARMS = "\n".join(f"      {arm}: [{arm}_1, {arm}_2]" for arm in PRECISIONS)
+ARMS = "\n".join(f"        {arm}: [{arm}_1, {arm}_2]" for arm in PRECISIONS)
 CHANGES = f"""
 runs:
 {RUNS}
-onsets:
-  onset:
-    from_step: 2
-    window: {WINDOW}
-    bin_steps: 4
-    arms:
+causes:
+  onsets:
+    onset:
+      from_step: 2
+      window: {WINDOW}
+      bin_steps: 4
+      arms:
 {ARMS}
-report: {{runs: [published_1], checkpoint_artifacts: [], onsets: [onset]}}
+report: {{runs: [published_1], kick: [], onsets: [onset]}}
 """
 
 
@@ -72,11 +73,11 @@ def test_a_small_two_by_two_from_text_to_verdicts(finished):
     # A window computes again, a look only draws; the figure has a caption in the report.
     assert finished.planned(FIGURE, changes=CHANGES) == set()
     wider = CHANGES.replace(f"window: {WINDOW}", "window: 6")
-    assert finished.planned(FIGURE, changes=wider) == {"compute_onset", "plot_onset"}
+    assert finished.planned(FIGURE, changes=wider) == {"compute_onset", "draw_onset"}
     bigger = CHANGES + "figures: {dpi: 77}\n"
-    assert finished.planned(FIGURE, changes=bigger) == {"plot_onset"}
+    assert finished.planned(FIGURE, changes=bigger) == {"draw_onset"}
     finished.run(FIGURE, "--report", "results/report.html", changes=CHANGES)
     page = (finished.root / "results/report.html").read_text("utf-8")
     assert "5 steps from step 2 on" in page
     output = finished.failure("results/onste/onset.json", "--dry-run", changes=CHANGES)
-    assert "'onste' is no entry of onsets. Did you mean onset?" in output
+    assert "'onste' is no entry of causes.onsets. Did you mean onset?" in output

@@ -7,7 +7,7 @@ import re
 from smoke import ROOT
 
 REPORT = "results/report.html"
-ONE_RUN = "report: {runs: [crucible2], checkpoint_artifacts: []}"
+ONE_RUN = "report: {runs: [crucible2], kick: []}"
 
 
 def embedded(page: str, script: str, name: str):
@@ -72,8 +72,8 @@ def test_text_of_users_ends_neither_a_step_nor_the_script_that_holds_it(finished
     """And in captions and tables it stands letter by letter."""
     own = {
         "runs": {"crucible2": {"experiment": STRANGE}},
-        "phase_schemes": {"published": {"phases": [STRANGE + name for name in "abcd"]}},
-        "report": {"runs": ["crucible2"], "checkpoint_artifacts": [], "onsets": []},
+        "phases": {"published": {"phases": [STRANGE + name for name in "abcd"]}},
+        "report": {"runs": ["crucible2"], "kick": [], "onsets": []},
     }
     changes = json.dumps(own, ensure_ascii=False)
     pictures = [f"results/crucible2/phases.{kind}" for kind in ("png", "svg", "pdf")]

@@ -6,7 +6,7 @@ import time
 import pytest
 
 CORPUS = {"make_corpus", "train_tokenizer", "encode_corpus", "find_dead_tokens"}
-ANALYSES = {"measure_displacement", "classify_phases", "plot_phases"}
+ANALYSES = {"measure_displacement", "classify_phases", "draw_phases"}
 AFTER_TRAINING = {"train_run"} | ANALYSES
 EVERYTHING = CORPUS | AFTER_TRAINING
 
@@ -26,10 +26,10 @@ def test_nothing_changed(finished):
 
 CHANGES = [
     (
-        "phase_schemes: {published: {thresholds: [0.2, 10, 100]}}",
-        {"classify_phases", "plot_phases"},
+        "phases: {published: {thresholds: [0.2, 10, 100]}}",
+        {"classify_phases", "draw_phases"},
     ),
-    ("figures: {dpi: 100}", {"plot_phases"}),
+    ("figures: {dpi: 100}", {"draw_phases"}),
     ("runs: {crucible2: {learning_rate: 2.0e-3}}", AFTER_TRAINING),
     ("runs: {crucible2: {threads: 2}}", AFTER_TRAINING),
     ("corpora: {flannel: {seed: 7}}", EVERYTHING),
@@ -61,9 +61,10 @@ def test_behaviour_of_a_library_module_reruns_its_importers_direct_or_not(finish
     assert finished.planned("results/corpora/flannel/masks.json") == set()
 
 
-def test_behaviour_of_a_script_reruns_its_step(finished):
-    edit(finished, "workflow/scripts/plot_phases.py", "import drawing", "import math, drawing")
-    assert finished.planned() == {"plot_phases"}
+def test_behaviour_of_what_draws_reruns_its_figure_alone(finished):
+    path = "workflow/scripts/deadtokens/phases/draw_phases.py"
+    edit(finished, path, "import numpy as np", "import math\nimport numpy as np")
+    assert finished.planned() == {"draw_phases"}
 
 
 def test_comments_docstrings_and_layout_rerun_nothing(finished):
@@ -84,7 +85,7 @@ def test_touch_and_fresh_checkout_rerun_nothing(finished):
 
 def test_pinned_version_reruns_the_steps_of_that_environment(finished):
     edit(finished, "workflow/envs/figures.yaml", "matplotlib==", "matplotlib==0.")
-    assert finished.planned() == {"plot_phases"}
+    assert finished.planned() == {"draw_phases"}
 
 
 def test_comment_in_an_environment_reruns_nothing(finished):

@@ -1,4 +1,4 @@
-"""Digest of what a step runs: its script, the modules that this imports, its environment.
+"""Digest of what a job runs: its script, the modules that this imports, its environment.
 
 Snakemake follows neither imports nor installed packages, so each rule carries this digest as a
 parameter. Sources are parsed and their docstrings dropped: a comment, a docstring, a touch or a
@@ -11,6 +11,7 @@ import functools
 import hashlib
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,12 +39,16 @@ class Remembered:
             if kept["sources"] == self._sources:
                 self._digests = dict(kept["digests"])
 
-    def step_digest(self, script: str, environment: str) -> str:
-        """The digest of a script and an environment file, both by name."""
-        step = f"{script} {environment}"
+    def step_digest(self, script: str, environment: str, *modules: str) -> str:
+        """The digest of a script and of an environment file by name.
+
+        Paths are relative to the folder of scripts; `modules` are those that it finds by name.
+        """
+        step = " ".join([script, environment, *modules])
         if step not in self._digests:
-            files = self._scripts / f"{script}.py", self._environments / f"{environment}.yaml"
-            self._digests[step] = step_digest(*files)
+            sources = [self._scripts / path for path in (script, *modules)]
+            declared = self._environments / f"{environment}.yaml"
+            self._digests[step] = step_digest(sources, declared, self._scripts)
             kept = {"sources": self._sources, "digests": self._digests}
             memory_file.keep(self._memory, kept)
         return self._digests[step]
@@ -62,10 +67,13 @@ class Remembered:
         return hashed.hexdigest()
 
 
-def step_digest(script: Path, environment: Path) -> str:
-    """Hexadecimal SHA-256 over the script's import closure and its environment file's content."""
-    sources = import_closure(script)
-    parts = [f"{path.relative_to(script.parent)}\n{behaviour(path)}" for path in sources]
+def step_digest(scripts: Iterable[Path], environment: Path, root: Path) -> str:
+    """Hexadecimal SHA-256 over the scripts' import closure and the environment file's content.
+
+    root: the folder from which modules are imported.
+    """
+    sources = import_closure(scripts, root)
+    parts = [f"{path.relative_to(root)}\n{behaviour(path)}" for path in sources]
     # What a module compiles lies beside it under its name.
     compiled = [path.with_suffix(suffix) for path in sources for suffix in COMPILED]
     parts += [
@@ -86,14 +94,14 @@ def _content(yaml_text: str) -> str:
     return repr(yaml.safe_load(yaml_text))
 
 
-def import_closure(script: Path) -> list[Path]:
-    """The script and every module beside it that it imports, directly or not, sorted by path."""
-    found, waiting = set(), [script]
+def import_closure(scripts: Iterable[Path], root: Path) -> list[Path]:
+    """The scripts and every module under root that they import, directly or not, sorted by path."""
+    found, waiting = set(), [*scripts]
     while waiting:
         path = waiting.pop()
         if path not in found:
             found.add(path)
-            waiting += _imported_files(path, script.parent, path.read_text("utf-8"))
+            waiting += _imported_files(path, root, path.read_text("utf-8"))
     return sorted(found)
 
 

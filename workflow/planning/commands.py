@@ -14,8 +14,8 @@ def check(configuration: Mapping) -> None:
         "published.runs": configuration["published"]["runs"],
         "report.runs": configuration["report"]["runs"],
     }
-    for name, onset in configuration["onsets"].items():
-        lists[f"onsets.{name}.arms"] = [run for arm in onset["arms"].values() for run in arm]
+    for name, onset in configuration["causes"]["onsets"].items():
+        lists[f"causes.onsets.{name}.arms"] = [run for arm in onset["arms"].values() for run in arm]
     for key, names in lists.items():
         check_listed(key, names)
     _check_size("verdicts", configuration["verdicts"])

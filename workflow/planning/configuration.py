@@ -8,12 +8,13 @@ import re
 from collections.abc import Mapping, Sequence
 
 from planning import (
-    checkpoint_artifacts,
     commands,
     corpora,
+    kick,
     names,
     onsets,
     questions,
+    renamed,
     runs,
     schema,
     sweeps,
@@ -22,23 +23,22 @@ from planning.mistakes import ConfigurationError, check_known, found
 
 # Columns of phases.csv that each scale has beside those of its phases.
 BESIDE_PHASES = ("undefined", "mean", "std", "p05", "median", "p95", "nonfinite_tokens")
-SECTIONS = ("figures", "cluster", "drift", "freezing_causes", "account", "report", "published")
+SECTIONS = ("permanence", "cohorts", "drift", "report", "published", "figures", "cluster")
 
 
 def resolve(configuration: Mapping, rules: Mapping) -> dict:
     """The configuration with every key of every entry present; raises `ConfigurationError`."""
+    renamed.check(configuration)
     schema.check(configuration, rules)
     configuration, swept = _without_sweeps(configuration, rules)
     entries = rules["$defs"]
     resolved = {
         "corpora": schema.completed(configuration["corpora"], entries["corpus"]),
-        "phase_schemes": schema.completed(configuration["phase_schemes"], entries["phase_scheme"]),
+        "phases": schema.completed(configuration["phases"], entries["phase_scheme"]),
         "runs": schema.completed(runs.inherited(configuration["runs"]), entries["run"]),
         "sweeps": swept,
-        "checkpoint_artifacts": schema.completed(
-            configuration.get("checkpoint_artifacts", {}), entries["checkpoint_artifact"]
-        ),
-        "onsets": schema.completed(configuration.get("onsets", {}), entries["onset"]),
+        "kick": schema.completed(configuration.get("kick", {}), entries["kick"]),
+        "causes": _causes(configuration.get("causes", {}), entries),
         "comparison": configuration.get("comparison", rules["properties"]["comparison"]["default"]),
         "verdicts": questions.completed(configuration.get("verdicts", {}), entries),
         "verify_files": configuration.get("verify_files", True),
@@ -49,22 +49,24 @@ def resolve(configuration: Mapping, rules: Mapping) -> dict:
     resolved["comparison"] = sweeps.runs_in(resolved["comparison"], swept)
     for section in ("published", "report"):
         resolved[section]["runs"] = sweeps.runs_in(resolved[section]["runs"], swept)
-    for onset in resolved["onsets"].values():
+    for onset in resolved["causes"]["onsets"].values():
         onset["arms"] = {arm: sweeps.runs_in(of, swept) for arm, of in onset["arms"].items()}
     names.check(resolved)
     for name, corpus in resolved["corpora"].items():
         corpora.check(f"corpora.{name}", corpus)
-    for name, scheme in resolved["phase_schemes"].items():
-        _check_phase_scheme(f"phase_schemes.{name}", scheme)
+    for name, scheme in resolved["phases"].items():
+        _check_phase_scheme(f"phases.{name}", scheme)
     for name in resolved["comparison"]:
         check_known("comparison", name, "runs", resolved)
     for name in resolved["published"]["runs"]:
         check_known("published.runs", name, "runs", resolved)
     for name in resolved["report"]["runs"]:
         check_known("report.runs", name, "runs", resolved)
-    for table in ("checkpoint_artifacts", "onsets"):
-        for name in resolved["report"][table]:
-            check_known(f"report.{table}", name, table, resolved)
+    for name in resolved["report"]["kick"]:
+        check_known("report.kick", name, "kick", resolved)
+    onsets_by_key = {"causes.onsets": resolved["causes"]["onsets"]}
+    for name in resolved["report"]["onsets"]:
+        check_known("report.onsets", name, "causes.onsets", onsets_by_key)
     questions.check(resolved)
     _check_hidden_means(resolved)
     # A run before those that are like it, so that a mistake is told where it was made.
@@ -72,12 +74,19 @@ def resolve(configuration: Mapping, rules: Mapping) -> dict:
         resolved["runs"], key=lambda name: len(runs.lineage(name, configuration["runs"]))
     ):
         runs.check(f"runs.{name}", resolved["runs"][name], resolved)
-    for name, artifact in resolved["checkpoint_artifacts"].items():
-        checkpoint_artifacts.check(f"checkpoint_artifacts.{name}", artifact, resolved)
-    for name, onset in resolved["onsets"].items():
-        onsets.check(f"onsets.{name}", onset, resolved)
+    for name, comparison in resolved["kick"].items():
+        kick.check(f"kick.{name}", comparison, resolved)
+    for name, onset in resolved["causes"]["onsets"].items():
+        onsets.check(f"causes.onsets.{name}", onset, resolved)
     commands.check(resolved)
     return resolved
+
+
+def _causes(given: Mapping, entries: Mapping) -> dict:
+    return {
+        "account": schema.defaults(entries["account"]) | given.get("account", {}),
+        "onsets": schema.completed(given.get("onsets", {}), entries["onset"]),
+    }
 
 
 def _without_sweeps(configuration: Mapping, rules: Mapping) -> tuple[dict, dict]:
@@ -126,8 +135,8 @@ def _check_columns(key: str, phases: Sequence[str]) -> None:
 
 def _check_hidden_means(configuration: Mapping) -> None:
     """All but whether it is the same training: only of the runs that are asked for must it be."""
-    for name, source in configuration["freezing_causes"]["hidden_means"].items():
-        key = "freezing_causes.hidden_means"
+    for name, source in configuration["cohorts"]["hidden_means"].items():
+        key = "cohorts.hidden_means"
         check_known(key, name, "runs", configuration)
         if source is None:
             continue

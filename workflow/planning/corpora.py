@@ -1,6 +1,6 @@
 """The corpora of a configuration: texts and tokenizers that belong together."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from planning.givenfiles import why_unusable
@@ -16,6 +16,32 @@ FILE_KEYS = (
 )
 LONGEST_DOCUMENT = 50_000  # bytes, more than any of the synthetic text
 SMALLEST_VOCABULARY_OF_BYTES = 257  # every byte, and <|endoftext|>
+
+
+def is_synthetic(corpus: Mapping) -> bool:
+    return corpus["source"] == "synthetic"
+
+
+def is_imported(corpus: Mapping) -> bool:
+    return corpus["source"] == "files"
+
+
+def has_tokenizer_file(corpus: Mapping) -> bool:
+    return corpus["tokenizer_file"] is not None
+
+
+def has_vocab_file(corpus: Mapping) -> bool:
+    return corpus["vocab_file"] is not None
+
+
+def trains_its_tokenizer(corpus: Mapping) -> bool:
+    return not has_tokenizer_file(corpus) and not has_vocab_file(corpus)
+
+
+def where(condition: Callable[[Mapping], bool], configuration: Mapping) -> str:
+    """A wildcard constraint: the corpora for which the condition holds, none if there are none."""
+    corpora = configuration["corpora"].items()
+    return "|".join(name for name, corpus in corpora if condition(corpus)) or "(?!)"
 
 
 def check(key: str, corpus: Mapping) -> None:

@@ -10,6 +10,10 @@ class ConfigurationError(Exception):
     """The configuration cannot be used; the message is for the person who wrote it."""
 
 
+class RequestError(Exception):
+    """What is asked for cannot be had of this configuration; the message says why."""
+
+
 def nearest(wrong: object, known: Iterable[str]) -> str:
     """The end of an error message: the nearest right name, and all there are."""
     known = sorted(map(str, known))

@@ -1,4 +1,4 @@
-"""Names that become files: runs, sweeps, artifacts and onsets share the folder results/."""
+"""Names that become files: runs, sweeps and comparisons share the folder results/."""
 
 from collections.abc import Iterable, Mapping
 
@@ -11,7 +11,6 @@ RESERVED = (
     *("verdicts.csv", "verdicts.html", "verdicts.json"),
 )
 RESERVED_KEYS = {name.casefold() for name in RESERVED}
-TABLES = ("runs", "sweeps", "checkpoint_artifacts", "onsets")
 LONGEST = 100  # a file name may have 255 bytes, and what a step adds to it needs room
 
 
@@ -21,9 +20,9 @@ def check(configuration: Mapping) -> None:
     Case alone does not tell names apart, for some disks do not see it.
     """
     taken = {}
-    for table in TABLES:
-        for name in configuration[table]:
-            key = f"{_written(table)}.{name}"
+    for table, entries in tables(configuration):
+        for name in entries:
+            key = f"{table}.{name}"
             if name.casefold() in RESERVED_KEYS:
                 raise ConfigurationError(
                     f"{key}: results/{name} is a file or folder of the workflow itself; allowed: "
@@ -33,6 +32,16 @@ def check(configuration: Mapping) -> None:
     corpora = {}
     for name in configuration["corpora"]:
         _take(f"corpora.{name}", name, corpora, "results/corpora/")
+
+
+def tables(configuration: Mapping) -> list[tuple[str, Mapping]]:
+    """What becomes a folder in results/, by where the configuration has it."""
+    return [
+        ("runs", configuration["runs"]),
+        ("runs", configuration["sweeps"]),
+        ("kick", configuration["kick"]),
+        ("causes.onsets", configuration["causes"]["onsets"]),
+    ]
 
 
 def check_listed(key: str, names: Iterable[str]) -> None:
@@ -56,10 +65,5 @@ def _take(key: str, name: str, taken: dict[str, str], folder: str) -> None:
     if other != key:
         raise ConfigurationError(
             f"{key} and {other} would share {folder}{name}; allowed: names that differ in more "
-            "than case, of runs, sweeps, checkpoint_artifacts and onsets together. Rename one."
+            "than case, of runs, sweeps, kick and causes.onsets together. Rename one."
         )
-
-
-def _written(table: str) -> str:
-    """Where the configuration has such an entry."""
-    return "runs" if table == "sweeps" else table

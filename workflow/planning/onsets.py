@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from planning.checkpoint_artifacts import DECIDING_MOTION
+from planning.kick import DECIDING_MOTION
 from planning.mistakes import ConfigurationError, check_known, told
 
 # What may not differ between two arms: the same tokens over the same steps by the same rule.

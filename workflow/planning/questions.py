@@ -29,8 +29,8 @@ def completed(verdicts: Mapping, entries: Mapping) -> dict:
 def check(configuration: Mapping) -> None:
     """Raises `ConfigurationError` on a question whose rule cannot be followed."""
     verdicts = configuration["verdicts"]
-    tables = ("runs", "checkpoint_artifacts", "onsets")
-    answering = {name: entry for table in tables for name, entry in configuration[table].items()}
+    tables = configuration["runs"], configuration["kick"], configuration["causes"]["onsets"]
+    answering = {name: entry for table in tables for name, entry in table.items()}
     known = {"runs": answering, "chapters": verdicts["chapters"]}
     for instead in verdicts["runs"].values():
         check_known("verdicts.runs", instead, "runs", known)

@@ -30,7 +30,7 @@ of the tests. A wrong key, type, value or name stops before any job with a messa
 allowed. YAML reads `1e-8` as text: write `1.0e-8`. Integers have no point: `42`, not `42.0`.
 
 `--config 'figures={dpi: 300}'` sets single keys, with values as a file has them. All files go after
-one `--configfile`, all keys after one `--config`. Runs, sweeps, checkpoint artifacts and onsets are
+one `--configfile`, all keys after one `--config`. Runs, sweeps and comparisons are
 folders of results/: no two names are the same but for case, and none is that of a file there. Your
 own files may have any name; `~` is not expanded.
 
@@ -40,29 +40,29 @@ own files may have any name; `~` is not expanded.
 
 SECTIONS = (
     ("corpora.NAME", "corpus"),
-    ("phase_schemes.NAME", "phase_scheme"),
+    ("phases.NAME", "phase_scheme"),
     ("runs.NAME", "run"),
-    ("cluster", "cluster"),
-    ("published", "published"),
-    ("checkpoint_artifacts.NAME", "checkpoint_artifact"),
-    ("onsets.NAME", "onset"),
-    ("figures", "figures"),
+    ("permanence", "permanence"),
+    ("cohorts", "cohorts"),
     ("drift", "drift"),
-    ("freezing_causes", "freezing_causes"),
-    ("account", "account"),
+    ("kick.NAME", "kick"),
+    ("causes.account", "account"),
+    ("causes.onsets.NAME", "onset"),
+    ("published", "published"),
     ("report", "report"),
     ("verdicts", "verdicts"),
     ("verdicts.chapters.NAME", "chapter"),
     ("verdicts.questions.NAME", "question"),
     ("verdicts.questions.NAME.supported_if", "condition"),
 )
+LAST = (("figures", "figures"), ("cluster", "cluster"))
 # Keys that hold a value and no keys of their own.
 WITHOUT_SECTION = ("comparison", "verify_files")
 
 
 def reference(schema: Mapping) -> str:
     """The whole page as Markdown."""
-    sections = [_section(schema, *section) for section in SECTIONS]
+    sections = [_section(schema, *section) for section in (*SECTIONS, *LAST)]
     return "\n".join([OPENING, *sections, *(_top(schema, key) for key in WITHOUT_SECTION)])
 
 
@@ -72,14 +72,24 @@ def _top(schema: Mapping, key: str) -> str:
 
 
 def _section(schema: Mapping, title: str, definition: str) -> str:
-    described = schema["$defs"][definition], schema["properties"][title.split(".")[0]]
-    top = next(rule["description"] for rule in described if "description" in rule)
+    top = _described(schema, title, definition)["description"]
     rows = [
         f"| `{key}` | {_cell(rule['description'])} | {_allowed(rule)} | {_default(rule)} |"
         for key, rule in schema["$defs"][definition]["properties"].items()
     ]
     header = ["| key | meaning | allowed | default |", "| --- | --- | --- | --- |"]
     return "\n".join([f"## `{title}`", "", top, "", *header, *rows, ""])
+
+
+def _described(schema: Mapping, title: str, definition: str) -> Mapping:
+    """The rule that says what a section is for: its definition, or the key that stands for it."""
+    rules = [schema["$defs"][definition]]
+    for name in title.removesuffix(".NAME").split("."):
+        above = rules[-1] if len(rules) > 1 else schema
+        if "$ref" in above:
+            above = schema["$defs"][above["$ref"].rsplit("/", 1)[1]]
+        rules.append(above.get("properties", {}).get(name, above))
+    return next(rule for rule in (rules[0], *rules[:0:-1]) if "description" in rule)
 
 
 def _allowed(rule: Mapping) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from planning import corpora
-from planning.checkpoint_artifacts import DECIDING_MOTION
+from planning.kick import DECIDING_MOTION
 from planning.mistakes import ConfigurationError, check_known, nearest, told
 
 # Runs alike in these differ in what they record, and in no bit of the training.
@@ -43,7 +43,7 @@ def lineage(name: str, runs: Mapping) -> list[str]:
 
 def check(key: str, run: Mapping, configuration: Mapping) -> None:
     """Raises `ConfigurationError` on settings that exclude each other or name what is not there."""
-    for name, table in (("corpus", "corpora"), ("phases", "phase_schemes")):
+    for name, table in (("corpus", "corpora"), ("phases", "phases")):
         check_known(f"{key}.{name}", run[name], table, configuration)
     if run["hidden_dim"] % run["num_heads"]:
         raise ConfigurationError(

@@ -16,24 +16,24 @@ rule make_corpus:
     benchmark:
         "results/corpora/{corpus}/benchmarks/make_corpus.tsv"
     wildcard_constraints:
-        corpus=corpora_where(is_synthetic),
+        corpus=corpora.where(corpora.is_synthetic, plan.configuration),
     conda:
         "../envs/text.yaml"
-    threads: 1
     resources:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        settings=corpus_settings(
+        settings=plan.settings(
+            slices.corpus,
             "seed",
             "tokenizer_english_bytes",
             "tokenizer_thai_bytes",
             "model_bytes",
             "rare_characters",
         ),
-        code=code_of("make_corpus", "text"),
+        code=plan.code("corpus/make_corpus.py", "text"),
     shell:
-        'python "$scripts"/make_corpus.py --identity {params.identity} --log {log:q}'
+        'python "$scripts"/corpus/make_corpus.py --identity {params.identity} --log {log:q}'
         " --settings {params.settings:q}"
         " --tokenizer-corpus {output.tokenizer_corpus:q} --model-corpus {output.model_corpus:q}"
 
@@ -41,7 +41,7 @@ rule make_corpus:
 rule import_model_corpus:
     """Check the user's model corpus and copy it."""
     input:
-        given_file("model_corpus_file"),
+        plan.given_file("model_corpus_file"),
     output:
         "results/corpora/{corpus}/model_corpus.txt",
     log:
@@ -49,24 +49,23 @@ rule import_model_corpus:
     benchmark:
         "results/corpora/{corpus}/benchmarks/import_model_corpus.tsv"
     wildcard_constraints:
-        corpus=corpora_where(is_imported),
+        corpus=corpora.where(corpora.is_imported, plan.configuration),
     conda:
         "../envs/text.yaml"
-    threads: 1
     resources:
         mem_mb=growing(500),
         runtime=growing(10),
     params:
-        code=code_of("import_corpus", "text"),
+        code=plan.code("corpus/import_corpus.py", "text"),
     shell:
-        'python "$scripts"/import_corpus.py --identity {params.identity} --log {log:q}'
+        'python "$scripts"/corpus/import_corpus.py --identity {params.identity} --log {log:q}'
         " --text {input:q} --corpus {output:q}"
 
 
 rule import_tokenizer_corpus:
     """Check the user's tokenizer corpus and copy it."""
     input:
-        given_file("tokenizer_corpus_file"),
+        plan.given_file("tokenizer_corpus_file"),
     output:
         "results/corpora/{corpus}/tokenizer_corpus.txt",
     log:
@@ -74,17 +73,16 @@ rule import_tokenizer_corpus:
     benchmark:
         "results/corpora/{corpus}/benchmarks/import_tokenizer_corpus.tsv"
     wildcard_constraints:
-        corpus=corpora_where(is_imported),
+        corpus=corpora.where(corpora.is_imported, plan.configuration),
     conda:
         "../envs/text.yaml"
-    threads: 1
     resources:
         mem_mb=growing(500),
         runtime=growing(10),
     params:
-        code=code_of("import_corpus", "text"),
+        code=plan.code("corpus/import_corpus.py", "text"),
     shell:
-        'python "$scripts"/import_corpus.py --identity {params.identity} --log {log:q}'
+        'python "$scripts"/corpus/import_corpus.py --identity {params.identity} --log {log:q}'
         " --text {input:q} --corpus {output:q}"
 
 
@@ -99,7 +97,7 @@ rule train_tokenizer:
     benchmark:
         "results/corpora/{corpus}/benchmarks/train_tokenizer.tsv"
     wildcard_constraints:
-        corpus=corpora_where(trains_its_tokenizer),
+        corpus=corpora.where(corpora.trains_its_tokenizer, plan.configuration),
     conda:
         "../envs/text.yaml"
     threads: 2
@@ -107,10 +105,10 @@ rule train_tokenizer:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        settings=corpus_settings("tokenizer", "vocab_size", "min_frequency"),
-        code=code_of("train_tokenizer", "text"),
+        settings=plan.settings(slices.corpus, "tokenizer", "vocab_size", "min_frequency"),
+        code=plan.code("corpus/train_tokenizer.py", "text"),
     shell:
-        'python "$scripts"/train_tokenizer.py --identity {params.identity} --log {log:q}'
+        'python "$scripts"/corpus/train_tokenizer.py --identity {params.identity} --log {log:q}'
         " --settings {params.settings:q}"
         " --corpus {input:q} --tokenizer {output:q}"
 
@@ -118,7 +116,7 @@ rule train_tokenizer:
 rule import_tokenizer:
     """Check the user's ready tokenizer and copy it."""
     input:
-        given_file("tokenizer_file"),
+        plan.given_file("tokenizer_file"),
     output:
         "results/corpora/{corpus}/tokenizer.json",
     log:
@@ -126,18 +124,17 @@ rule import_tokenizer:
     benchmark:
         "results/corpora/{corpus}/benchmarks/import_tokenizer.tsv"
     wildcard_constraints:
-        corpus=corpora_where(has_tokenizer_file),
+        corpus=corpora.where(corpora.has_tokenizer_file, plan.configuration),
     conda:
         "../envs/text.yaml"
-    threads: 1
     resources:
         mem_mb=growing(500),
         runtime=growing(5),
     params:
-        settings=corpus_settings("vocab_size"),
-        code=code_of("import_tokenizer", "text"),
+        settings=plan.settings(slices.corpus, "vocab_size"),
+        code=plan.code("corpus/import_tokenizer.py", "text"),
     shell:
-        'python "$scripts"/import_tokenizer.py --identity {params.identity} --log {log:q}'
+        'python "$scripts"/corpus/import_tokenizer.py --identity {params.identity} --log {log:q}'
         " --settings {params.settings:q}"
         " --given-tokenizer {input:q} --tokenizer {output:q}"
 
@@ -145,8 +142,8 @@ rule import_tokenizer:
 rule import_vocabulary:
     """Check the two files of the user's GPT-2 tokenizer and make one JSON of them."""
     input:
-        vocab=given_file("vocab_file"),
-        merges=given_file("merges_file"),
+        vocab=plan.given_file("vocab_file"),
+        merges=plan.given_file("merges_file"),
     output:
         "results/corpora/{corpus}/tokenizer.json",
     log:
@@ -154,18 +151,17 @@ rule import_vocabulary:
     benchmark:
         "results/corpora/{corpus}/benchmarks/import_vocabulary.tsv"
     wildcard_constraints:
-        corpus=corpora_where(has_vocab_file),
+        corpus=corpora.where(corpora.has_vocab_file, plan.configuration),
     conda:
         "../envs/text.yaml"
-    threads: 1
     resources:
         mem_mb=growing(500),
         runtime=growing(5),
     params:
-        settings=corpus_settings("vocab_size"),
-        code=code_of("import_vocabulary", "text"),
+        settings=plan.settings(slices.corpus, "vocab_size"),
+        code=plan.code("corpus/import_vocabulary.py", "text"),
     shell:
-        'python "$scripts"/import_vocabulary.py --identity {params.identity} --log {log:q}'
+        'python "$scripts"/corpus/import_vocabulary.py --identity {params.identity} --log {log:q}'
         " --settings {params.settings:q}"
         " --vocab {input.vocab:q} --merges {input.merges:q} --tokenizer {output:q}"
 
@@ -184,15 +180,14 @@ rule encode_corpus:
         "results/corpora/{corpus}/benchmarks/encode_corpus.tsv"
     conda:
         "../envs/text.yaml"
-    threads: 1
     resources:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        settings=corpus_settings("max_lost_share"),
-        code=code_of("encode_corpus", "text"),
+        settings=plan.settings(slices.corpus, "max_lost_share"),
+        code=plan.code("corpus/encode_corpus.py", "text"),
     shell:
-        'python "$scripts"/encode_corpus.py --identity {params.identity} --log {log:q}'
+        'python "$scripts"/corpus/encode_corpus.py --identity {params.identity} --log {log:q}'
         " --settings {params.settings:q}"
         " --tokenizer {input.tokenizer:q} --corpus {input.corpus:q}"
         " --tokens {output.tokens:q} --report {output.report:q}"
@@ -205,8 +200,8 @@ rule find_dead_tokens:
         losses="results/corpora/{corpus}/tokens.json",
         tokenizer="results/corpora/{corpus}/tokenizer.json",
         model_corpus="results/corpora/{corpus}/model_corpus.txt",
-        tokenizer_corpus=tokenizer_corpus,
-        given_masks=given_file("mask_file"),
+        tokenizer_corpus=plan.input(inputs.tokenizer_corpus),
+        given_masks=plan.given_file("mask_file"),
     output:
         masks="results/corpora/{corpus}/masks.safetensors",
         report="results/corpora/{corpus}/masks.json",
@@ -216,15 +211,14 @@ rule find_dead_tokens:
         "results/corpora/{corpus}/benchmarks/find_dead_tokens.tsv"
     conda:
         "../envs/text.yaml"
-    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        settings=corpus_settings("mask_names"),
-        code=code_of("find_dead_tokens", "text"),
+        settings=plan.settings(slices.corpus, "mask_names"),
+        code=plan.code("corpus/find_dead_tokens.py", "text"),
     shell:
-        'python "$scripts"/find_dead_tokens.py --identity {params.identity} --log {log:q}'
+        'python "$scripts"/corpus/find_dead_tokens.py --identity {params.identity} --log {log:q}'
         " --settings {params.settings:q}"
         " --tokens {input.tokens:q} --losses {input.losses:q} --tokenizer {input.tokenizer:q}"
         " --model-corpus {input.model_corpus:q} --tokenizer-corpus {input.tokenizer_corpus:q}"

@@ -1,18 +1,18 @@
-"""The checkpoint artifact: is the kick behind a resume physics, and what is it made of?
+"""Is the kick at a checkpoint physics, and what is it made of?
 
-Needs, for every run that an entry of checkpoint_artifacts names, results/{run}/trajectory.* with the
-untrained rows, and the masks of their corpus. Leaves in results/{run}/ the motion of the untrained
-tokens (safetensors), and in results/{artifact}/ what was checked bit for bit (JSON), the steps of
-all runs (CSV), kicks, effects and contributions (JSON) and the figure.
+Needs, for every run that an entry of `kick` names, results/{run}/trajectory.* with the untrained
+rows, and the masks of their corpus. Leaves in results/{run}/ the motion of the untrained tokens
+(safetensors), and in results/{kick}/ what was checked bit for bit (kick_check.json), the steps of
+all runs (kick.csv), kicks, effects and contributions (kick.json).
 """
 
 
 rule measure_untrained_motion:
     """Measure how far each untrained token moves at each step."""
     input:
-        trajectory=trajectory_unless(why_no_untrained_motion),
-        origin=first_trajectory,
-        masks=of_its_corpus("masks.safetensors"),
+        trajectory=plan.input(inputs.trajectory, "untrained_motion"),
+        origin=plan.input(inputs.first_trajectory),
+        masks=plan.input(inputs.of_its_corpus, "masks.safetensors"),
     output:
         "results/{run}/untrained_motion.safetensors",
     log:
@@ -21,15 +21,14 @@ rule measure_untrained_motion:
         "results/{run}/benchmarks/measure_untrained_motion.tsv"
     conda:
         "../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=growing(1000),
         runtime=growing(30),
     params:
-        settings=vocabulary_settings,
-        code=code_of("measure_untrained_motion", "analysis"),
+        settings=plan.settings(slices.vocabulary),
+        code=plan.code("kick/measure_untrained_motion.py", "analysis"),
     shell:
-        'python "$scripts"/measure_untrained_motion.py --identity {params.identity} --log {log:q}'
+        'python "$scripts"/kick/measure_untrained_motion.py --identity {params.identity} --log {log:q}'
         " --settings {params.settings:q}"
         " --trajectory {input.trajectory:q} --origin {input.origin:q} --masks {input.masks:q}"
         " --motion {output:q}"
@@ -38,88 +37,63 @@ rule measure_untrained_motion:
 rule check_continuation:
     """Check bit for bit that runs go on from the seam, and that one is as if never stopped."""
     input:
-        resumed=resumed_trajectories("run"),
-        sources=resumed_trajectories("source"),
-        masks=masks_of_artifact,
+        resumed=plan.input(inputs.resumed_trajectories, "run"),
+        sources=plan.input(inputs.resumed_trajectories, "source"),
+        masks=plan.input(inputs.masks_of_compared_runs),
     output:
-        "results/{artifact}/checkpoint_artifact_check.json",
+        "results/{kick}/kick_check.json",
     log:
-        "results/{artifact}/logs/check_continuation.log",
+        "results/{kick}/logs/check_continuation.log",
     benchmark:
-        "results/{artifact}/benchmarks/check_continuation.tsv"
+        "results/{kick}/benchmarks/check_continuation.tsv"
     conda:
         "../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=growing(1000),
         runtime=growing(30),
     params:
-        settings=continuation_settings,
-        code=code_of("check_continuation", "analysis"),
+        settings=plan.settings(slices.continuation),
+        code=plan.code("kick/check_continuation.py", "analysis"),
     shell:
-        'python "$scripts"/check_continuation.py --identity {params.identity} --log {log:q}'
+        'python "$scripts"/kick/check_continuation.py --identity {params.identity} --log {log:q}'
         " --settings {params.settings:q}"
         " --resumed {input.resumed:q} --sources {input.sources:q} --masks {input.masks:q}"
         " --report {output:q}"
 
 
-rule compute_checkpoint_artifact:
+rule compute_kick:
     """Set resumed runs beside the continuous one; attribute the kick to what was not restored."""
     input:
-        check="results/{artifact}/checkpoint_artifact_check.json",
-        motions=of_the_runs_compared("untrained_motion.safetensors"),
+        check="results/{kick}/kick_check.json",
+        motions=plan.input(inputs.of_compared_runs, "untrained_motion.safetensors"),
     output:
-        table="results/{artifact}/checkpoint_artifact.csv",
-        summary="results/{artifact}/checkpoint_artifact.json",
+        table="results/{kick}/kick.csv",
+        summary="results/{kick}/kick.json",
     log:
-        "results/{artifact}/logs/compute_checkpoint_artifact.log",
+        "results/{kick}/logs/compute_kick.log",
     benchmark:
-        "results/{artifact}/benchmarks/compute_checkpoint_artifact.tsv"
+        "results/{kick}/benchmarks/compute_kick.tsv"
     conda:
         "../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=growing(1000),
         runtime=growing(30),
     params:
-        settings=checkpoint_artifact_settings,
-        code=code_of("compute_checkpoint_artifact", "analysis"),
+        settings=plan.settings(slices.kicks),
+        code=plan.code("kick/compute_kick.py", "analysis"),
     shell:
-        'python "$scripts"/compute_checkpoint_artifact.py --identity {params.identity} --log {log:q}'
+        'python "$scripts"/kick/compute_kick.py --identity {params.identity} --log {log:q}'
         " --settings {params.settings:q} --check {input.check:q} --motions {input.motions:q}"
         " --table {output.table:q} --summary {output.summary:q}"
 
 
-rule plot_checkpoint_artifact:
-    """Draw the stitched pair beside the continuous run, and what the kick is made of."""
+rule refuse_old_name:
+    """Refuse what had another name before release 1.0.0, with the new one."""
     input:
-        table="results/{artifact}/checkpoint_artifact.csv",
-        summary="results/{artifact}/checkpoint_artifact.json",
+        plan.input(inputs.renamed),
     output:
-        in_report(
-            "results/{artifact}/checkpoint_artifact.{format}",
-            "checkpoint_artifact",
-            "kick",
-            "the kick, and what it is made of",
-            of="{artifact}",
-        ),
-    log:
-        "results/{artifact}/logs/plot_checkpoint_artifact_{format}.log",
-    benchmark:
-        "results/{artifact}/benchmarks/plot_checkpoint_artifact_{format}.tsv"
+        "results/{folder}/{old}{rest}",
     wildcard_constraints:
-        format="png|svg|pdf",
-    conda:
-        "../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
-    params:
-        settings=artifact_figure_settings,
-        code=code_of("plot_checkpoint_artifact", "figures"),
-    shell:
-        'python "$scripts"/plot_checkpoint_artifact.py --identity {params.identity} --log {log:q}'
-        " --settings {params.settings:q}"
-        " --table {input.table:q} --summary {input.summary:q}"
-        " --figure {output:q}"
+        folder="[^/]+",
+        old="|".join(renamed.FILES),
+        rest=r"(_check)?\.[a-z]+",

@@ -12,25 +12,30 @@ report: "../report/workflow.rst"
 rule judge_questions:
     """Judge the questions of the published notebooks by the rules of the configuration."""
     input:
-        evidence(),
+        evidence(plan.configuration),
     output:
         verdicts="results/verdicts.json",
-        table=in_report("results/verdicts.csv", "verdicts", "Verdicts", "table", of="all runs"),
+        table=report(
+            "results/verdicts.csv",
+            caption="../report/verdicts.rst",
+            category="Verdicts",
+            subcategory="all runs",
+            labels={"shows": "table"},
+        ),
     log:
         "results/logs/judge_questions.log",
     benchmark:
         "results/benchmarks/judge_questions.tsv"
     conda:
         "../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=growing(500),
         runtime=growing(5),
     params:
-        settings=verdict_settings(),
-        code=code_of("judge_questions", "analysis"),
+        settings=plan.settings(slices.verdicts),
+        code=plan.code("report/judge_questions.py", "analysis"),
     shell:
-        'python "$scripts"/judge_questions.py --identity {params.identity} --log {log:q}'
+        'python "$scripts"/report/judge_questions.py --identity {params.identity} --log {log:q}'
         " --settings {params.settings:q}"
         " --evidence {input:q} --verdicts {output.verdicts:q} --table {output.table:q}"
 
@@ -40,45 +45,55 @@ rule write_verdicts_page:
     input:
         "results/verdicts.json",
     output:
-        in_report("results/verdicts.html", "verdicts", "Verdicts", "page", of="all runs"),
+        report(
+            "results/verdicts.html",
+            caption="../report/verdicts.rst",
+            category="Verdicts",
+            subcategory="all runs",
+            labels={"shows": "page"},
+        ),
     log:
         "results/logs/write_verdicts_page.log",
     benchmark:
         "results/benchmarks/write_verdicts_page.tsv"
     conda:
         "../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=growing(500),
         runtime=growing(5),
     params:
-        code=code_of("write_verdicts_page", "analysis"),
+        code=plan.code("report/write_verdicts_page.py", "analysis"),
     shell:
-        'python "$scripts"/write_verdicts_page.py --identity {params.identity} --log {log:q}'
+        'python "$scripts"/report/write_verdicts_page.py --identity {params.identity} --log {log:q}'
         " --verdicts {input:q} --page {output:q}"
 
 
 rule write_runs_page:
     """Write what came out of every run, beside the published figures."""
     input:
-        summaries=expand("results/{run}/summary.json", run=REPORT["runs"]),
-        published=local(f"{workflow.basedir}/workflow/report/published.json"),
+        summaries=expand("results/{run}/summary.json", run=plan.configuration["report"]["runs"]),
+        published=local(PUBLISHED),
     output:
-        in_report("results/runs.html", "runs", "Runs", "page", of="all runs"),
+        report(
+            "results/runs.html",
+            caption="../report/runs.rst",
+            category="Runs",
+            subcategory="all runs",
+            labels={"shows": "page"},
+        ),
     log:
         "results/logs/write_runs_page.log",
     benchmark:
         "results/benchmarks/write_runs_page.tsv"
     conda:
         "../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=growing(500),
         runtime=growing(5),
     params:
-        code=code_of("write_runs_page", "analysis"),
+        code=plan.code("report/write_runs_page.py", "analysis"),
     shell:
-        'python "$scripts"/write_runs_page.py --identity {params.identity} --log {log:q}'
+        'python "$scripts"/report/write_runs_page.py --identity {params.identity} --log {log:q}'
         " --published {input.published:q}"
         " --summaries {input.summaries:q} --page {output:q}"
 
@@ -86,23 +101,28 @@ rule write_runs_page:
 rule write_provenance_page:
     """Write what computed every run, on what, and with which settings."""
     input:
-        expand("results/{run}/metadata.json", run=REPORT["runs"]),
+        expand("results/{run}/metadata.json", run=plan.configuration["report"]["runs"]),
     output:
-        in_report("results/provenance.html", "provenance", "Provenance", "page", of="all runs"),
+        report(
+            "results/provenance.html",
+            caption="../report/provenance.rst",
+            category="Provenance",
+            subcategory="all runs",
+            labels={"shows": "page"},
+        ),
     log:
         "results/logs/write_provenance_page.log",
     benchmark:
         "results/benchmarks/write_provenance_page.tsv"
     conda:
         "../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=growing(500),
         runtime=growing(5),
     params:
-        settings=provenance_settings(),
-        code=code_of("write_provenance_page", "analysis"),
+        settings=plan.settings(slices.provenance),
+        code=plan.code("report/write_provenance_page.py", "analysis"),
     shell:
-        'python "$scripts"/write_provenance_page.py --identity {params.identity} --log {log:q}'
+        'python "$scripts"/report/write_provenance_page.py --identity {params.identity} --log {log:q}'
         " --settings {params.settings:q}"
         " --metadata {input:q} --page {output:q}"

@@ -1,0 +1,138 @@
+"""The files of other jobs that a job needs, or why there are none.
+
+Functions of the configuration and of a job's wildcards; `Plan.input` makes them input functions.
+"""
+
+from collections.abc import Mapping
+
+from deadtokens.kick.requirements import first_of
+from planning import entries, kick, requirements
+from planning.corpora import check_files, is_synthetic
+from planning.givenfiles import literal
+from planning.mistakes import RequestError
+from planning.renamed import FILES
+from planning.runs import check_same_training
+
+Wildcards = Mapping[str, str]
+# Whose motion a file is about, by what stands after the first word of its name.
+POPULATIONS = {"": "dead", "_live": "live", "_all": "all"}
+SUFFIX = {"safetensors": "safetensors", "hdf5": "h5"}
+
+
+def trajectory_of(name: str, run: Mapping) -> str:
+    """The path of a run's trajectory."""
+    return f"results/{name}/trajectory.{SUFFIX[run['storage']]}"
+
+
+def population(wildcards: Wildcards) -> str:
+    """dead, live or all, by the name of the file that is asked for."""
+    return POPULATIONS[wildcards.get("population", "")]
+
+
+def given_file(configuration: Mapping, wildcards: Wildcards, key: str) -> str | list:
+    """The user's file under this key of the corpus, nothing if there is none."""
+    corpus = entries.corpus(configuration, wildcards["corpus"])
+    check_files(f"corpora.{wildcards['corpus']}", corpus)
+    return literal(corpus[key]) if corpus[key] else []
+
+
+def tokenizer_corpus(configuration: Mapping, wildcards: Wildcards) -> str | list:
+    """The text that the tokenizer was trained on, nothing if a ready tokenizer came without."""
+    corpus = entries.corpus(configuration, wildcards["corpus"])
+    has_text = is_synthetic(corpus) or corpus["tokenizer_corpus_file"]
+    return f"results/corpora/{wildcards['corpus']}/tokenizer_corpus.txt" if has_text else []
+
+
+def of_its_corpus(configuration: Mapping, wildcards: Wildcards, file: str) -> str:
+    """A file of the corpus that the run is trained on."""
+    return f"results/corpora/{entries.run(configuration, wildcards['run'])['corpus']}/{file}"
+
+
+def checkpoint(configuration: Mapping, wildcards: Wildcards) -> str | list:
+    """What another run left for this one, nothing if this one starts from the beginning."""
+    run = entries.run(configuration, wildcards["run"])
+    if run["resume_run"] is None:
+        return []
+    return f"results/{run['resume_run']}/checkpoint_{run['resume_step']}.safetensors"
+
+
+def trajectory(configuration: Mapping, wildcards: Wildcards, analysis: str) -> str:
+    """The trajectory of a run that can have this analysis of the population asked for."""
+    name = wildcards["run"]
+    run = entries.run(configuration, name)
+    reason = requirements.refusal(analysis, name, configuration, population(wildcards))
+    if reason is not None:
+        raise RequestError(reason)
+    return trajectory_of(name, run)
+
+
+def if_possible(
+    configuration: Mapping, wildcards: Wildcards, file: str, analysis: str
+) -> str | list:
+    """A file of the run that comes of this analysis, nothing if the run cannot have it."""
+    name = wildcards["run"]
+    entries.run(configuration, name)
+    possible = requirements.why_not(analysis, name, configuration) is None
+    return f"results/{name}/{file}" if possible else []
+
+
+def hidden_mean(configuration: Mapping, wildcards: Wildcards) -> str | list:
+    """The trajectory that holds the h_mean of a run which does not record it, nothing if none."""
+    name, runs = wildcards["run"], configuration["runs"]
+    run = entries.run(configuration, name)
+    source = configuration["cohorts"]["hidden_means"].get(name)
+    if source is None or "h_mean" in run["record"]:
+        return []
+    check_same_training(f"cohorts.hidden_means.{name}", name, source, runs)
+    return trajectory_of(source, runs[source])
+
+
+def first_trajectory(configuration: Mapping, wildcards: Wildcards) -> str:
+    """The trajectory that it all began with: the run's own, unless it was resumed from another."""
+    entries.run(configuration, wildcards["run"])
+    name = first_of(wildcards["run"], configuration["runs"])
+    return trajectory_of(name, configuration["runs"][name])
+
+
+def of_compared_runs(configuration: Mapping, wildcards: Wildcards, file: str) -> list[str]:
+    """A file of each run that a comparison of resumed runs names."""
+    comparison = entries.kick(configuration, wildcards["kick"])
+    return [f"results/{run}/{file}" for run in kick.runs_compared(comparison)]
+
+
+def resumed_trajectories(configuration: Mapping, wildcards: Wildcards, key: str) -> list[str]:
+    """The trajectories of the runs that begin at the seam (`run`), or of their `source`."""
+    comparison = entries.kick(configuration, wildcards["kick"])
+    resumed = kick.resumed_runs(comparison, configuration["runs"])
+    return [trajectory_of(run[key], configuration["runs"][run[key]]) for run in resumed]
+
+
+def masks_of_compared_runs(configuration: Mapping, wildcards: Wildcards) -> str:
+    """The masks of the corpus that all of them are trained on."""
+    continuous = entries.kick(configuration, wildcards["kick"])["continuous"]
+    return f"results/corpora/{configuration['runs'][continuous]['corpus']}/masks.safetensors"
+
+
+def of_arms(configuration: Mapping, wildcards: Wildcards, file: str, analysis: str) -> list[str]:
+    """A file of each run of all arms, in their order, of those that can have the analysis."""
+    arms = entries.onset(configuration, wildcards["onset"])["arms"]
+    return [
+        f"results/{name}/{file}"
+        for names in arms.values()
+        for name in names
+        if requirements.why_not(analysis, name, configuration) is None
+    ]
+
+
+def of_sweep(configuration: Mapping, wildcards: Wildcards, file: str) -> list[str]:
+    """A file of each run of a sweep."""
+    return [f"results/{run}/{file}" for run in entries.sweep(configuration, wildcards["sweep"])]
+
+
+def renamed(configuration: Mapping, wildcards: Wildcards) -> str:
+    """Nothing: a file that has another name since release 1.0.0 is refused with the new one."""
+    folder, old, rest = (wildcards[name] for name in ("folder", "old", "rest"))
+    raise RequestError(
+        f"results/{folder}/{old}{rest} is called results/{folder}/{FILES[old]}{rest} now: ask for "
+        "that."
+    )

@@ -1,0 +1,46 @@
+"""What the report takes up: figures, chapters, and the files that answer its questions."""
+
+from collections.abc import Mapping
+
+from planning import entries, requirements
+from planning.figures import FIGURES, Figure
+
+# Notebooks drew these of their own series alone.
+OF_ONE_SERIES = {"phase_transitions": "thimble"}
+
+
+def report_figures(configuration: Mapping) -> list[str]:
+    """All figures of the runs and comparisons in the report."""
+    report, kind = configuration["report"], configuration["report"]["format"]
+    of_runs = [
+        f"results/{name}/{figure.name}.{kind}"
+        for name in report["runs"]
+        for figure in FIGURES
+        if figure.folder == "run" and _shown(figure, name, configuration)
+    ]
+    kicks = [f"results/{name}/kick.{kind}" for name in report["kick"]]
+    return of_runs + kicks + [f"results/{name}/onset.{kind}" for name in report["onsets"]]
+
+
+def chapter(configuration: Mapping, question: str) -> str:
+    """The title of a question's chapter; a word without a chapter stands for itself."""
+    chapters = configuration["verdicts"]["chapters"]
+    title = chapters[question]["title"] if question in chapters else question
+    # The report takes it up in a script, which this would end; what is shown stays the same.
+    return title.replace("</", "<\u200b/")
+
+
+def evidence(configuration: Mapping) -> list[str]:
+    """The statistics files that the questions ask for, of what is in the report."""
+    report = configuration["report"]
+    there = {*report["runs"], *report["kick"], *report["onsets"]}
+    questions = configuration["verdicts"]["questions"].values()
+    asked = [(question["run"], question["file"]) for question in questions if question["file"]]
+    return [f"results/{run}/{file}" for run, file in dict.fromkeys(asked) if run in there]
+
+
+def _shown(figure: Figure, name: str, configuration: Mapping) -> bool:
+    run = entries.run(configuration, name)
+    if run["naming"] != OF_ONE_SERIES.get(figure.name, run["naming"]):
+        return False
+    return requirements.why_not(figure.name, name, configuration) is None

@@ -1,0 +1,72 @@
+"""Which analyses a run of the configuration can have: one table for rules, report and tests.
+
+What an analysis requires stands once, in `requirements.py` of its question's package, and the
+programs ask the same of the settings that they are given.
+"""
+
+from collections.abc import Callable, Mapping
+
+from deadtokens.causes import requirements as causes
+from deadtokens.cohorts import requirements as cohorts
+from deadtokens.drift import requirements as drift
+from deadtokens.kick import requirements as kick
+from deadtokens.recorded.requirements import ROWS_OF_TOKENS, why_no_population
+
+SHOWN = 12
+
+# (name of the run, its settings, the whole configuration, population of tokens) -> reason or None
+WhyNot = Callable[[str, Mapping, Mapping, str], str | None]
+
+
+def _motion(name: str, run: Mapping, configuration: Mapping, population: str) -> str | None:
+    return why_no_population(name, run, population, "W")
+
+
+# By the name of the analysis, which its files in results/RUN/ have, too. All that follows from the
+# displacement takes what that takes.
+ANALYSES: dict[str, WhyNot] = {
+    **dict.fromkeys(
+        (
+            *("displacement", "phases", "phase_transitions", "lifecycle", "freezing"),
+            *("stillness", "permanence"),
+        ),
+        _motion,
+    ),
+    "rows": lambda name, run, _, population: why_no_population(
+        name, run, population, *ROWS_OF_TOKENS
+    ),
+    "momentum": lambda name, run, *_: cohorts.why_no_momentum(name, run),
+    "gradients": lambda name, run, *_: cohorts.why_no_gradients(name, run),
+    "drift": lambda name, run, *_: drift.why_no_drift(name, run),
+    "untrained_motion": lambda name, _, configuration, __: kick.why_no_untrained_motion(
+        name, configuration["runs"]
+    ),
+    "audit": lambda name, run, *_: causes.why_no_audit(name, run),
+    "second_moment": lambda name, run, *_: causes.why_no_second_moment(name, run),
+    "account": lambda name, run, configuration, _: causes.why_no_account(
+        name, run, configuration["causes"]["account"]
+    ),
+}
+
+
+def why_not(
+    analysis: str, name: str, configuration: Mapping, population: str = "dead"
+) -> str | None:
+    """Why this run of the configuration cannot have this analysis; None if it can."""
+    return ANALYSES[analysis](name, configuration["runs"][name], configuration, population)
+
+
+def refusal(
+    analysis: str, name: str, configuration: Mapping, population: str = "dead"
+) -> str | None:
+    """The same for the person who asked for it, with the runs that can have it."""
+    reason = why_not(analysis, name, configuration, population)
+    if reason is None:
+        return None
+    able = [
+        other
+        for other in configuration["runs"]
+        if why_not(analysis, other, configuration, population) is None
+    ]
+    more = f" and {len(able) - SHOWN} more" if len(able) > SHOWN else ""
+    return f"{reason} Runs that can have it: {', '.join(able[:SHOWN]) or 'none'}{more}."

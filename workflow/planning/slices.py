@@ -1,0 +1,260 @@
+"""What each rule is given of the configuration, and nothing else: a change of it reruns the rule.
+
+Functions of the configuration and of a job's wildcards that return dictionaries; `Plan.settings`
+makes one text of them.
+"""
+
+from collections.abc import Mapping
+
+from planning import entries, kick, onsets, requirements
+from planning.inputs import Wildcards, population
+
+WITHOUT_EFFECT_ON_TRAINING = ("phases", "checkpoint_seconds", "keep_trajectory")
+BINS = ("time", "displacement", "lowest", "highest")
+
+
+def corpus(configuration: Mapping, wildcards: Wildcards, *keys: str) -> dict:
+    """These keys of a corpus."""
+    entry = entries.corpus(configuration, wildcards["corpus"])
+    return {key: entry[key] for key in keys}
+
+
+def training(configuration: Mapping, wildcards: Wildcards) -> dict:
+    """All of a run but for what only analyses read, and the vocabulary of its corpus."""
+    run = entries.run(configuration, wildcards["run"])
+    trained = {key: value for key, value in run.items() if key not in WITHOUT_EFFECT_ON_TRAINING}
+    vocab_size = entries.corpus(configuration, run["corpus"])["vocab_size"]
+    return trained | {"run": wildcards["run"], "vocab_size": vocab_size}
+
+
+def displacement(configuration: Mapping, wildcards: Wildcards) -> dict:
+    return _of_run(configuration, wildcards, "naming") | {"tokens": population(wildcards)}
+
+
+def phases(configuration: Mapping, wildcards: Wildcards) -> dict:
+    scheme = entries.scheme(configuration, wildcards["run"])
+    return (
+        {key: scheme[key] for key in ("phases", "thresholds", "vanishing_fraction")}
+        | {"density_bins": {key: scheme[f"density_{key}"] for key in BINS}}
+        | motion(configuration, wildcards)
+    )
+
+
+def phase_transitions(configuration: Mapping, wildcards: Wildcards) -> dict:
+    scheme = entries.scheme(configuration, wildcards["run"])
+    return (
+        {key: scheme[key] for key in ("phases", "thresholds")}
+        | {"density_bins": {key: scheme[f"density_{key}"] for key in BINS[:2]}}
+        | {"tokens": population(wildcards)}
+    )
+
+
+def lifecycle(configuration: Mapping, wildcards: Wildcards) -> dict:
+    scheme = entries.scheme(configuration, wildcards["run"])
+    return (
+        {key: scheme[key] for key in ("phases", "thresholds")}
+        | {"time_bins": scheme["density_time"]}
+        | motion(configuration, wildcards)
+    )
+
+
+def motion(configuration: Mapping, wildcards: Wildcards) -> dict:
+    """What counts as motion, and whose."""
+    return _of_run(configuration, wildcards, "motion_threshold") | {"tokens": population(wildcards)}
+
+
+def freezing(configuration: Mapping, wildcards: Wildcards) -> dict:
+    return motion(configuration, wildcards) | displacement(configuration, wildcards)
+
+
+def permanence(configuration: Mapping, wildcards: Wildcards) -> dict:
+    return configuration["permanence"] | _of_run(configuration, wildcards, "motion_threshold")
+
+
+def momentum(configuration: Mapping, wildcards: Wildcards) -> dict:
+    cohorts = configuration["cohorts"]
+    bins = {"time": "time", "displacement": "distance", "lowest": "lowest", "highest": "highest"}
+    return (
+        update_law(configuration, wildcards)
+        | _of_run(configuration, wildcards, "motion_threshold")
+        | {key: cohorts[key] for key in ("chosen_steps", "plane_bins")}
+        | {"density": {name: cohorts[f"density_{key}"] for name, key in bins.items()}}
+    )
+
+
+def gradients(configuration: Mapping, wildcards: Wildcards) -> dict:
+    keys = ("cohort_window", "alignment_steps", "permutations", "permutation_seed")
+    cohorts = configuration["cohorts"]
+    return {key: cohorts[key] for key in keys} | _of_run(
+        configuration, wildcards, "motion_threshold"
+    )
+
+
+def drift(configuration: Mapping, wildcards: Wildcards) -> dict:
+    return dict(configuration["drift"])
+
+
+def vocabulary(configuration: Mapping, wildcards: Wildcards) -> dict:
+    corpus = entries.run(configuration, wildcards["run"])["corpus"]
+    return {"vocab_size": entries.corpus(configuration, corpus)["vocab_size"]}
+
+
+def continuation(configuration: Mapping, wildcards: Wildcards) -> dict:
+    comparison, runs = entries.kick(configuration, wildcards["kick"]), configuration["runs"]
+    corpus = runs[comparison["continuous"]]["corpus"]
+    return {
+        "seam": runs[comparison["after"]]["resume_step"],
+        "vocab_size": configuration["corpora"][corpus]["vocab_size"],
+        "runs": kick.resumed_runs(comparison, runs),
+    }
+
+
+def kicks(configuration: Mapping, wildcards: Wildcards) -> dict:
+    comparison, runs = entries.kick(configuration, wildcards["kick"]), configuration["runs"]
+    compared = [
+        {
+            "run": name,
+            "first": runs[name]["resume_step"] or 0,
+            "restored": runs[name]["restore"] if name in comparison["arms"] else None,
+            "learning_rate": runs[name]["learning_rate"],
+            "schedule": runs[name]["schedule"],
+            "schedule_steps": runs[name]["schedule_steps"] or runs[name]["total_steps"],
+            "schedule_position": elapsed_steps(runs, name, "schedule"),
+        }
+        for name in kick.runs_compared(comparison)
+    ]
+    rules = ("window", "hop_threshold", "band", "resamples", "confidence", "random_seed")
+    seam = {"seam": runs[comparison["after"]]["resume_step"]}
+    return {key: comparison[key] for key in rules} | seam | {"runs": compared}
+
+
+def elapsed_steps(runs: Mapping, name: str, part: str) -> int:
+    """How many steps a part of a run had taken when the run began."""
+    run = runs[name]
+    if run["resume_run"] is None or part not in run["restore"]:
+        return 0
+    return run["resume_step"] + elapsed_steps(runs, run["resume_run"], part)
+
+
+def update_law(configuration: Mapping, wildcards: Wildcards) -> dict:
+    """What decides an update beside the moments: optimizer, and learning rate by step."""
+    name, runs = wildcards["run"], configuration["runs"]
+    run = entries.run(configuration, name)
+    optimizer = {key: run[key] for key in ("beta1", "beta2", "epsilon", "weight_decay")}
+    schedule = {
+        **{key: run[key] for key in ("learning_rate", "schedule")},
+        "schedule_steps": run["schedule_steps"] or run["total_steps"],
+        "steps": run["total_steps"],
+        "steps_behind": elapsed_steps(runs, name, "schedule"),
+    }
+    elapsed = {"steps_behind": elapsed_steps(runs, name, "moments")}
+    return {"optimizer": optimizer | elapsed, "schedule": schedule}
+
+
+def audit(configuration: Mapping, wildcards: Wildcards) -> dict:
+    law = ("adamw", "state_precision", "weight_precision", "model", "random_seed", "clip_norm")
+    recorded = ("restore", "naming", "rows")
+    return update_law(configuration, wildcards) | _of_run(configuration, wildcards, *law, *recorded)
+
+
+def second_moment(configuration: Mapping, wildcards: Wildcards) -> dict:
+    law = ("adamw", "beta1", "beta2", "state_precision", "clip_norm")
+    return _of_run(configuration, wildcards, *law, "record", "naming", "rows")
+
+
+def account(configuration: Mapping, wildcards: Wildcards) -> dict:
+    law = ("adamw", "state_precision", "weight_precision", "clip_norm", "record", "naming")
+    return (
+        update_law(configuration, wildcards)
+        | _of_run(configuration, wildcards, *law, "motion_threshold")
+        | configuration["causes"]["account"]
+    )
+
+
+def onset(configuration: Mapping, wildcards: Wildcards) -> dict:
+    comparison, runs = entries.onset(configuration, wildcards["onset"]), configuration["runs"]
+    reference = runs[comparison["arms"][comparison["reference"]][0]]
+    arms = [
+        {
+            "arm": arm,
+            "changes": onsets.changes(runs[names[0]], reference),
+            "runs": [
+                {
+                    "run": name,
+                    "seed": runs[name]["random_seed"],
+                    "elements": runs[name]["hidden_dim"],
+                    "second_moment": requirements.why_not("second_moment", name, configuration)
+                    is None,
+                }
+                for name in names
+            ],
+        }
+        for arm, names in comparison["arms"].items()
+    ]
+    rules = {key: comparison[key] for key in ("reference", "from_step", "window", "bin_steps")}
+    return rules | {"motion_threshold": reference["motion_threshold"], "arms": arms}
+
+
+def rows(configuration: Mapping, wildcards: Wildcards) -> dict:
+    step = {"separation_step": configuration["published"]["separation_step"]}
+    return _of_run(configuration, wildcards, "naming", "rows") | step
+
+
+def summary(configuration: Mapping, wildcards: Wildcards) -> dict:
+    step = {"separation_step": configuration["published"]["separation_step"]}
+    return _of_run(configuration, wildcards, "record", "rows") | step
+
+
+def comparison(configuration: Mapping, wildcards: Wildcards) -> list:
+    return configuration["comparison"]
+
+
+def published(configuration: Mapping, wildcards: Wildcards) -> list:
+    return configuration["published"]["runs"]
+
+
+def sweep(configuration: Mapping, wildcards: Wildcards) -> dict:
+    return {"runs": entries.sweep(configuration, wildcards["sweep"])}
+
+
+def figure(configuration: Mapping, wildcards: Wildcards) -> dict:
+    """How pictures look, and a title: the experiment of a run, or the series of several."""
+    runs = configuration["runs"]
+    if "run" in wildcards:
+        title = entries.run(configuration, wildcards["run"])["experiment"]
+    elif "kick" in wildcards:
+        title = runs[entries.kick(configuration, wildcards["kick"])["continuous"]]["series"]
+    else:
+        of = entries.onset(configuration, wildcards["onset"])
+        title = runs[of["arms"][of["reference"]][0]]["series"]
+    return configuration["figures"] | {"title": title}
+
+
+def verdicts(configuration: Mapping, wildcards: Wildcards) -> dict:
+    runs, told = configuration["runs"], configuration["verdicts"]
+    steps = {name: run["total_steps"] for name, run in runs.items()}
+    steps |= {name: steps[entry["continuous"]] for name, entry in configuration["kick"].items()}
+    steps |= {
+        name: runs[entry["arms"][entry["reference"]][0]]["total_steps"]
+        for name, entry in configuration["causes"]["onsets"].items()
+    }
+    asked = {question["run"] for question in told["questions"].values()}
+    return (
+        {key: told[key] for key in ("chapters", "questions")}
+        | {"steps": {name: steps[name] for name in sorted(asked & steps.keys())}}
+        # The order of the story, which JSON objects with sorted keys do not keep.
+        | {"order": {key: [*told[key]] for key in ("chapters", "questions")}}
+    )
+
+
+def provenance(configuration: Mapping, wildcards: Wildcards) -> dict:
+    """The configuration, of runs and corpora only those of the report."""
+    runs = {name: entries.run(configuration, name) for name in configuration["report"]["runs"]}
+    corpora = {run["corpus"]: configuration["corpora"][run["corpus"]] for run in runs.values()}
+    rest = {key: value for key, value in configuration.items() if key != "verdicts"}
+    return {"configuration": rest | {"runs": runs, "corpora": corpora}}
+
+
+def _of_run(configuration: Mapping, wildcards: Wildcards, *keys: str) -> dict:
+    run = entries.run(configuration, wildcards["run"])
+    return {key: run[key] for key in keys}

@@ -1,0 +1,58 @@
+"""Audit the update law: does every recorded state follow, bit for bit, from the one before it?
+
+    python workflow/scripts/causes/audit_updates.py --settings settings.json \\
+        --trajectory results/crucible2/trajectory.safetensors \\
+        --masks results/corpora/flannel/masks.safetensors --audit audit.json
+
+settings.json: the run's arithmetic, optimizer, schedule and record, as the rule passes them.
+"""
+
+from deadtokens.program import command  # first: what follows takes its time
+
+# isort: split
+from pathlib import Path
+
+from deadtokens.causes import audit
+from deadtokens.cohorts import critical
+from deadtokens.files.rows import TokenRows, read_dead_mask
+from deadtokens.files.storage import open_reader
+from deadtokens.training.models import MODELS
+from deadtokens.training.weights import RandomBits
+
+NAMES = ("adamw", "state_precision", "weight_precision")
+SETTINGS = (
+    *("optimizer", "schedule", "clip_norm", "restore", "naming", "rows", "model", "random_seed"),
+    *NAMES,
+)
+CHUNK_BYTES = 32_000_000
+
+
+def main(options):
+    """Mismatches are a finding and not an error: they are told in the audit."""
+    settings = options.settings
+    names = {key: settings[key] for key in NAMES}
+    adam = critical.Adam(critical.learning_rates(**settings["schedule"]), **settings["optimizer"])
+    steps, dead_mask = len(adam.learning_rates), read_dead_mask(options.masks)
+    with open_reader(options.trajectory) as file:
+        rows = TokenRows(file, settings["naming"], dead_mask, settings["rows"])
+        audit.check({name: rows.field(name)[1] for name in ("W", "m", "v")}, steps)
+        clipped, resumed = settings["clip_norm"] is not None, "parameters" in settings["restore"]
+        reasons = audit.why_not("g" in rows, clipped, names["weight_precision"], resumed)
+        bits = RandomBits(settings["random_seed"], MODELS[settings["model"]].tied_name)
+        law = audit.Law(adam, **names, random_bits=bits, vocab_size=len(dead_mask))
+        chunks = rows.steps("Wmv" if "m" in reasons else "Wmvg", CHUNK_BYTES)
+        progress = command.Progress(steps, unit="step")
+        tallies = audit.follow(chunks, rows.token_ids, law, reasons, progress)
+    for name, tally in tallies.items():
+        if tally.first is not None:
+            command.log.warning("%s does not follow; first: %s", name, tally.first)
+    about = {"steps": steps, "tokens": len(rows.token_ids), **names}
+    with command.finished(options.audit) as (path,):
+        command.write_json(path, audit.summary(tallies, reasons, **about))
+
+
+if __name__ == "__main__":
+    arguments = command.parser(__doc__, *SETTINGS)
+    for name in ("trajectory", "masks", "audit"):
+        arguments.add_argument(f"--{name}", type=Path, required=True)
+    command.run(main, arguments)

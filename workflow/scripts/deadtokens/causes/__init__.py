@@ -1,0 +1,1 @@
+"""What freezes tokens."""

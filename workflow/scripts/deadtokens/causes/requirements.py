@@ -1,0 +1,39 @@
+"""Which runs the analyses of causes are of (`recorded.requirements`)."""
+
+from collections.abc import Mapping
+
+from deadtokens.recorded.requirements import why_no_quantities
+
+
+def why_no_audit(name: str, run: Mapping) -> str | None:
+    """The state before and after every update."""
+    return why_no_quantities(name, run, "W", "m", "v")
+
+
+def why_no_second_moment(name: str, run: Mapping) -> str | None:
+    """v, and the gradients as Adam saw them."""
+    if run["clip_norm"] is not None:
+        return (
+            f"{name} has clip_norm: {run['clip_norm']}, so its recorded gradients are not those "
+            "that Adam saw. The second moment is followed of runs with clip_norm: null: ask for it "
+            f"for another run, or set runs.{name}.clip_norm to null and train it again."
+        )
+    return why_no_quantities(name, run, "v", "g")
+
+
+def why_no_account(name: str, run: Mapping, account: Mapping) -> str | None:
+    """What an update came from, and steps enough for the forecast and its outcome."""
+    if run["clip_norm"] is not None or run["weight_precision"] != "bfloat16":
+        return (
+            f"{name} has clip_norm: {run['clip_norm']}, weight_precision: "
+            f"{run['weight_precision']}. The account is of runs with clip_norm: null, whose "
+            "gradients are those that Adam saw, and weight_precision: bfloat16, where an update "
+            "below half a cell is lost."
+        )
+    at, window, steps = account["forecast_step"], account["window"], run["total_steps"]
+    if not window <= at <= steps - window or account["from_step"] > steps:
+        return (
+            f"{name} has {steps} steps, and causes.account is {dict(account)}. from_step must lie "
+            "within them, and there must be a window up to forecast_step and another after it."
+        )
+    return why_no_quantities(name, run, "W", "m", "v", "g")

@@ -1,0 +1,1 @@
+"""Why tokens stop together."""

@@ -1,0 +1,294 @@
+"""Why tokens stop: the distance of each token to the critical line, and when it crosses it last.
+
+Definitions: docs/physics.md. The *distance* of an element is log2(|update| / half its cell); that
+of a token is the largest of its elements', so a token can move if and only if it is above 0. The
+*typical* distance is the median of the elements'. Steps are counted from 1: step t leads from
+W[t-1] to W[t] with the moments m[t] and v[t].
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from deadtokens import lattice
+from deadtokens.cohorts import critical
+from deadtokens.cohorts.critical import Adam
+from deadtokens.errors import UserError
+from deadtokens.freezing import freezing
+from deadtokens.statistics.density import Bins, count
+
+# (first row, W (k+1, n, D) uint16 from that row on, m, v (k, n, D) float32 after each of k steps)
+Chunks = Iterable[tuple[int, np.ndarray, np.ndarray, np.ndarray]]
+
+# What is needed of a trajectory; that the shapes are those of one run, `check` tells.
+PATTERNS = {
+    "W": ("U16", ("rows", "tokens", "elements")),
+    **{name: ("F32", (f"rows of {name}", f"tokens of {name}", "elements")) for name in "mv"},
+    "dead_indices": ("I64", ("dead tokens",)),
+}
+HALF_WAY = 0x8000  # the last bits of a float32 value in the middle of two bfloat16 values
+QUANTILES = {"p05": 5, "median": 50, "p95": 95}  # percent
+DISTANCES = ("distance", "typical_distance")
+CRITERIA = {
+    "optimizer": "the largest element, in the optimizer's own arithmetic",
+    "formula": "the largest element, by Adam's formula without its roundings",
+    "typical": "the median element, in the optimizer's own arithmetic",
+}
+
+
+@dataclass
+class Trace:
+    """What one pass over the steps leaves, all of it O(tokens) or counts."""
+
+    last_motion: np.ndarray  # (n,) int64
+    # By criterion: the last step at which each token is beyond the line, -1 for none.
+    last_crossing: dict[str, np.ndarray]
+    largest_after: np.ndarray  # (n,) largest distance after the token's last motion, NaN for none
+    at_end: np.ndarray  # (n,) distance at the last step
+    final_largest: float  # largest distance of any token after the last motion of all
+    elements: dict[str, int]  # see `_compare`
+    density: dict[str, np.ndarray]  # by kind of distance, as `density.count` counts
+    common: dict[str, "CommonChange"] = field(default_factory=dict)
+
+
+@dataclass
+class CommonChange:
+    """How much of the step-to-step changes of all tokens' distances is common to all."""
+
+    steps: int = 0
+    mean: float = 0.0
+    squared_mean: float = 0.0
+    mean_square: float = 0.0
+
+    def add(self, change: np.ndarray) -> None:
+        """Take up one step's (n,) changes; what is not finite is left out."""
+        change = change[np.isfinite(change)].astype(np.float64)
+        if len(change):
+            self.steps += 1
+            self.mean += change.mean()
+            self.squared_mean += change.mean() ** 2
+            self.mean_square += (change**2).mean()
+
+    def share(self) -> float | None:
+        """Variance of the mean change over variance of all changes: 1 in unison, 1/n if alone."""
+        if self.steps < 2:
+            return None
+        trend = (self.mean / self.steps) ** 2
+        total = self.mean_square / self.steps - trend
+        return float((self.squared_mean / self.steps - trend) / total) if total > 0 else None
+
+
+def check(weights: tuple, m: tuple, v: tuple, ids: tuple, displacement: tuple, steps: int) -> None:
+    """UserError unless these shapes are those of one run of so many steps."""
+    n_steps, n_tokens = weights[0] - 1, weights[1]
+    if not (m == v == weights and displacement == (n_steps, n_tokens) and ids == (n_tokens,)):
+        raise UserError(
+            f"W {weights}, m {m}, v {v}, dead_indices {ids} and the displacement {displacement} "
+            "are not of one run: give the files of one run."
+        )
+    if steps != n_steps:
+        raise UserError(
+            f"the trajectory has {n_steps} steps, but the settings are those of a run of {steps}: "
+            "give the settings of this run."
+        )
+
+
+def ratios(
+    weights: np.ndarray, m: np.ndarray, v: np.ndarray, step: int, adam: Adam
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """|update| over half a cell, of each element: rounded as the optimizer does, and plain.
+
+    weights: (n, D) uint16 before the step (and after weight decay); m, v: (n, D) float32 after it.
+    The third array is the update itself. All float32.
+    """
+    half = critical.half_cells(weights, m)
+    step_size = adam.step_size(step)
+    update = critical.updates(m, v, adam.denominators(step), step_size)
+    plain = critical.updates(m, v, adam.plain_denominators(step), step_size)
+    with np.errstate(over="ignore"):  # at a weight of zero cells are so small that it may overflow
+        return np.abs(update) / half, np.abs(plain) / half, update
+
+
+def follow(
+    chunks: Chunks,
+    last_motion: np.ndarray,
+    adam: Adam,
+    bins: Bins,
+    write: Callable[[str, int, np.ndarray], None],
+    progress: Callable[[int], None] = lambda step: None,
+) -> Trace:
+    """One pass over all steps.
+
+    `write(name, row, values)` takes `distance` and `typical_distance`, (n,) float32 of every step,
+    `progress` the number of steps done. Changes are followed in the time of freezing: from the
+    first last motion to the latest.
+    """
+    n_tokens, steps = len(last_motion), len(adam.learning_rates)
+    trace = Trace(
+        last_motion=last_motion,
+        last_crossing={name: np.full(n_tokens, -1) for name in CRITERIA},
+        largest_after=np.full(n_tokens, np.nan, np.float32),
+        at_end=np.full(n_tokens, np.nan, np.float32),
+        final_largest=np.nan,
+        elements=dict.fromkeys(("all", "beyond", "moved", "beyond_and_moved", "tie", "same"), 0),
+        density=dict.fromkeys(DISTANCES, 0),
+        common={name: CommonChange() for name in DISTANCES},
+    )
+    first, latest = period_of_freezing(last_motion, steps)
+    before = {}
+    for step, weights, after, m, v in _single_steps(chunks):
+        start = adam.decayed(weights, step)
+        exact, plain, update = ratios(start, m, v, step, adam)
+        for name, number in _compare(start, after, exact, update).items():
+            trace.elements[name] += int(number)
+        largest, typical = exact.max(axis=1), np.median(exact, axis=1)
+        beyond = {"optimizer": largest, "formula": plain.max(axis=1), "typical": typical}
+        for name, ratio in beyond.items():
+            trace.last_crossing[name][ratio > 1] = step
+        for name, ratio in zip(DISTANCES, (largest, typical), strict=True):
+            distance = log2(ratio)
+            trace.density[name] += count(ratio[None], step, bins)
+            if first < step <= latest and name in before:
+                with np.errstate(invalid="ignore"):
+                    trace.common[name].add(distance - before[name])
+            before[name] = distance
+            write(name, step - 1, distance)
+        distance = before["distance"]
+        still = step > last_motion
+        trace.largest_after[still] = np.fmax(trace.largest_after[still], distance[still])
+        if still.all():
+            trace.final_largest = np.fmax(trace.final_largest, distance.max())
+        trace.at_end = distance
+        progress(step)
+    return trace
+
+
+def distance_fields(steps: int, tokens: int) -> dict[str, tuple]:
+    """What `follow` writes: (T, n) float32, row s is step s+1; -infinity if nothing is pending."""
+    return dict.fromkeys(DISTANCES, ("F32", (steps, tokens)))
+
+
+def period_of_freezing(last: np.ndarray, steps: int) -> tuple[int, int]:
+    """The first and the latest last motion of tokens that moved and stopped; all steps if none."""
+    stopped = last[(last > 0) & (last < steps)]
+    return (int(stopped.min()), int(stopped.max())) if len(stopped) else (1, steps)
+
+
+def log2(ratio: np.ndarray) -> np.ndarray:
+    """The distance, float32: -infinity where nothing is pending."""
+    with np.errstate(divide="ignore"):
+        return np.log2(ratio).astype(np.float32)
+
+
+def _single_steps(chunks: Chunks) -> Iterator[tuple]:
+    for start, weights, m, v in chunks:
+        for i in range(len(m)):
+            yield start + i + 1, weights[i], weights[i + 1], m[i], v[i]
+
+
+def _compare(
+    start: np.ndarray, after: np.ndarray, ratio: np.ndarray, update: np.ndarray
+) -> dict[str, int]:
+    """Of all elements: how many are beyond the line, how many moved, both; ties; exact arrivals.
+
+    `same` counts those whose recorded weight is, bit for bit, what the update makes of the old one.
+    """
+    beyond, moved = ratio > 1, lattice.to_float32(start) != lattice.to_float32(after)
+    target = lattice.to_float32(start) + update
+    arrived = lattice.to_float32(critical.nearest(target))
+    return {
+        "all": start.size,
+        "beyond": np.count_nonzero(beyond),
+        "moved": np.count_nonzero(moved),
+        "beyond_and_moved": np.count_nonzero(beyond & moved),
+        "tie": np.count_nonzero((target.view(np.uint32) & 0xFFFF) == HALF_WAY),
+        "same": np.count_nonzero(arrived == lattice.to_float32(after)),
+    }
+
+
+def quantiles(values: np.ndarray) -> dict[str, float]:
+    """By order, with nothing between two values: minus infinity is one too."""
+    found = np.percentile(values, [*QUANTILES.values()], method="lower")
+    return dict(zip(QUANTILES, map(float, found), strict=True))
+
+
+def agreement(crossing: np.ndarray, last: np.ndarray, steps: int) -> dict[str, object]:
+    """The last crossing of the line against the last motion, as a JSON object.
+
+    Correlations and differences (crossing minus motion, in steps) are over the tokens that moved
+    and then stopped within the run; None where there are too few or nothing varies.
+    """
+    stopped = (last > 0) & (last < steps)
+    a, b = crossing[stopped], last[stopped]
+    difference = a - b
+    some = len(a) > 0
+    return {
+        "tokens": len(last),
+        "equal": int((crossing == last).sum()),
+        "stopped": len(a),
+        "stopped_and_equal": int((difference == 0).sum()),
+        "share_equal": float((difference == 0).mean()) if some else None,
+        "mean_absolute_difference": float(np.abs(difference).mean()) if some else None,
+        "mean_difference": float(difference.mean()) if some else None,
+        "difference": quantiles(difference) if some else None,
+        "correlation": _pearson(a, b),
+        "rank_correlation": freezing.rank_correlation(a, b) if some else None,
+    }
+
+
+def _pearson(a: np.ndarray, b: np.ndarray) -> float | None:
+    if len(a) < 2:
+        return None
+    a, b = a - a.mean(), b - b.mean()
+    spread = np.sqrt((a @ a) * (b @ b))
+    return float(a @ b / spread) if spread else None
+
+
+def table(ids: np.ndarray, trace: Trace) -> dict[str, list]:
+    """The columns of the table: a row per token, in the order of the trajectory."""
+    return {
+        "token_id": ids.tolist(),
+        "last_motion_step": trace.last_motion.tolist(),
+        "last_crossing_step": trace.last_crossing["optimizer"].tolist(),
+        "last_crossing_step_formula": trace.last_crossing["formula"].tolist(),
+        "last_crossing_step_typical": trace.last_crossing["typical"].tolist(),
+        "largest_distance_after_last_motion": trace.largest_after.tolist(),
+        "distance_at_last_step": trace.at_end.tolist(),
+    }
+
+
+def summary(trace: Trace, planes: list[dict], steps: int, threshold: float) -> dict[str, object]:
+    """What the pass found, as a JSON object; distances are in octaves (log2)."""
+    elements, last = trace.elements, trace.last_motion
+    first, latest = period_of_freezing(last, steps)
+    return {
+        "steps": steps,
+        "tokens": len(last),
+        "motion_threshold": threshold,
+        "chosen_steps": planes,
+        "elements": {
+            "all": elements["all"],
+            "reproduced": elements["same"],
+            "beyond_and_moved": elements["beyond_and_moved"],
+            "beyond_but_still": elements["beyond"] - elements["beyond_and_moved"],
+            "short_but_moved": elements["moved"] - elements["beyond_and_moved"],
+            "at_a_tie": elements["tie"],
+        },
+        "crossing_against_last_motion": {
+            name: {"criterion": meaning, **agreement(trace.last_crossing[name], last, steps)}
+            for name, meaning in CRITERIA.items()
+        },
+        "common_change": {
+            "from": first,
+            "to": latest,
+            **{name: change.share() for name, change in trace.common.items()},
+            "if_independent": 1 / len(last),
+        },
+        "final": {
+            "global_last_motion": int(last.max()),
+            "still_steps": steps - max(int(last.max()), 0),
+            "largest_distance": float(trace.final_largest),
+            "largest_distance_at_last_step": float(trace.at_end.max()),
+        },
+    }

@@ -1,0 +1,21 @@
+"""Which runs the analyses of cohorts are of (`recorded.requirements`)."""
+
+from collections.abc import Mapping
+
+from deadtokens.recorded.requirements import why_no_dead_rows
+
+
+def why_no_momentum(name: str, run: Mapping) -> str | None:
+    """Moments in bfloat16, and every update rounded to the nearest bfloat16 weight."""
+    if not run["state_precision"] == run["weight_precision"] == "bfloat16":
+        return (
+            f"{name} has state_precision: {run['state_precision']}, weight_precision: "
+            f"{run['weight_precision']}. The critical line is of runs with both in bfloat16, where "
+            "an update below half a cell is lost."
+        )
+    return why_no_dead_rows(name, run, "W", "m", "v")
+
+
+def why_no_gradients(name: str, run: Mapping) -> str | None:
+    """The gradients of dead rows, beside their weights."""
+    return why_no_dead_rows(name, run, "g")

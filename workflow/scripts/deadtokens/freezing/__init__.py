@@ -1,0 +1,1 @@
+"""When tokens stop."""

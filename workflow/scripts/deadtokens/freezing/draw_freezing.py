@@ -1,0 +1,155 @@
+"""The figure of freezing: the survival curve, and last motion by script, initial norm and id.
+
+Draws what `analysis.freezing` has found; computes nothing.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+
+from deadtokens.figures import pictures, style
+from deadtokens.figures.inputs import json_of
+from deadtokens.files import tables
+from deadtokens.files.documents import NUMBER, STEP
+
+HEIGHT_OVER_WIDTH = 0.78
+SHOWN_SCRIPTS = 12  # the most frequent; the table has all
+# Okabe and Ito's, for every kind of colour blindness; phases keep their own colours to themselves.
+SCRIPT_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
+WIDE = {"linewidth": 0.9, "solid_capstyle": "butt"}
+NARROW = {"linewidth": 3.2, "solid_capstyle": "butt"}
+THOUSANDS = FuncFormatter(lambda number, _: f"{number:,.0f}")
+MEDIAN = {**style.DOT, "markersize": 3.8}
+
+Survival = dict[str, np.ndarray]
+
+QUANTILES = dict.fromkeys(("p05", "p25", "median", "p75", "p95"), NUMBER)
+# What is drawn of freezing.json.
+SUMMARY = {
+    **{"steps": int, "tokens": int, "never_frozen": int, "global_last_motion": int},
+    **{"min": STEP, "median": STEP, "max": STEP},
+    "by_script": {str: {"tokens": int, **QUANTILES}},
+    "by_initial_norm": [{"from": NUMBER, "to": NUMBER, **QUANTILES}],
+    "by_id": [{"from": NUMBER, "to": NUMBER, **QUANTILES}],
+    **{"correlation_with_initial_norm": NUMBER, "correlation_with_id": NUMBER},
+}
+
+# By the option of the program: how a file is read, and what it holds.
+INPUTS = {
+    "survival": (tables.read, "CSV: a row per step"),
+    "summary": (json_of(SUMMARY), "JSON: who freezes when"),
+}
+
+
+def draw(survival: Survival, summary: dict, title: str, width_mm: float) -> Figure:
+    """Survival, last motion by script, by norm at the start, by id."""
+    drawing = style.figure(width_mm, width_mm * HEIGHT_OVER_WIDTH)
+    (curves, scripts), (norms, ids) = drawing.subplots(2, 2)
+    colours = dict(zip(summary["by_script"], SCRIPT_COLOURS, strict=False))
+    _draw_survival(curves, survival, colours)
+    curves.set_ylabel(f"Share of {pictures.tokens_of(summary)}")
+    _draw_scripts(scripts, summary, colours)
+    for panel in (curves, scripts):
+        pictures.step_axis(panel, summary["steps"])
+        panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    scripts.set_xlim(*_limits(summary["by_script"].values(), summary["steps"]))
+    scripts.set_xlabel("Last motion (training step)")
+    _draw_groups(norms, summary["by_initial_norm"], summary["steps"])
+    norms.set_xlabel("|W|₂ at the start (mid of a tenth of the tokens)")
+    norms.set_title(f"By norm at the start{_told(summary['correlation_with_initial_norm'])}")
+    _draw_groups(ids, summary["by_id"], summary["steps"])
+    ids.xaxis.set_major_formatter(THOUSANDS)
+    ids.set_xlabel("Token id (mid of a tenth of the tokens)")
+    ids.set_title(f"By token id{_told(summary['correlation_with_id'])}")
+    _key(drawing)
+    pictures.head(drawing, f"{title}: {_headline(summary)}")
+    return drawing
+
+
+def _draw_survival(panel: Axes, survival: Survival, colours: dict[str, str]) -> None:
+    panel.set_title("Tokens that move at this step or later")
+    for script, colour in colours.items():
+        panel.plot(survival["step"], survival[script], color=colour, linewidth=0.9, label=script)
+    panel.plot(survival["step"], survival["all"], color=style.INK, linewidth=1.8, label="all")
+    panel.set_ylim(0, 1.02)
+    panel.yaxis.set_major_formatter(PercentFormatter(1))
+    panel.legend(loc="lower left")
+
+
+def _draw_scripts(panel: Axes, summary: dict, colours: dict[str, str]) -> None:
+    """Ranges of the last motion, the most frequent script on top."""
+    panel.set_title("By script")
+    shown = list(summary["by_script"].items())[:SHOWN_SCRIPTS]
+    for place, (script, times) in enumerate(shown):
+        low, lower, middle, upper, high = _quantiles(times, summary["steps"])
+        colour = colours.get(script, style.FAINT)
+        panel.plot([low, high], [place] * 2, color=colour, **WIDE)
+        panel.plot([lower, upper], [place] * 2, color=colour, **NARROW)
+        panel.plot(middle, place, **MEDIAN)
+    panel.set_yticks(range(len(shown)), [f"{name} ({t['tokens']:,})" for name, t in shown])
+    panel.set_ylim(len(shown) - 0.4, -0.6)
+
+
+def _draw_groups(panel: Axes, groups: list[dict], steps: int) -> None:
+    """Ranges of the last motion of groups of tokens, at the middle of the group's values."""
+    for group in groups:
+        low, lower, middle, upper, high = _quantiles(group, steps)
+        place = (group["from"] + group["to"]) / 2
+        panel.plot([place] * 2, [low, high], color=style.FAINT, **WIDE)
+        panel.plot([place] * 2, [lower, upper], color=style.FAINT, **NARROW)
+        panel.plot(place, middle, **MEDIAN)
+    panel.set_ylim(*_limits(groups, steps))
+    panel.set_ylabel("Last motion (training step)")
+    panel.margins(x=0.06)
+    panel.yaxis.set_major_formatter(THOUSANDS)
+    panel.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+
+
+def _quantiles(times: dict, steps: int) -> list[int]:
+    """What would fall among the tokens never frozen stands at the last step."""
+    values = (times[name] for name in ("p05", "p25", "median", "p75", "p95"))
+    return [steps if value is None else value for value in values]
+
+
+def _limits(groups: Iterable[dict], steps: int) -> tuple[float, float]:
+    """From the earliest that is drawn to the latest, with some room."""
+    drawn = [value for group in groups for value in _quantiles(group, steps)]
+    room = 0.06 * max(max(drawn) - min(drawn), 20)  # whole steps at least, for their ticks
+    return min(drawn) - room, max(drawn) + room
+
+
+def _told(correlation: float | None) -> str:
+    if correlation is None:
+        return ""
+    return f" (Spearman's ρ = {correlation:.2f})".replace("-", "−")
+
+
+def _key(drawing: Figure) -> None:
+    drawing.legend(
+        handles=[
+            Line2D([], [], **MEDIAN, label="median"),
+            Line2D([], [], color=style.FAINT, **NARROW, label="25% to 75% of tokens"),
+            Line2D([], [], color=style.FAINT, **WIDE, label="5% to 95% (at the last step: moving)"),
+        ],
+        loc="outside lower center",
+        ncols=3,
+    )
+
+
+def _headline(summary: dict) -> str:
+    steps, tokens = summary["steps"], f"{summary['tokens']:,} {pictures.tokens_of(summary)}"
+    frozen = summary["tokens"] - summary["never_frozen"]
+    if summary["global_last_motion"] < 0:
+        return f"not one of {tokens} ever moves"
+    if frozen == 0:
+        return f"all {tokens} move at the last of {steps:,} steps"
+    if frozen == summary["tokens"]:
+        return (
+            f"{tokens} move last at steps {summary['min']:,} to {summary['max']:,}, "
+            f"half of them by {summary['median']:,}"
+        )
+    return f"{frozen:,} of {tokens} are still at the last of {steps:,} steps"

@@ -1,0 +1,1 @@
+"""Whether the kick at a checkpoint is physics."""

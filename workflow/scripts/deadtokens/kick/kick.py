@@ -1,0 +1,334 @@
+"""The checkpoint artifact: resumed runs beside the continuous one, and what their kick consists of.
+
+Definitions: docs/physics.md. Series: `continuous` is the run without a seam; `stitched` the
+published pair of runs, one to the seam and one from its weights; every arm is a resume from the
+continuous run's own checkpoint at the seam, named after its run.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from deadtokens.kick import attribution
+from deadtokens.kick import untrained_motion as motion
+from deadtokens.statistics.resampling import interval, resampled_means
+from deadtokens.training.schedules import SCHEDULES
+
+CONTINUOUS, STITCHED = "continuous", "stitched"
+INTERVALS_ARE = (
+    "Over tokens: which tokens happened to be untrained. The same hidden states push all of them, "
+    "so they are not independent, and nothing here says how another seed, text or machine would "
+    "differ."
+)
+
+
+@dataclass(frozen=True)
+class Series:
+    """A run, or the part of one, in the steps of the continuous run.
+
+    first: steps before its own first. by_step: `by_step` of untrained_motion and `from_start_mean`,
+    (T,) each.
+    losses, rates: loss and learning rate of each step, (T,). before, after, path: sums of |ΔW|₂ of
+    each token over the window before the seam, over the one after it, over all following steps;
+    (n,) each, None where it has no such steps. restored: parts, for arms alone.
+    """
+
+    run: str
+    first: int
+    by_step: Mapping[str, np.ndarray]
+    losses: np.ndarray
+    rates: np.ndarray
+    before: np.ndarray | None = None
+    after: np.ndarray | None = None
+    path: np.ndarray | None = None
+    restored: tuple[str, ...] | None = None
+
+    @property
+    def steps(self) -> int:
+        """Its own steps."""
+        return len(self.rates)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the comparison is made by; the configuration says what each is."""
+
+    following: int  # steps after the seam that all series have
+    seam: int
+    window: int
+    band: float
+    resamples: int
+    confidence: float
+    random_seed: int
+    hop_threshold: float
+
+
+def series(
+    run: Mapping[str, object],
+    chunks: Callable[[str], motion.Chunks],
+    from_start: Mapping[str, np.ndarray],
+    losses: np.ndarray,
+    rules: Rules,
+) -> Series:
+    """A series from the motion of its run; `chunks` gives `dw_l2` and `hop_cells` anew each time.
+
+    The run as the configuration has it: `run`, its name; `first`, steps before its own first;
+    `restored`, None but for arms; `learning_rate`, `schedule`, `schedule_steps`, and
+    `schedule_position`, how many of these it has behind it at its start. losses, (T,), and what
+    `from_start` holds, (T,) each, are of its own steps. UserError if the motion is shorter than the
+    window or the following steps.
+    """
+    first, parts = run["first"], run["restored"]
+    by_step = motion.by_step(chunks("dw_l2"), chunks("hop_cells"), rules.hop_threshold)
+    totals = {}
+    if first == 0:
+        totals["before"] = motion.path(chunks("dw_l2"), rules.seam - rules.window + 1, rules.seam)
+    if first + len(losses) > rules.seam:
+        behind = rules.seam - first  # own steps before the seam
+        totals["after"] = motion.path(chunks("dw_l2"), behind + 1, behind + rules.window)
+        totals["path"] = motion.path(chunks("dw_l2"), behind + 1, behind + rules.following)
+    schedule, done = SCHEDULES[run["schedule"]], run["schedule_position"]
+    factors = [schedule(done + step, run["schedule_steps"]) for step in range(len(losses))]
+    return Series(
+        run["run"],
+        first,
+        by_step | from_start,
+        losses,
+        run["learning_rate"] * np.array(factors),
+        **totals,
+        restored=None if parts is None else tuple(parts),
+    )
+
+
+def table(
+    continuous: Series,
+    before: Series,
+    after: Series,
+    arms: Sequence[Series],
+    seam: int,
+    elements: int,
+) -> list[dict[str, object]]:
+    """A row per series and step. None where a series has no such value.
+
+    `share_of_sign_step`: mean |ΔW|₂ over that of a step of one learning rate in each of a token's
+    `elements`, which is what fresh moments make of any gradient. `over_continuous`: mean |ΔW|₂ over
+    the continuous run's. `excess_path_mean`: that of the steps from the seam to this one.
+    """
+    rows = []
+    parts = [(CONTINUOUS, continuous), (STITCHED, before), (STITCHED, after)]
+    for name, series in [*parts, *((arm.run, arm) for arm in arms)]:
+        excess = 0.0
+        for own in range(series.steps):
+            step = series.first + own + 1
+            here = {key: float(values[own]) for key, values in series.by_step.items()}
+            there = None
+            if step <= continuous.steps:
+                there = float(continuous.by_step["dw_l2_mean"][step - 1])
+            behind = step > seam and there is not None
+            excess += here["dw_l2_mean"] - there if behind else 0
+            full = float(series.rates[own]) * elements**0.5
+            rows.append(
+                {"series": name, "run": series.run, "step": step}
+                | {"learning_rate": float(series.rates[own]), **here}
+                | {"share_of_sign_step": here["dw_l2_mean"] / full if full else None}
+                | {"over_continuous": here["dw_l2_mean"] / there if there else None}
+                | {"excess_path_mean": excess if behind else None}
+                | {"loss": float(series.losses[own])}
+            )
+    return rows
+
+
+def summary(
+    continuous: Series, before: Series, after: Series, arms: Sequence[Series], rules: Rules
+) -> dict[str, object]:
+    """Kicks, excess paths, effects and contributions with their intervals, as a JSON object.
+
+    Arms in any order, every combination once. All logs are natural; what has no value (nothing
+    moves on one side of a seam) is NaN.
+    """
+    arms = sorted(arms, key=lambda arm: attribution.number_of_arm(arm.restored))
+    values = Values(continuous, before, after, arms, rules)
+    told = {CONTINUOUS: continuous, STITCHED: after} | {arm.run: arm for arm in arms}
+    kicks = {name: _kick(name, series, continuous, rules, values) for name, series in told.items()}
+    mean = continuous.by_step["dw_l2_mean"]
+    pseudo = motion.pseudo_seams(mean, rules.window)
+    sides = {"before": before.run, "after": after.run}
+    return {
+        "tokens": len(continuous.after),
+        "seam": rules.seam,
+        "window": rules.window,
+        "following_steps": rules.following,
+        "band": rules.band,
+        "intervals": {
+            "over": "tokens",
+            "confidence": rules.confidence,
+            "resamples": rules.resamples,
+            "random_seed": rules.random_seed,
+            "meaning": INTERVALS_ARE,
+        },
+        CONTINUOUS: {"run": continuous.run, **kicks[CONTINUOUS], "pseudo_seams": pseudo},
+        STITCHED: sides | kicks[STITCHED] | _token_spread(after, before, rules),
+        "arms": [
+            {"run": arm.run, "restored": list(arm.restored), "begun_anew": _anew(arm)}
+            | kicks[arm.run]
+            | _token_spread(arm, continuous, rules)
+            for arm in arms
+        ],
+        "effects": _effects(values),
+        "contributions": _contributions(continuous, before, after, arms, rules, values),
+    }
+
+
+class Values:
+    """Means over tokens of every window and path, observed and drawn again; statistics of them."""
+
+    def __init__(
+        self,
+        continuous: Series,
+        before: Series,
+        after: Series,
+        arms: Sequence[Series],
+        rules: Rules,
+    ):
+        self.arms = [arm.run for arm in arms]
+        columns = {("before", CONTINUOUS): continuous.before, ("before", STITCHED): before.before}
+        named = {CONTINUOUS: continuous, STITCHED: after} | {arm.run: arm for arm in arms}
+        columns |= {("after", name): series.after for name, series in named.items()}
+        columns |= {("path", name): series.path for name, series in named.items()}
+        self._place = {key: i for i, key in enumerate(columns)}
+        tokens = np.stack([*columns.values()], axis=1)  # (n, K)
+        self._means = tokens.mean(axis=0)
+        self._resampled = resampled_means(tokens, rules.resamples, rules.random_seed)
+        self._confidence = rules.confidence
+
+    def told(self, statistic: Callable[[Callable], np.ndarray]) -> dict[str, float]:
+        """Value and interval of a statistic, which gets its means by `of(what, series)`."""
+
+        def of_means(means):
+            return statistic(lambda *key: means[..., self._place[key]])
+
+        return interval(of_means, self._means, self._resampled, self._confidence)
+
+    def logs(self, of: Callable) -> np.ndarray:
+        """Logs of the motion after the seam of the arms in standard order, (..., arms)."""
+        return np.log(np.stack([of("after", arm) for arm in self.arms], axis=-1))
+
+    def observed_logs(self) -> np.ndarray:
+        """The same of the means as they are, (arms,)."""
+        with np.errstate(divide="ignore"):
+            return self.logs(lambda *key: self._means[..., self._place[key]])
+
+
+def _anew(arm: Series) -> list[str]:
+    return [factor for factor in attribution.FACTORS if factor not in arm.restored]
+
+
+def _kick(
+    name: str, series: Series, continuous: Series, rules: Rules, values: Values
+) -> dict[str, object]:
+    """Kick ratio, excess path, and when the series moves like the continuous run again."""
+    side = STITCHED if name == STITCHED else CONTINUOUS
+    ratio = {"kick_ratio": values.told(lambda of: of("after", name) / of("before", side))}
+    if name == CONTINUOUS:
+        return ratio
+
+    def kick_over(of):
+        own = of("after", name) / of("before", side)
+        return own / (of("after", CONTINUOUS) / of("before", CONTINUOUS))
+
+    def excess(of):
+        return of("path", name) - of("path", CONTINUOUS)
+
+    mean = series.by_step["dw_l2_mean"][: rules.following]
+    there = continuous.by_step["dw_l2_mean"][rules.seam : rules.seam + rules.following]
+    return ratio | {
+        "kick_over_continuous": values.told(kick_over),
+        "excess_path": values.told(excess),
+        "excess_path_over_path": values.told(lambda of: excess(of) / of("path", CONTINUOUS)),
+        "moves_like_continuous": motion.moves_alike(mean, there, rules.band),
+    }
+
+
+def _token_spread(after: Series, before: Series, rules: Rules) -> dict[str, object]:
+    return {"token_log_ratios": motion.token_ratios(after.after, before.before)}
+
+
+def _effects(values: Values) -> list[dict[str, object]]:
+    """Main effects and interactions of what begins anew, on the log kick ratio."""
+    return [
+        {"factors": [attribution.FACTORS[i] for i in group]}
+        | values.told(lambda of, group=group: attribution.effect(values.logs(of), group))
+        for group in attribution.groups()
+    ]
+
+
+def _contributions(
+    continuous: Series,
+    before: Series,
+    after: Series,
+    arms: Sequence[Series],
+    rules: Rules,
+    values: Values,
+) -> dict[str, object]:
+    """The stitched pair's log kick ratio as a sum of parts, each the log of measured means.
+
+    `from_learning_rates` is what the known rates alone would make of a part, were motion in
+    proportion to them; computed, not measured. `orders` are the smallest and the largest addition
+    of a factor among all orders in which the factors can be lost.
+    """
+    window, seam = rules.window, rules.seam
+    rate = {
+        "before": _log_mean(continuous.rates[seam - window : seam]),
+        "after": _log_mean(continuous.rates[seam : seam + window]),
+        "anew": _log_mean(arms[-1].rates[:window]),
+        "stitched_before": _log_mean(before.rates[-window:]),
+        "stitched_after": _log_mean(after.rates[:window]),
+    }
+
+    def part(name, statistic, computed=None):
+        return {"name": name, **values.told(statistic), "from_learning_rates": computed}
+
+    def log_after(of, name):
+        return np.log(of("after", name))
+
+    def log_before(of, name):
+        return np.log(of("before", name))
+
+    parts = [
+        part(
+            "continuous_trend",
+            lambda of: log_after(of, CONTINUOUS) - log_before(of, CONTINUOUS),
+            rate["after"] - rate["before"],
+        )
+    ]
+    computed = {"schedule": rate["anew"] - rate["after"]}
+    for i, factor in enumerate(attribution.FACTORS):
+        of_factor = part(
+            f"{factor}_begun_anew",
+            lambda of, i=i: attribution.contribution(values.logs(of), i),
+            computed.get(factor),
+        )
+        with np.errstate(invalid="ignore"):
+            differences, _ = attribution.steps_without(values.observed_logs(), i)
+        of_factor["orders"] = [float(differences.min()), float(differences.max())]
+        parts.append(of_factor)
+    parts += [
+        part(
+            "other_weights_and_shorter_schedule",
+            lambda of: log_after(of, STITCHED) - log_after(of, values.arms[-1]),
+            rate["stitched_after"] - rate["anew"],
+        ),
+        part(
+            "schedule_before_the_seam",
+            lambda of: log_before(of, CONTINUOUS) - log_before(of, STITCHED),
+            rate["before"] - rate["stitched_before"],
+        ),
+    ]
+    total = values.told(lambda of: log_after(of, STITCHED) - log_before(of, STITCHED))
+    return {"of": "log kick ratio of the stitched pair", "total": total, "parts": parts}
+
+
+def _log_mean(rates: np.ndarray) -> float:
+    with np.errstate(divide="ignore"):
+        return float(np.log(np.mean(rates)))

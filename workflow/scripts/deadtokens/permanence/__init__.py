@@ -1,0 +1,1 @@
+"""Whether the end state is permanent."""

@@ -1,0 +1,1 @@
+"""Through which phases dead tokens pass."""

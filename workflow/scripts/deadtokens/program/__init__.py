@@ -1,0 +1,1 @@
+"""What programs share: settings, messages, progress, atomic outputs, exit codes."""

@@ -1,0 +1,1 @@
+"""Verdicts, and the pages of the report."""

@@ -1,0 +1,53 @@
+"""The page of provenance: of every run what computed it, on what, and with which settings."""
+
+import json
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from deadtokens.files.documents import IfThere
+from deadtokens.report import html
+
+ROWS = {
+    "experiment": "experiment",
+    "date": "date",
+    "total_steps": "steps",
+    "n_dead_tokens": "dead tokens",
+    "final_loss": "loss at the last step, nats",
+    "total_epochs": "epochs",
+}
+DESCRIBED = IfThere({str: Any})
+METADATA = {
+    "provenance": {"versions": DESCRIBED, "machine": DESCRIBED, "inputs": DESCRIBED},
+}
+STYLE = ".fimbulwinter td { overflow-wrap: anywhere; }\n"
+DIGITS = 12  # of a digest, as many as tell files apart
+
+
+def page(runs: Mapping[str, Mapping], configuration: Mapping) -> str:
+    """The page as HTML. runs: metadata.json by run; configuration: all of it, with defaults."""
+    header = ["", *runs]
+    told = [[escape(meaning), *_values(runs, key)] for key, meaning in ROWS.items()]
+    parts = [html.heading("Runs"), html.table(header, told)]
+    for key, title in (("versions", "Versions"), ("machine", "Machine"), ("inputs", "Inputs")):
+        of_runs = [run["provenance"].get(key, {}) for run in runs.values()]
+        names = dict.fromkeys(name for described in of_runs for name in described)
+        rows = [[escape(name), *(_cell(one.get(name, "")) for one in of_runs)] for name in names]
+        parts += [html.heading(title), html.table(header, rows)]
+    digests = [_cell(run["provenance"].get("code", "")) for run in runs.values()]
+    parts.append(html.table(header, [["code", *digests]]))
+    text = json.dumps(configuration, indent=2, ensure_ascii=False)
+    parts += [html.heading("Configuration, with all defaults"), f"<pre>{escape(text)}</pre>"]
+    return html.page(STYLE, *parts)
+
+
+def _values(runs: Mapping[str, Mapping], key: str) -> list[str]:
+    return [_cell(run.get(key, "")) for run in runs.values()]
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = str(value)
+    is_digest = len(text) == 64 and set(text) <= set("0123456789abcdef")
+    return f"<code>{text[:DIGITS]}</code>" if is_digest else escape(text)

@@ -1,0 +1,81 @@
+"""The page of verdicts: every chapter of the story with its questions and how they were judged."""
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from deadtokens.files.documents import NUMBER, Maybe
+from deadtokens.report import html
+
+# Words tell verdicts apart; the colours, distinct for every kind of colour blindness, only help.
+COLOURS = {"supported": "#1f5fa8", "contradicted": "#b5301f", "undecided": "#6b6b6b"}
+STYLE = "".join(
+    f".fimbulwinter .{verdict} {{ color: white; background: {colour}; border-radius: 0.3em; "
+    "padding: 0.1em 0.5em; font-weight: 600; white-space: nowrap; }\n"
+    for verdict, colour in COLOURS.items()
+)
+TEXTS = ("chapter", "verdict", "question", "seed", "rule")
+OPTIONAL_TEXTS = ("unit", "reason", "run", "statistic")
+VERDICT = {
+    **dict.fromkeys(TEXTS, str),
+    **dict.fromkeys(OPTIONAL_TEXTS, Maybe(str)),
+    **{"value": Any, "low": NUMBER, "high": NUMBER},  # the value may be a truth value, too
+}
+# What is shown of verdicts.json.
+VERDICTS = {
+    "counts": {str: int},
+    "chapters": {str: {"title": str, "text": str}},
+    "verdicts": [VERDICT],
+}
+HEADER = ("verdict", "question", "what was found", "judged by")
+
+
+def page(found: Mapping) -> str:
+    """The page as HTML. found: what judge_questions.py writes, see docs/formats.md."""
+    counts, rows = found["counts"], found["verdicts"]
+    told = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
+    parts = [html.paragraph(f"{len(rows)} questions and hypotheses of the seeds: {told}.")]
+    for name, chapter in found["chapters"].items():
+        own = [row for row in rows if row["chapter"] == name]
+        if own:
+            parts += [html.heading(chapter["title"]), html.paragraph(chapter["text"])]
+            parts.append(html.table(HEADER, map(_cells, own)))
+    return html.page(STYLE, *parts)
+
+
+def _cells(row: Mapping) -> tuple[str, ...]:
+    verdict = f'<span class="{row["verdict"]}">{row["verdict"]}</span>'
+    question = f"{escape(row['question'])}<small>{escape(row['seed'])}</small>"
+    return verdict, question, _found(row), escape(_capital(row["rule"]))
+
+
+def _found(row: Mapping) -> str:
+    """Value, interval, what it is of; the reason if there is none."""
+    lines = []
+    if row["value"] is not None:
+        told = f"<b>{number(row['value'])}</b> {escape(row['unit'])}"
+        if row["low"] is not None:
+            told += f" <span>[{number(row['low'])}, {number(row['high'])}]</span>"
+        lines.append(told)
+    if row["reason"]:
+        lines.append(escape(_capital(row["reason"])) + ".")
+    where = f" ({row['run']})" if row["run"] else ""
+    if row["statistic"]:
+        lines.append(f"<small>{escape(_capital(row['statistic']) + where)}</small>")
+    return "<br>".join(lines)
+
+
+def number(value: float | bool) -> str:
+    """For people: whole numbers whole, others to three digits."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if float(value).is_integer() and abs(value) < 1e9:
+        return f"{value:,.0f}"
+    if 0.001 <= abs(value) < 1e6:
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    digits, power = f"{value:.2e}".split("e")
+    return f"{digits} · 10<sup>{int(power)}</sup>"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

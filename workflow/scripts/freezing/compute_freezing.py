@@ -1,0 +1,59 @@
+"""Find when each dead token (or live one, or every token) moves last, and who stops early.
+
+    python workflow/scripts/freezing/compute_freezing.py \\
+        --settings '{"motion_threshold": 0.1, "naming": "crucible", "tokens": "dead"}' \\
+        --displacement results/crucible2/displacement.safetensors \\
+        --trajectory results/crucible2/trajectory.safetensors \\
+        --masks results/corpora/flannel/masks.safetensors \\
+        --tokenizer results/corpora/flannel/tokenizer.json \\
+        --table freezing.csv --survival freezing_survival.csv --summary freezing.json
+"""
+
+from deadtokens.program import command  # first: what follows takes its time
+
+# isort: split
+from pathlib import Path
+
+import numpy as np
+
+from deadtokens import lattice
+from deadtokens.displacement import patterns
+from deadtokens.files import tables
+from deadtokens.files.rows import TokenRows, read_dead_mask
+from deadtokens.files.storage import open_reader
+from deadtokens.freezing import freezing
+from deadtokens.text import readable, vocabulary
+
+SETTINGS = ("motion_threshold", "naming", "tokens")
+CHUNK_BYTES = 8_000_000
+
+
+def main(options):
+    """A row per token, the survival curve, and when tokens freeze by script, norm and id."""
+    threshold, naming, which = (options.settings[key] for key in SETTINGS)
+    tokenizer = vocabulary.load_tokenizer(options.tokenizer)
+    dead_mask = read_dead_mask(options.masks)
+    with open_reader(options.trajectory) as trajectory, open_reader(options.displacement) as moved:
+        rows = TokenRows(trajectory, naming, dead_mask, which)
+        moved.expect(patterns("l2", "token_ids"))
+        shape, (_, weights), ids = moved.fields["l2"][1], rows.field("W"), rows.token_ids
+        freezing.check(shape, moved.read("token_ids"), weights, ids)
+        freezing.check_vocabulary(ids, tokenizer.get_vocab_size())
+        start = lattice.to_float32(rows.read("W", 0, 1)[0])
+        last = freezing.last_motion(moved.chunks("l2", CHUNK_BYTES), threshold)
+    norm = np.linalg.norm(start.astype(np.float64), axis=1)
+    texts, scripts = readable.describe(tokenizer, ids)
+    told = freezing.summary(ids, scripts, norm, last, shape[0], threshold, which)
+    outputs = options.table, options.survival, options.summary
+    with command.finished(*outputs) as (table, curve, summary):
+        tables.write(table, freezing.table(ids, texts, scripts, norm, last, shape[0]))
+        tables.write(curve, freezing.survival(last, scripts, shape[0]))
+        command.write_json(summary, told)
+
+
+if __name__ == "__main__":
+    arguments = command.parser(__doc__, *SETTINGS)
+    inputs, outputs = "displacement trajectory masks tokenizer", "table survival summary"
+    for name in f"{inputs} {outputs}".split():
+        arguments.add_argument(f"--{name}", type=Path, required=True)
+    command.run(main, arguments)
