@@ -4,6 +4,7 @@ import csv
 import json
 
 import numpy as np
+import pytest
 from safetensors.numpy import load_file
 
 FEW_STEPS = """
@@ -30,6 +31,7 @@ def table(path):
         return list(csv.DictReader(lines))
 
 
+@pytest.mark.slow
 def test_runs_of_all_rows_are_analysed_like_those_of_dead_rows(fresh):
     fresh.run(*TABLES, *FIGURES, changes=FEW_STEPS)
     results = fresh.root / "results"

@@ -4,6 +4,7 @@ import csv
 import json
 
 import numpy as np
+import pytest
 import torch
 from safetensors import safe_open
 
@@ -16,6 +17,7 @@ def rows_of(path, name, *rows):
         return file.get_slice(name)[slice(*rows)].contiguous().view(torch.int16).numpy()
 
 
+@pytest.mark.slow
 def test_the_arm_that_restores_everything_is_the_continuous_run_bit_for_bit(fresh):
     fresh.run(FIGURE)
     results = fresh.root / "results"

@@ -55,7 +55,13 @@ def hidden(project, run: str) -> list[str]:
     return sorted(path.name for path in (project.root / f"results/{run}").glob(".*"))
 
 
-@pytest.mark.parametrize("kind", TRAJECTORIES)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "safetensors",
+        *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("plain HDF5", "packed HDF5")),
+    ],
+)
 def test_the_same_command_goes_on_to_the_same_bytes(finished, kind):
     run, trajectory, more = TRAJECTORIES[kind]
     configuration = changes(run, more)

@@ -37,6 +37,7 @@ def layout(path) -> dict[str, tuple]:
         return {name: (s.get_dtype(), *s.get_shape()) for name, s in slices.items()}
 
 
+@pytest.mark.slow
 def test_files_have_the_published_keys_and_bytes_depend_on_neither_cores_nor_order(
     published, tmp_path
 ):
