@@ -27,7 +27,7 @@ class Figure:
     @property
     def path(self) -> str:
         """The picture, of any format."""
-        return f"{self._of('results')}.{{format}}"
+        return f"results/{{{self.folder}}}/{self.name}{self._population}.{{format}}"
 
     @property
     def files(self) -> dict[str, str]:
@@ -55,9 +55,6 @@ class Figure:
     @property
     def _population(self) -> str:
         return "{population}" if self.populations else ""
-
-    def _of(self, root: str) -> str:
-        return f"{root}/{{{self.folder}}}/{self.name}{self._population}"
 
 
 def _table_and_summary(name: str, table: str = "csv") -> dict[str, str]:
