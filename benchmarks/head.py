@@ -16,7 +16,7 @@ import turns
 from steady import published
 from torch._inductor import config as inductor
 
-from deadtokens.training import chunked_head, machine, models, products
+from deadtokens.training import chunked_head, machine, matmul, models
 from deadtokens.training.head import HEADS
 from deadtokens.training.settings import RunSettings
 
@@ -67,7 +67,7 @@ def compare_heads(settings: RunSettings, rounds: int) -> str:
 
     ways = {"whole": HEADS[settings.head]}
     ways |= {"chunks": chunked_head.native[settings.head]}
-    ways |= {"fused": products.PRODUCTS["fused"].heads[settings.head]}
+    ways |= {"fused": matmul.BACKENDS["fused"].heads[settings.head]}
     took = turns.medians(
         {w: lambda w=w, head=head: through(w, head) for w, head in ways.items()}, rounds
     )
@@ -80,7 +80,7 @@ def compare_bodies(settings: RunSettings, rounds: int) -> str:
     """Forward and backward pass of the transformer alone; attention and GPT-2's GELU differ."""
     body = Body(settings)
     names = ("fused", "bfloat16", "native")
-    acts = {name: partial(body.through, products.PRODUCTS[name].in_force) for name in names}
+    acts = {name: partial(body.through, matmul.BACKENDS[name].in_force) for name in names}
     took = turns.medians(acts, rounds, uncounted=1)
     ours, widened = (took[name].clock / took["native"].clock for name in names[:2])
     return f"{ours:.2f} | {widened:.2f}"
@@ -94,7 +94,7 @@ def compare_compiled(settings: RunSettings, rounds: int, casts: bool) -> str:
     # What an earlier call left on the disk would hide what the first pass takes.
     with inductor.patch(emulate_precision_casts=casts, force_disable_caches=True):
         acts = {
-            "ours": partial(body.through, products.PRODUCTS["fused"].in_force),
+            "ours": partial(body.through, matmul.BACKENDS["fused"].in_force),
             "compiled": partial(body.through, contextlib.nullcontext, compiled),
         }
         first, hidden = {}, {}

@@ -1,7 +1,7 @@
 """Whether another way to multiply leaves the physics alone: how far apart runs are.
 
     snakemake --cores 2 results/{native,fused}_{42,43,44}/{phases,freezing}.csv \\
-        --configfile config/products.yaml
+        --configfile config/matmul_backends.yaml
     PYTHONPATH=workflow/scripts python benchmarks/physics.py
 
 Prints a Markdown table. Two ways are the same physics if a run is no farther from that of the same

@@ -28,7 +28,7 @@ from steady import published
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from deadtokens import openmp
-from deadtokens.training import machine, models, products
+from deadtokens.training import machine, matmul, models
 from deadtokens.training.adamw import ADAMW
 from deadtokens.training.settings import RunSettings, choice
 
@@ -126,7 +126,7 @@ def serve(name: str, way: str, threads: str) -> None:
 
 def ours(settings: RunSettings) -> Callable[[], None]:
     """As `training.loop` takes a step, but for the recording."""
-    multiply = products.named(settings.products, CPU)
+    multiply = matmul.named(settings.matmul_backend, CPU)
     head = choice("head", settings.head, multiply.heads)
     update = choice("adamw", settings.adamw, ADAMW)
     model = models.build(settings)

@@ -7,7 +7,7 @@ import tiny_run
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from deadtokens.training import attention, fused_attention, kernels, models, products
+from deadtokens.training import attention, fused_attention, kernels, matmul, models
 
 aten = torch.ops.aten
 needs_kernel = pytest.mark.skipif(kernels.missing() is not None, reason=str(kernels.missing()))
@@ -165,7 +165,7 @@ def test_models_attend_by_ours(monkeypatch, changes, name, owner, function, pass
     monkeypatch.setattr(owner, function, lambda *a, **k: calls.append(a) or ours(*a, **k))
     model = models.build(settings)
     ids = torch.zeros(2, settings.seq_len, dtype=torch.int64)
-    with products.PRODUCTS[name].in_force():
+    with matmul.BACKENDS[name].in_force():
         model(ids).sum().backward()
     assert len(calls) == passes * settings.num_layers
     model(ids).sum().backward()  # and not any more

@@ -52,7 +52,7 @@ def write_masks(path):
 
 def write_checkpoint(path):
     state = {"parameters.W": torch.arange(6.0).reshape(2, 3)}
-    checkpoints.write(path, state, 3, RUN, behind={"moments": 3, "schedule": 3, "data": 3})
+    checkpoints.write(path, state, 3, RUN, elapsed={"moments": 3, "schedule": 3, "data": 3})
 
 
 def write_table(path):
@@ -170,7 +170,7 @@ def entry(dtype="F32", shape=(2,), offsets=(0, 8)):
 
 W, HALF = entry(), {"v": entry(offsets=(8, 16))}
 EIGHT, SIXTEEN = bytes(8), bytes(16)
-# What cannot be the beginning of a safetensors file, and the bytes behind it.
+# What cannot be the beginning of a safetensors file, and the bytes after it.
 HEADERS = {
     "longer than the file": header({"W": W}, EIGHT, length=10_000),
     "longer than any file": header({"W": W}, EIGHT, length=2**64 - 1),
@@ -214,8 +214,8 @@ HEADERS = {
     "a negative place": header({"W": entry(offsets=[-8, 0])}, EIGHT),
     "a place in the header": header({"W": entry(offsets=[-16, -8])}, EIGHT),
     "a place backwards": header({"W": entry(offsets=[8, 0])}, EIGHT),
-    "a place far behind": header({"W": entry(offsets=[2**62, 2**62 + 8])}, EIGHT),
-    "a place behind the end": header({"W": entry(offsets=[8, 16])}, EIGHT),
+    "a place far beyond": header({"W": entry(offsets=[2**62, 2**62 + 8])}, EIGHT),
+    "a place after the end": header({"W": entry(offsets=[8, 16])}, EIGHT),
     "one over the other": header({"W": W, "v": entry(offsets=(4, 12))}, bytes(12)),
     "one upon the other": header({"W": W, "v": W}, EIGHT),
     "a gap between them": header({"W": W, "v": entry(offsets=(12, 20))}, bytes(20)),
@@ -252,7 +252,7 @@ def test_what_the_library_writes_is_read(tmp_path):
             np.testing.assert_array_equal(file.read(name), array, strict=True)
 
 
-def behind(**changes):
+def elapsed(**changes):
     return {"moments": 3, "schedule": 3, "data": 3} | changes
 
 
@@ -260,11 +260,11 @@ def behind(**changes):
     "more",
     [
         {},
-        {"behind": 3},
-        {"behind": [3, 3, 3]},
-        {"behind": behind(data=2.5)},
-        {"behind": behind(data=True)},
-        {"behind": {"parameters": 3}},
+        {"elapsed": 3},
+        {"elapsed": [3, 3, 3]},
+        {"elapsed": elapsed(data=2.5)},
+        {"elapsed": elapsed(data=True)},
+        {"elapsed": {"parameters": 3}},
     ],
 )
 def test_a_checkpoint_that_says_nonsense_in_good_order(tmp_path, more):

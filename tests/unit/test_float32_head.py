@@ -4,7 +4,7 @@ import pytest
 import tiny_run
 import torch
 
-from deadtokens.training import chunked_head, head, products
+from deadtokens.training import chunked_head, head, matmul
 
 SHAPE = (4, 24, 32, 900)  # B, L, D, V
 LIVE = 600
@@ -63,11 +63,11 @@ def test_the_published_rounding_points_are_what_it_does_away_with():
     assert errors["plain"] > 2 * errors["float32"]
 
 
-@pytest.mark.parametrize("name", products.PRODUCTS)
+@pytest.mark.parametrize("name", matmul.BACKENDS)
 @pytest.mark.filterwarnings("ignore:enable_nested_tensor")
 def test_a_run_has_it_with_all_products(tmp_path, name):
     tiny_run.make_inputs(tmp_path)
-    outcome = tiny_run.train(tmp_path, tiny_run.settings(head="float32", products=name))
-    published = tiny_run.train(tmp_path, tiny_run.settings(products=name))
+    outcome = tiny_run.train(tmp_path, tiny_run.settings(head="float32", matmul_backend=name))
+    published = tiny_run.train(tmp_path, tiny_run.settings(matmul_backend=name))
     assert outcome.final_loss == pytest.approx(published.final_loss, rel=0.02)
     assert outcome.final_loss != published.final_loss

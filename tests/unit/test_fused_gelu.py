@@ -5,7 +5,7 @@ import tiny_run
 import torch
 from transformers.activations import NewGELUActivation
 
-from deadtokens.training import fused_gelu, kernels, models, products
+from deadtokens.training import fused_gelu, kernels, matmul, models
 
 pytestmark = pytest.mark.skipif(kernels.missing() is not None, reason=str(kernels.missing()))
 THEIRS = NewGELUActivation()
@@ -62,10 +62,10 @@ def test_gpt2_takes_it_within_the_fused_products_and_nowhere_else(monkeypatch):
     model = models.build(settings)
     ids = torch.zeros(2, settings.seq_len, dtype=torch.int64)
     for name in ("native", "bfloat16", "float32"):
-        with products.PRODUCTS[name].in_force():
+        with matmul.BACKENDS[name].in_force():
             model(ids)
     assert not calls
-    with products.PRODUCTS["fused"].in_force():
+    with matmul.BACKENDS["fused"].in_force():
         model(ids)
     assert len(calls) == settings.num_layers
     model(ids)

@@ -16,7 +16,7 @@ import tiny_run
 import torch
 
 from deadtokens.errors import UserError
-from deadtokens.training import compiler, fused_head, kernels, machine, products, user_cache
+from deadtokens.training import compiler, fused_head, kernels, machine, matmul, user_cache
 
 needs_kernels = pytest.mark.skipif(kernels.missing() is not None, reason=str(kernels.missing()))
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
@@ -95,7 +95,7 @@ def test_without_the_instruction_there_is_none(monkeypatch, anew):
 def test_without_a_compiler_that_works_auto_does_without(monkeypatch, anew, compiler, message):
     monkeypatch.setenv("CXX", compiler)
     assert message in kernels.missing()
-    assert products.resolved("auto", CPU) == "bfloat16"
+    assert matmul.resolved("auto", CPU) == "bfloat16"
     assert not [*anew.glob("*")]
     with pytest.raises(UserError, match=message):
         fused_head.fused["plain"](
@@ -170,11 +170,11 @@ def test_whatever_a_compiler_does_auto_does_without(
     monkeypatch.setenv("CXX", program(tmp_path / "c++", f"{seek}\n{does}"))
     monkeypatch.setattr(compiler, "COMPILE_SECONDS", 1 if "sleep" in does else 30)
     start = time.monotonic()
-    chosen = products.chosen("auto", CPU)
+    chosen = matmul.chosen("auto", CPU)
     assert chosen.name == "bfloat16"
     assert len(chosen.reason) < 2000
-    with pytest.raises(UserError, match=f"(?s)^products: .*{message}"):
-        products.named("fused", CPU)
+    with pytest.raises(UserError, match=f"(?s)^matmul_backend: .*{message}"):
+        matmul.named("fused", CPU)
     assert time.monotonic() - start < 30  # asked for twice, tried once
     assert not [*anew.glob("*")]
     if "sleep" in does:
@@ -200,9 +200,9 @@ def test_what_is_no_compiler_is_told(monkeypatch, anew, tmp_path, value, message
     program(tmp_path / "no-version", "sleep 60")
     monkeypatch.setenv("CXX", value.format(tmp=tmp_path))
     monkeypatch.setattr(compiler, "VERSION_SECONDS", 1)
-    assert products.resolved("auto", CPU) == "bfloat16"
-    with pytest.raises(UserError, match=f"products: .*{message}"):
-        products.named("fused", CPU)
+    assert matmul.resolved("auto", CPU) == "bfloat16"
+    with pytest.raises(UserError, match=f"matmul_backend: .*{message}"):
+        matmul.named("fused", CPU)
 
 
 @needs_kernels
@@ -282,13 +282,15 @@ def test_a_damaged_library_is_noticed_before_it_is_loaded(anew, quick):
 @needs_kernels
 def test_a_run_with_a_damaged_library_has_the_same_numbers(anew, tmp_path, quick):
     tiny_run.make_inputs(tmp_path)
-    first = tiny_run.run_script(tmp_path, tmp_path / "first", products="auto")
-    assert (first.returncode, first.stderr.count("products: fused (auto: ")) == (0, 1), first.stderr
+    first = tiny_run.run_script(tmp_path, tmp_path / "first", matmul_backend="auto")
+    assert (first.returncode, first.stderr.count("matmul_backend: fused (auto: ")) == (0, 1), (
+        first.stderr
+    )
     (library,) = anew.glob("*")
     intact, name = library.read_bytes(), "trajectory.safetensors"
     for damaged in (b"", intact[:9000]):
         library.write_bytes(damaged)
-        again = tiny_run.run_script(tmp_path, tmp_path / "again", products="auto")
+        again = tiny_run.run_script(tmp_path, tmp_path / "again", matmul_backend="auto")
         assert again.returncode == 0, again.stderr
         assert f"{library} is damaged: " in again.stderr
         assert library.read_bytes() == intact
@@ -298,14 +300,14 @@ def test_a_run_with_a_damaged_library_has_the_same_numbers(anew, tmp_path, quick
 def test_a_run_that_cannot_have_what_it_asks_for_leaves_nothing(monkeypatch, tmp_path):
     tiny_run.make_inputs(tmp_path)
     monkeypatch.setenv("CXX", "no-such-c++")
-    done = tiny_run.run_script(tmp_path, tmp_path / "out", products="fused")
+    done = tiny_run.run_script(tmp_path, tmp_path / "out", matmul_backend="fused")
     assert done.returncode == 1
-    assert done.stderr.count("\n") == done.stderr.count("error: products: fused needs a") == 1
+    assert done.stderr.count("\n") == done.stderr.count("error: matmul_backend: fused needs a") == 1
     assert not (tmp_path / "out").exists()
-    done = tiny_run.run_script(tmp_path, tmp_path / "out", products="auto")
+    done = tiny_run.run_script(tmp_path, tmp_path / "out", matmul_backend="auto")
     assert done.returncode == 0
-    found = json.loads((tmp_path / "out/metadata.json").read_text())["provenance"]["products"]
-    assert f"products: {found} (auto: " in done.stderr
+    found = json.loads((tmp_path / "out/metadata.json").read_text())["provenance"]["matmul_backend"]
+    assert f"matmul_backend: {found} (auto: " in done.stderr
 
 
 def of_another_user(path):
@@ -435,7 +437,7 @@ def test_a_cache_that_cannot_be_written_costs_time_alone(
 @needs_kernels
 def test_without_room_for_temporary_files_auto_does_without(monkeypatch, anew):
     monkeypatch.setattr("tempfile.tempdir", "/proc/nowhere")
-    assert products.resolved("auto", CPU) == "bfloat16"
+    assert matmul.resolved("auto", CPU) == "bfloat16"
     assert "/proc/nowhere" in kernels.missing()
 
 
@@ -473,7 +475,7 @@ def test_where_nothing_may_be_executed_auto_does_without(monkeypatch, anew, quic
     monkeypatch.delattr(os, "memfd_create")
     with not_executable(tmp_path):
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-        assert products.resolved("auto", CPU) == "bfloat16"
+        assert matmul.resolved("auto", CPU) == "bfloat16"
         assert "failed to map segment" in kernels.missing()
 
 

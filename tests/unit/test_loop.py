@@ -43,9 +43,9 @@ def trained(folder, settings, **report):
         tiny_run.CRUCIBLE_1,
         tiny_run.CRUCIBLE_3,
         {"threads": 2, "rows": "all", "record": ["W", "centroid", "h_mean", "g"]},
-        {"products": "float32"},
-        {"products": "bfloat16"},
-        {"products": "float32", "threads": 2, "autocast": True, "target_offset": 2},
+        {"matmul_backend": "float32"},
+        {"matmul_backend": "bfloat16"},
+        {"matmul_backend": "float32", "threads": 2, "autocast": True, "target_offset": 2},
     ],
     ids=lambda changes: ",".join(f"{key}={value}" for key, value in changes.items()) or "published",
 )

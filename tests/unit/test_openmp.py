@@ -136,7 +136,7 @@ def test_no_bit_depends_on_it(undecided, monkeypatch, tmp_path):
         if count:
             monkeypatch.setenv("GOMP_SPINCOUNT", count)
         short = {"threads": 2, "total_steps": 4}
-        done = tiny_run.run_script(tmp_path, tmp_path / "out", products="auto", **short)
+        done = tiny_run.run_script(tmp_path, tmp_path / "out", matmul_backend="auto", **short)
         assert done.returncode == 0, done.stderr
         written.add((tmp_path / "out/trajectory.safetensors").read_bytes())
     assert len(written) == 1

@@ -109,10 +109,10 @@ def continued_by_hand(run, tokens, restore):
     if "schedule" in restore:
         schedule.load_state_dict(states[1])
         optimizer.param_groups[0]["lr"] = schedule.get_last_lr()[0]
-    behind = SEAM if "data" in restore else 0
+    elapsed = SEAM if "data" in restore else 0
     W = [model.transformer.wte.weight.detach().clone()]
     for at in range(1, run.total_steps - SEAM + 1):
-        step(behind + at)
+        step(elapsed + at)
         W.append(model.transformer.wte.weight.detach().clone())
     return torch.stack(W)
 
@@ -141,7 +141,7 @@ def test_wordybird_3_equals_a_second_trainer_on_the_weights_of_the_first(tmp_pat
 
 
 def test_counts_go_on_over_two_seams(source, tmp_path):
-    """A checkpoint of a resumed run knows what its parts have behind them in all."""
+    """A checkpoint of a resumed run knows how many steps its parts have taken in all."""
     continuous = load_file(source / "continuous.safetensors")
     tiny_run.make_inputs(tmp_path)
     second = {"run": "second", "total_steps": 6, "restore": [*PARTS], "save_checkpoint_at": [6]}

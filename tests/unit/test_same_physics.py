@@ -13,7 +13,7 @@ import tiny_run
 import torch
 
 from deadtokens.files.trajectory import TrajectoryReader
-from deadtokens.training import head, kernels, products
+from deadtokens.training import head, kernels, matmul
 
 SEEDS = (42, 43, 44)
 # Long enough, and fast enough, that tokens come to rest within the run.
@@ -27,7 +27,7 @@ def motion(tmp_path_factory):
     tiny_run.make_inputs(folder)
 
     def train(way, seed):
-        run = tiny_run.settings(products=way, random_seed=seed, **FROZEN_AT_END)
+        run = tiny_run.settings(matmul_backend=way, random_seed=seed, **FROZEN_AT_END)
         tiny_run.train(folder, run)
         with TrajectoryReader(folder / "trajectory.safetensors") as file:
             moved = np.diff(file.read("W").astype(int), axis=0) != 0
@@ -83,9 +83,9 @@ def test_another_way_is_closer_than_another_seed(motion, published, way):
 
 
 def test_gradients_that_are_dropped_for_being_small_are_told_apart(motion, published, monkeypatch):
-    plain = products.PRODUCTS["native"]
+    plain = matmul.BACKENDS["native"]
     heads = plain.heads | {"plain": partial(without_small_gradients, share=2**-8)}
-    monkeypatch.setitem(products.PRODUCTS, "native", products.Products(plain.in_force, heads))
+    monkeypatch.setitem(matmul.BACKENDS, "native", matmul.Backend(plain.in_force, heads))
     runs = {seed: motion("native", seed) for seed in SEEDS}
     assert (over_another_seed(runs, published) > 0.8).all()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from deadtokens.training import products
+from deadtokens.training import matmul
 
 # published with autocast / ours, and without; one thread, so that a neighbour slows both alike:
 # two threads wait for each other at every operation. The least of several calls, for the first
@@ -16,7 +16,7 @@ REACHED = {"crucible2": (8.4, 4.9)}
 
 
 @pytest.mark.skipif(
-    products.resolved("auto", torch.device("cpu")) != "fused",
+    matmul.resolved("auto", torch.device("cpu")) != "fused",
     reason="what was reached was measured with our kernels",
 )
 @pytest.mark.parametrize("run", REACHED)

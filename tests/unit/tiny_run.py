@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 from torch import nn
 
 from deadtokens.files.storage import SUFFIX
-from deadtokens.training import batches, loop, products
+from deadtokens.training import batches, loop, matmul
 from deadtokens.training.checkpoints import Workspace
 from deadtokens.training.masks import load_masks
 from deadtokens.training.settings import RunSettings
@@ -24,7 +24,13 @@ SETTINGS = {
     **{"examples": "blocks", "seq_len": 12, "target_offset": 1, "batch_size": 4},
     **{"total_steps": 12, "learning_rate": 0.01, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
     **{"weight_decay": 0.0, "adamw": "for-loop", "precision": "bfloat16", "autocast": False},
-    **{"head": "plain", "products": "native", "init_std": 0.02, "random_seed": 42, "rows": "dead"},
+    **{
+        "head": "plain",
+        "matmul_backend": "native",
+        "init_std": 0.02,
+        "random_seed": 42,
+        "rows": "dead",
+    },
     **{"record": ["W", "m", "v", "g", "delta_W_prime"], "motion_threshold": 0.1},
     **{"threads": 1, "device": "cpu", "checkpoint_seconds": 60},
 }
@@ -150,7 +156,7 @@ def plain_loop(run: RunSettings, tokens: np.ndarray, dead_mask: torch.Tensor) ->
     """
     torch.set_num_threads(run.threads)
     torch.manual_seed(run.random_seed)
-    multiply = products.named(run.products, torch.device("cpu")).in_force
+    multiply = matmul.named(run.matmul_backend, torch.device("cpu")).in_force
     model = PublishedTinyLM(
         run.vocab_size, run.hidden_dim, run.num_layers, run.num_heads, run.seq_len
     ).to(torch.bfloat16)

@@ -13,7 +13,7 @@ DECIDING_MOTION = (
     *("seq_len", "target_offset", "batch_size", "learning_rate", "schedule", "clip_norm", "beta1"),
     *("beta2", "epsilon", "weight_decay", "adamw", "precision", "autocast", "head"),
     *("state_precision", "weight_precision"),
-    *("random_seed", "threads", "device", "products", "naming"),
+    *("random_seed", "threads", "device", "matmul_backend", "naming"),
 )
 
 # What tables call the run without a seam and the stitched pair; arms stand there by their names.

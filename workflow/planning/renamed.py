@@ -15,6 +15,8 @@ KEYS = {
     "verdicts.confidence": "permanence.confidence",
     "report.checkpoint_artifacts": "report.kick",
 }
+# Keys of a run.
+OF_RUNS = {"products": "matmul_backend"}
 # The beginning of a file's name in results/NAME/.
 FILES = {"checkpoint_artifact": "kick"}
 
@@ -26,6 +28,13 @@ def check(configuration: Mapping) -> None:
         for old, new in KEYS.items()
         if _has(configuration, old)
     ]
+    runs = configuration.get("runs")
+    for name, run in runs.items() if isinstance(runs, Mapping) else ():
+        found += [
+            f"runs.{name}.{old} is called {new} now. Rename the key; its values stay as they are."
+            for old, new in OF_RUNS.items()
+            if isinstance(run, Mapping) and old in run
+        ]
     if found:
         raise ConfigurationError("\n".join(found))
 

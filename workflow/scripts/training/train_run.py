@@ -23,9 +23,9 @@ from deadtokens.training import (
     interruption,
     loop,
     machine,
+    matmul,
     metadata,
     origin,
-    products,
 )
 from deadtokens.training.masks import load_masks
 from deadtokens.training.settings import RunSettings
@@ -43,13 +43,13 @@ def main(options):
         tokens=options.tokens, masks=options.masks, from_checkpoint=options.from_checkpoint
     )
     device = machine.device(settings.device)
-    multiply = products.chosen(settings.products, device)
-    command.log.info("products: %s (%s)", multiply.name, multiply.reason)
+    multiply = matmul.chosen(settings.matmul_backend, device)
+    command.log.info("matmul_backend: %s (%s)", multiply.name, multiply.reason)
     deciding = {
         "settings": settings.deciding_bits(),
         "machine": machine.deciding_bits(device),
         # `auto` may stand for something else where a compiler has come or gone.
-        "products": multiply.name,
+        "matmul_backend": multiply.name,
     }
     identity = checkpoints.identity(code=options.code, inputs=inputs, **deciding)
     scratch = checkpoints.scratch(options.scratch)

@@ -1,7 +1,7 @@
 """What an unfinished run needs to go on: where it lies, how it is written, when it is trusted.
 
 A run's state is one dictionary of tensors (parameters, both moments, last_motion_step) and the
-number of steps behind it; nothing in a run draws random numbers once the model is built, and the
+number of steps taken; nothing in a run draws random numbers once the model is built, and the
 order of the examples is a function of the step, so that is all. Files are safetensors: no pickle.
 """
 
@@ -187,10 +187,10 @@ class Workspace:
         self._written = time.monotonic()
 
     def keep(
-        self, state: Mapping[str, torch.Tensor], step: int, run: str, behind: Mapping[str, int]
+        self, state: Mapping[str, torch.Tensor], step: int, run: str, elapsed: Mapping[str, int]
     ) -> None:
         """Write the checkpoint of this step that is an output, under the name of the run."""
-        write(self._partial(self.kept[step]), state, step, run, behind=dict(behind))
+        write(self._partial(self.kept[step]), state, step, run, elapsed=dict(elapsed))
 
     def finish(self, **made_from: Any) -> None:
         """Give the complete outputs their final names, and remove all working files.

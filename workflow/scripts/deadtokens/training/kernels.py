@@ -53,12 +53,13 @@ def demand(device: torch.device) -> None:
     """UserError if the kernels cannot compute for this device, on this machine."""
     if device.type != "cpu":
         raise UserError(
-            f"products: fused computes on a CPU, and the device is {device.type}. "
-            "Choose products: auto, or device: cpu."
+            f"matmul_backend: fused computes on a CPU, and the device is {device.type}. "
+            "Choose matmul_backend: auto, or device: cpu."
         )
     if reason := missing():
         raise UserError(
-            f"products: {reason} Or choose products: auto, which does without where it must."
+            f"matmul_backend: {reason} Or choose matmul_backend: auto, which does without where it "
+            "must."
         )
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from deadtokens.errors import Stopped
-from deadtokens.training import machine, models, origin, products
+from deadtokens.training import machine, matmul, models, origin
 from deadtokens.training.adamw import ADAMW, STATES
 from deadtokens.training.batches import EXAMPLES, Batches
 from deadtokens.training.checkpoints import Workspace
@@ -45,9 +45,9 @@ def train(
     `begin_from` is the checkpoint of another run, if the settings restore parts of one.
 
     tokens (n,) int32. The trajectory is complete in `work.rows` when this returns; `work.finish`
-    gives it its name. `report(step, loss)` is called where the run begins or goes on (loss NaN) and
+    gives it its name. `report(step, loss)` is called where the run begins or resumes (loss NaN) and
     after every step. UserError on settings that cannot be, a corpus shorter than a batch, a disk
-    too small and a damaged checkpoint. `Stopped`, with a checkpoint behind it, after the step
+    too small and a damaged checkpoint. `Stopped`, with a checkpoint written, after the step
     during which `asked_to_stop` began to name a signal.
     """
     with machine.pinned(settings.threads):
@@ -64,7 +64,7 @@ def train(
         schedule_steps = settings.schedule_steps or settings.total_steps
 
         device = machine.device(settings.device)
-        multiply = products.named(settings.products, device)
+        multiply = matmul.named(settings.matmul_backend, device)
         head = choice("head", settings.head, multiply.heads)
         model = models.build(settings).to(device)  # drawn alike for every device
         tied = model.tied
@@ -83,14 +83,14 @@ def train(
         for kind, tensors in kinds.items():
             state |= {f"{kind}.{name}": tensor for name, tensor in tensors.items()}
 
-        behind = origin.restore(settings, begin_from, state)
+        elapsed = origin.restore(settings, begin_from, state)
         done = work.restore(state)
         loss = math.nan
         report(done, loss)
         with Recorder(work.rows, settings, masks, last_motion_step, done > 0) as record:
             record.begin(done, tied, exp_avg[tied_name], exp_avg_sq[tied_name])
             for step in range(done + 1, settings.total_steps + 1):
-                batch = batches.at(behind.data + step)
+                batch = batches.at(elapsed.data + step)
                 inputs, targets = (ids.to(device) for ids in batch)  # (B, L), (B, n)
                 with multiply.in_force():
                     with torch.autocast(device.type, torch.bfloat16, enabled=settings.autocast):
@@ -101,14 +101,14 @@ def train(
                 record.before_update(step, tied, hidden, targets, logits)
                 if settings.clip_norm is not None:
                     nn.utils.clip_grad_norm_(params.values(), settings.clip_norm)
-                factor = schedule(behind.schedule + step - 1, schedule_steps)
+                factor = schedule(elapsed.schedule + step - 1, schedule_steps)
                 update(
                     params.values(),
                     (param.grad for param in params.values()),
                     exp_avg.values(),
                     exp_avg_sq.values(),
                     kept.values(),
-                    step=behind.moments + step,
+                    step=elapsed.moments + step,
                     learning_rate=settings.learning_rate * factor,
                     beta1=settings.beta1,
                     beta2=settings.beta2,
@@ -121,12 +121,12 @@ def train(
                 report(step, loss)
                 if step in settings.save_checkpoint_at:
                     record.flush()
-                    work.keep(state, step, settings.run, behind.after(step))
+                    work.keep(state, step, settings.run, elapsed.after(step))
                 signal = asked_to_stop()
                 if (work.checkpoint_due() or signal) and step < settings.total_steps:
                     record.flush()
                     work.write_checkpoint(state, step)
                     if signal:
                         raise Stopped(signal, step)
-    epochs = batches.epochs(behind.data + settings.total_steps)
+    epochs = batches.epochs(elapsed.data + settings.total_steps)
     return Outcome(loss, epochs, last_motion_step.numpy())

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from deadtokens.errors import UserError
-from deadtokens.training import machine, products
+from deadtokens.training import machine, matmul
 from deadtokens.training.loop import Outcome
 from deadtokens.training.masks import Masks
 from deadtokens.training.naming import NAMINGS
@@ -82,7 +82,7 @@ def describe(
             "inputs": dict(inputs),
             "versions": machine.versions(),
             "device": device.type,
-            "products": products.resolved(settings.products, device),
+            "matmul_backend": matmul.resolved(settings.matmul_backend, device),
             "threads": settings.threads,
             "machine": machine.described(device),
         },

@@ -25,8 +25,8 @@ PARTS = {
 
 
 @dataclass(frozen=True)
-class Behind:
-    """How many steps each part has behind it; none what began anew."""
+class Elapsed:
+    """How many steps each part had taken when the run began; none what was reset."""
 
     moments: int = 0
     schedule: int = 0
@@ -34,10 +34,10 @@ class Behind:
 
     def after(self, steps: int) -> dict[str, int]:
         """The same so many steps later, for a checkpoint."""
-        return {part: getattr(self, part) + steps for part in BEHIND}
+        return {part: getattr(self, part) + steps for part in PARTS_WITH_STEPS}
 
 
-BEHIND = tuple(field.name for field in fields(Behind))
+PARTS_WITH_STEPS = tuple(field.name for field in fields(Elapsed))
 
 
 def check(settings: RunSettings, checkpoint: Path | None) -> None:
@@ -59,18 +59,18 @@ def check(settings: RunSettings, checkpoint: Path | None) -> None:
 
 def restore(
     settings: RunSettings, checkpoint: Path | None, state: Mapping[str, torch.Tensor]
-) -> Behind:
+) -> Elapsed:
     """Fill the restored parts of a state in place; what else there is stays as it is.
 
     UserError if the checkpoint is damaged, or of another run, step or model.
     """
     check(settings, checkpoint)
     if checkpoint is None:
-        return Behind()
+        return Elapsed()
     remedy = f"Make it again, by the run {settings.resume_run}."
     saved, about = checkpoints.read(checkpoint, settings.resume_run, remedy)
     try:
-        documents.check(about, {"behind": dict.fromkeys(BEHIND, int)})
+        documents.check(about, {"elapsed": dict.fromkeys(PARTS_WITH_STEPS, int)})
     except ValueError as error:
         raise UserError(f"{checkpoint}: no checkpoint to begin from: {error}. {remedy}") from None
     if about["step"] != settings.resume_step:
@@ -84,4 +84,6 @@ def restore(
         checkpoint,
         "Both runs need the same model.",
     )
-    return Behind(**{part: about["behind"][part] for part in BEHIND if part in settings.restore})
+    return Elapsed(
+        **{part: about["elapsed"][part] for part in PARTS_WITH_STEPS if part in settings.restore}
+    )

@@ -51,7 +51,7 @@ class RunSettings:
     precision: str  # models.PRECISIONS; of the weights that the model computes with, of gradients
     autocast: bool
     head: str  # head.HEADS
-    products: str  # products.PRODUCTS, or auto
+    matmul_backend: str  # matmul.BACKENDS, or auto
     init_std: float
     random_seed: int
     rows: str  # recording.ROWS

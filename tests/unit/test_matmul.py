@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from deadtokens.errors import UserError
-from deadtokens.training import kernels, machine, products
+from deadtokens.training import kernels, machine, matmul
 
 CPU = torch.device("cpu")
 
@@ -26,7 +26,7 @@ def test_a_widened_product_is_the_exact_one_rounded_once(operation, factors):
     torch.manual_seed(0)
     factors = [bfloat16(*shape) for shape in factors]
     exact = operation(*(factor.double() for factor in factors))
-    with products.WidenedProducts():
+    with matmul.WidenedProducts():
         found = operation(*factors)
     assert found.dtype == torch.bfloat16
     # Where the float32 sum, which errs by less than 1e-4 here, does not lie between two values.
@@ -39,7 +39,7 @@ def test_a_widened_product_is_the_exact_one_rounded_once(operation, factors):
 def test_products_of_other_types_stay_as_they_are(dtype):
     torch.manual_seed(0)
     left, right = torch.randn(20, 30, dtype=dtype), torch.randn(30, 20, dtype=dtype)
-    with products.WidenedProducts():
+    with matmul.WidenedProducts():
         found = left @ right
     assert torch.equal(found, left @ right)
 
@@ -56,21 +56,21 @@ def test_products_of_other_types_stay_as_they_are(dtype):
 def test_auto_takes_what_the_processor_is_fast_at(monkeypatch, has_them, missing, expected):
     monkeypatch.setattr(machine, "multiplies_bfloat16", lambda: has_them)
     monkeypatch.setattr(kernels, "missing", lambda: missing)
-    assert products.named("auto", CPU) is products.PRODUCTS[expected]
-    assert products.named("auto", torch.device("cuda")) is products.PRODUCTS["native"]
-    assert (missing or "processor") in products.chosen("auto", CPU).reason or not has_them
-    assert products.chosen("auto", torch.device("cuda")).reason.startswith("auto: cuda")
-    with pytest.raises(UserError, match=r"products: unknown name 'float23'.*'float32' meant"):
-        products.named("float23", CPU)
+    assert matmul.named("auto", CPU) is matmul.BACKENDS[expected]
+    assert matmul.named("auto", torch.device("cuda")) is matmul.BACKENDS["native"]
+    assert (missing or "processor") in matmul.chosen("auto", CPU).reason or not has_them
+    assert matmul.chosen("auto", torch.device("cuda")).reason.startswith("auto: cuda")
+    with pytest.raises(UserError, match=r"matmul_backend: unknown name 'float23'.*'float32' meant"):
+        matmul.named("float23", CPU)
 
 
 def test_what_is_asked_for_by_name_is_taken_or_told(monkeypatch):
-    for name in set(products.PRODUCTS) - {"fused"}:
-        assert products.chosen(name, CPU) == products.Chosen(name, "as asked for")
+    for name in set(matmul.BACKENDS) - {"fused"}:
+        assert matmul.chosen(name, CPU) == matmul.Chosen(name, "as asked for")
     monkeypatch.setattr(kernels, "missing", lambda: "fused needs what is not here.")
-    with pytest.raises(UserError, match="products: fused needs what is not here"):
-        products.chosen("fused", CPU)
+    with pytest.raises(UserError, match="matmul_backend: fused needs what is not here"):
+        matmul.chosen("fused", CPU)
     monkeypatch.setattr(kernels, "missing", lambda: None)
-    assert products.chosen("fused", CPU).name == "fused"
+    assert matmul.chosen("fused", CPU).name == "fused"
     with pytest.raises(UserError, match="fused computes on a CPU, and the device is cuda"):
-        products.chosen("fused", torch.device("cuda"))
+        matmul.chosen("fused", torch.device("cuda"))

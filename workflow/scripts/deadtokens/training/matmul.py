@@ -84,8 +84,8 @@ class WidenedProducts(TorchDispatchMode):
 
 
 @dataclass(frozen=True)
-class Products:
-    """A way to multiply: what is in force during a step, and the heads that go with it."""
+class Backend:
+    """A matrix-multiply backend: what is in force during a step, and the heads that go with it."""
 
     in_force: Callable[[], contextlib.AbstractContextManager]
     heads: dict[str, Callable]
@@ -93,30 +93,30 @@ class Products:
 
 # The head of transformers gains nothing from being cut: its softmax is cut already.
 BY_CHUNKS = {"plain": chunked_head.native["plain"], **chunked_head.unrounded}
-PRODUCTS = {
-    "native": Products(contextlib.nullcontext, head.HEADS),
-    "bfloat16": Products(
+BACKENDS = {
+    "native": Backend(contextlib.nullcontext, head.HEADS),
+    "bfloat16": Backend(
         functools.partial(own_operations, attention.widened), head.HEADS | BY_CHUNKS
     ),
-    "fused": Products(
+    "fused": Backend(
         functools.partial(own_operations, fused_attention.attend, fused_gelu.gelu_new),
         fused_head.fused | chunked_head.unrounded,
     ),
-    "float32": Products(WidenedProducts, chunked_head.widened),
+    "float32": Backend(WidenedProducts, chunked_head.widened),
 }
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """The name of a way to multiply, and why it is this one."""
+    """The name of a backend, and why it is this one."""
 
     name: str
     reason: str
 
 
-def named(name: str, device: torch.device) -> Products:
-    """The products of this name on this device; UserError as `chosen` has it."""
-    return PRODUCTS[resolved(name, device)]
+def named(name: str, device: torch.device) -> Backend:
+    """The backend of this name on this device; UserError as `chosen` has it."""
+    return BACKENDS[resolved(name, device)]
 
 
 def resolved(name: str, device: torch.device) -> str:
@@ -125,13 +125,13 @@ def resolved(name: str, device: torch.device) -> str:
 
 
 def chosen(name: str, device: torch.device) -> Chosen:
-    """The way of this name, or what `auto` takes on this device.
+    """The backend of this name, or what `auto` takes on this device.
 
     UserError for an unknown name, and for `fused` where our kernels cannot be had.
     """
     if name == "auto":
         return _fastest(device)
-    choice("products", name, PRODUCTS)
+    choice("matmul_backend", name, BACKENDS)
     if name == "fused":
         kernels.demand(device)
     return Chosen(name, "as asked for")
