@@ -1,7 +1,7 @@
 """Results on S3: whether their bucket is there, asked before anything is planned.
 
 Snakemake's plugin takes any error of this question for a bucket that does not exist: it would
-compute everything anew and try to make a bucket when it stores the first file.
+compute everything again and try to make a bucket when it stores the first file.
 """
 
 from urllib.parse import urlparse

@@ -19,10 +19,10 @@ def check(configuration: Mapping) -> None:
     for key, names in lists.items():
         check_listed(key, names)
     _check_size("verdicts", configuration["verdicts"])
-    # What the page of provenance tells: all of it, of runs and corpora those of the report.
+    # What the page of provenance shows: all of it, of runs and corpora those of the report.
     runs = {name: configuration["runs"][name] for name in configuration["report"]["runs"]}
     rest = {key: value for key, value in configuration.items() if key not in ("verdicts", "runs")}
-    _check_size("what the report tells of the configuration", rest | {"runs": runs})
+    _check_size("what the report shows of the configuration", rest | {"runs": runs})
 
 
 def _check_size(what: str, settings: object) -> None:

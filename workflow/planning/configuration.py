@@ -1,7 +1,7 @@
 """The configuration: checked against its schema, `like:` resolved, defaults filled in.
 
-Every mistake that can be seen without running anything is found here, before any job, and told in
-one message that names the key, what was found and what is allowed.
+Every mistake that can be seen without running anything is found here, before any job, and reported
+in one message that names the key, what was found and what is allowed.
 """
 
 import re
@@ -69,7 +69,7 @@ def resolve(configuration: Mapping, rules: Mapping) -> dict:
         check_known("report.onsets", name, "causes.onsets", onsets_by_key)
     questions.check(resolved)
     _check_hidden_means(resolved)
-    # A run before those that are like it, so that a mistake is told where it was made.
+    # A run before those that are like it, so that a mistake is reported where it was made.
     for name in sorted(
         resolved["runs"], key=lambda name: len(runs.lineage(name, configuration["runs"]))
     ):

@@ -81,12 +81,12 @@ def check(key: str, corpus: Mapping) -> None:
 def check_files(key: str, corpus: Mapping) -> None:
     """Raises `ConfigurationError` if one of its files cannot be read; `key` is the corpus's own."""
     reasons = {name: why_unusable(corpus[name]) for name in FILE_KEYS if corpus[name] is not None}
-    told = [
+    unusable = [
         f"{key}.{name} is {corpus[name]!r}: {reason}" for name, reason in reasons.items() if reason
     ]
-    if told:
+    if unusable:
         place = f"Paths are taken from the working directory, {Path.cwd()}."
-        raise ConfigurationError("\n".join([*told, place]))
+        raise ConfigurationError("\n".join([*unusable, place]))
 
 
 def check_batch(key: str, run: Mapping, corpus: Mapping) -> None:

@@ -2,7 +2,7 @@
 
 Snakemake takes the last of two equal keys without a word, hands the numbers within `--config` over
 as text, and dies of text that is not UTF-8, of anchors that contain themselves and of deep nesting.
-Here each is told in one message that names file, line and key.
+Here each is reported in one message that names file, line and key.
 """
 
 import json
@@ -169,8 +169,8 @@ def _composed(place: str, text: str) -> yaml.Node | None:
             "text that holds `: `, ` #` or begins with a special sign, and indent with spaces."
         ) from None
     except yaml.YAMLError as error:
-        told = " ".join(str(error).split())
-        raise ConfigurationError(f"{place}: no readable YAML: {shortened(told)}.") from None
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(f"{place}: no readable YAML: {shortened(reason)}.") from None
 
 
 class _Walk:
@@ -252,8 +252,8 @@ class _Walk:
                 "be read as one; write text in quotes.",
             ) from None
 
-    def _mistake(self, node: yaml.Node, told: str) -> ConfigurationError:
-        return ConfigurationError(f"{self._place}, line {node.start_mark.line + 1}: {told}")
+    def _mistake(self, node: yaml.Node, reason: str) -> ConfigurationError:
+        return ConfigurationError(f"{self._place}, line {node.start_mark.line + 1}: {reason}")
 
 
 def _dotted(key: Sequence[str]) -> str:

@@ -60,7 +60,7 @@ def _missing(path: str) -> str:
 
 
 def _link(path: str) -> Path:
-    """A link whose name tells the file and has no braces; made anew, should it lead elsewhere."""
+    """A link whose name says which file, without braces; replaced if it leads elsewhere."""
     target = os.path.abspath(path)
     digest = hashlib.sha256(os.fsencode(target)).hexdigest()[:12]
     readable = re.sub(r"[^A-Za-z0-9._-]", "_", os.path.basename(path))

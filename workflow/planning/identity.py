@@ -2,7 +2,7 @@
 
 It covers what its rule is given (settings, digest of code, wildcards) and the identities of the
 rule's inputs, down to the bytes of the user's own files. Two files of one identity are equal, and
-a file whose record tells of another one was made from something else, whatever Snakemake remembers:
+a file whose record has another one was made from something else, whatever Snakemake remembers:
 a step that failed, was killed or was never asked leaves nothing that passes for its result.
 """
 

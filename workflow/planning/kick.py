@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Mapping
 
-from planning.mistakes import ConfigurationError, check_known, told
+from planning.mistakes import ConfigurationError, as_yaml, check_known
 
 # What a resume may restore or lose beside the parameters: the factors of the kick.
 RESTORABLE = ("moments", "schedule", "data")
@@ -116,8 +116,8 @@ def _check_seam(key: str, comparison: Mapping, runs: Mapping) -> None:
     for name, setting, value in expected:
         if runs[name][setting] != value:
             raise ConfigurationError(
-                f"runs.{name}.{setting} is {told(runs[name][setting])}; allowed in {key}, whose "
-                f"seam is after step {seam}: {told(value)}."
+                f"runs.{name}.{setting} is {as_yaml(runs[name][setting])}; allowed in {key}, whose "
+                f"seam is after step {seam}: {as_yaml(value)}."
             )
     resumed = [after, *comparison["arms"]]
     left = runs[continuous]["total_steps"] - seam

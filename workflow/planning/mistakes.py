@@ -1,4 +1,4 @@
-"""How mistakes in the configuration are told: what was found, and what is allowed."""
+"""How mistakes in the configuration are reported: what was found, and what is allowed."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -30,7 +30,7 @@ def check_known(key: str, name: str, table: str, configuration: Mapping) -> None
         )
 
 
-def told(value: object) -> str:
+def as_yaml(value: object) -> str:
     """A value as the configuration writes it."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
@@ -39,7 +39,7 @@ def told(value: object) -> str:
 
 def found(value: object) -> str:
     """The same, text in quotes."""
-    return shortened(repr(value)) if isinstance(value, str) else told(value)
+    return shortened(repr(value)) if isinstance(value, str) else as_yaml(value)
 
 
 def shortened(value: object) -> str:

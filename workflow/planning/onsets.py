@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from planning.kick import DECIDING_MOTION
-from planning.mistakes import ConfigurationError, check_known, told
+from planning.mistakes import ConfigurationError, as_yaml, check_known
 
 # What may not differ between two arms: the same tokens over the same steps by the same rule.
 ALIKE = ("corpus", "total_steps", "motion_threshold")
@@ -61,8 +61,9 @@ def _check_same(key: str, name: str, setting: str, other: str, of: str, runs: Ma
     found, wanted = runs[name][setting], runs[other][setting]
     if found != wanted:
         raise ConfigurationError(
-            f"{key} has {name}, whose {setting} is {told(found)}; allowed: that of {other}, "
-            f"{told(wanted)}, for it is one in {of}. Set runs.{name}.{setting}, or take {name} out."
+            f"{key} has {name}, whose {setting} is {as_yaml(found)}; allowed: that of {other}, "
+            f"{as_yaml(wanted)}, for it is one in {of}. Set runs.{name}.{setting}, or take {name} "
+            "out."
         )
 
 

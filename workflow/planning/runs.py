@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from planning import corpora
 from planning.kick import DECIDING_MOTION
-from planning.mistakes import ConfigurationError, check_known, nearest, told
+from planning.mistakes import ConfigurationError, as_yaml, check_known, nearest
 
 # Runs alike in these differ in what they record, and in no bit of the training.
 DECIDING_TRAINING = (
@@ -85,9 +85,9 @@ def check_same_training(key: str, name: str, source: str, runs: Mapping) -> None
     for setting in DECIDING_TRAINING:
         if runs[name][setting] != runs[source][setting]:
             raise ConfigurationError(
-                f"{key} is {source}, whose {setting} is {told(runs[source][setting])}; allowed: a "
-                f"run of the same training as {name}, which has {told(runs[name][setting])}. Set "
-                f"runs.{source}.{setting}, or {key} to null."
+                f"{key} is {source}, whose {setting} is {as_yaml(runs[source][setting])}; allowed: "
+                f"a run of the same training as {name}, which has {as_yaml(runs[name][setting])}. "
+                f"Set runs.{source}.{setting}, or {key} to null."
             )
 
 
@@ -112,7 +112,7 @@ def _check_resume(key: str, run: Mapping, configuration: Mapping) -> None:
     source, step = run["resume_run"], run["resume_step"]
     if len({source is None, step is None, not run["restore"]}) > 1:
         raise ConfigurationError(
-            f"{key} has resume_run: {told(source)}, resume_step: {told(step)}, restore: "
+            f"{key} has resume_run: {as_yaml(source)}, resume_step: {as_yaml(step)}, restore: "
             f"{run['restore']}; "
             "allowed: all three, or none of them."
         )

@@ -1,4 +1,4 @@
-"""The schema of the configuration: what is told of a key that breaks it, and its defaults."""
+"""The schema of the configuration: what is said of a key that breaks it, and its defaults."""
 
 import copy
 import math
@@ -148,8 +148,8 @@ def _explained(error: jsonschema.ValidationError) -> str:
     if "propertyNames" in error.absolute_schema_path:
         return f"{key} has the name {found(instance)}; allowed: {allowed(error.schema)}."
     meaning = error.schema.get("description", "")
-    told = f"{key} is {found(instance)}; allowed: {allowed(error.schema)}."
-    return f"{told}{_number_hint(error)} {meaning}".rstrip()
+    message = f"{key} is {found(instance)}; allowed: {allowed(error.schema)}."
+    return f"{message}{_number_hint(error)} {meaning}".rstrip()
 
 
 def _number_hint(error: jsonschema.ValidationError) -> str:

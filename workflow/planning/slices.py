@@ -231,19 +231,19 @@ def figure(configuration: Mapping, wildcards: Wildcards) -> dict:
 
 
 def verdicts(configuration: Mapping, wildcards: Wildcards) -> dict:
-    runs, told = configuration["runs"], configuration["verdicts"]
+    runs, section = configuration["runs"], configuration["verdicts"]
     steps = {name: run["total_steps"] for name, run in runs.items()}
     steps |= {name: steps[entry["continuous"]] for name, entry in configuration["kick"].items()}
     steps |= {
         name: runs[entry["arms"][entry["reference"]][0]]["total_steps"]
         for name, entry in configuration["causes"]["onsets"].items()
     }
-    asked = {question["run"] for question in told["questions"].values()}
+    asked = {question["run"] for question in section["questions"].values()}
     return (
-        {key: told[key] for key in ("chapters", "questions")}
+        {key: section[key] for key in ("chapters", "questions")}
         | {"steps": {name: steps[name] for name in sorted(asked & steps.keys())}}
         # The order of the story, which JSON objects with sorted keys do not keep.
-        | {"order": {key: [*told[key]] for key in ("chapters", "questions")}}
+        | {"order": {key: [*section[key]] for key in ("chapters", "questions")}}
     )
 
 

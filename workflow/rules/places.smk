@@ -1,12 +1,12 @@
 """What other places than one machine need beside the rules: a cluster's jobs, a bucket's results.
 
 `profiles/slurm` and `profiles/s3` are the whole setting of each; docs/cluster.md and docs/places.md
-tell the rest.
+say the rest.
 """
 
 import signal
 
-from planning import hopeless, user
+from planning import unschedulable, user
 
 user.give_a_name()
 
@@ -32,7 +32,7 @@ if workflow.storage_settings.default_storage_provider == "s3":
 onstart:
     if workflow.executor_plugin.name == "slurm":
         try:
-            hopeless.check(workflow.dag.needrun_jobs())
-        except hopeless.RefusedError as error:
+            unschedulable.check(workflow.dag.needrun_jobs())
+        except unschedulable.RefusedError as error:
             raise WorkflowError(str(error)) from None
-        hopeless.watch(logger.error)
+        unschedulable.watch(logger.error)

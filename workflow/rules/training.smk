@@ -3,7 +3,7 @@
 Needs the tokens and masks of the run's corpus, and the checkpoint of another run if it begins from
 one. Leaves in results/{run}/ the trajectory (safetensors or HDF5, a row per step), its metadata
 (JSON) and the checkpoints that the run keeps. What is in the making lies beside them under hidden
-names, and a killed run goes on from there.
+names, and a killed run resumes from there.
 
 Runs that leave the same files and train on the same kind of device share a rule.
 """

@@ -2,7 +2,7 @@
 
 import pytest
 
-from planning.hopeless import hopeless
+from planning.unschedulable import never_starting
 
 HERE = "/home/me/fimbulwinter"
 
@@ -21,7 +21,7 @@ HERE = "/home/me/fimbulwinter"
     ],
 )
 def test_reasons_that_no_wait_can_mend(reason):
-    assert hopeless(f"17|{HERE}|{reason}\n", HERE) == {"17": reason}
+    assert never_starting(f"17|{HERE}|{reason}\n", HERE) == {"17": reason}
 
 
 @pytest.mark.parametrize(
@@ -29,9 +29,9 @@ def test_reasons_that_no_wait_can_mend(reason):
     ["Resources", "Priority", "BeginTime", "Dependency", "None", "QOSMaxJobsPerUserLimit", ""],
 )
 def test_reasons_that_pass(reason):
-    assert hopeless(f"17|{HERE}|{reason}\n", HERE) == {}
+    assert never_starting(f"17|{HERE}|{reason}\n", HERE) == {}
 
 
 def test_jobs_of_other_folders_and_what_is_no_listing_are_left_alone():
     listing = "17|/home/me/other|InvalidAccount\nslurm_load_jobs error: timed out\n"
-    assert hopeless(listing, HERE) == {}
+    assert never_starting(listing, HERE) == {}

@@ -1,9 +1,9 @@
-"""Jobs that a Slurm cluster refuses, or accepts and would let wait for ever: told at once.
+"""Jobs that a Slurm cluster refuses, or accepts and would let wait for ever: reported at once.
 
 What `sbatch` refuses is asked before anything is submitted, since Snakemake does not show its
 answer for a group of steps. A partition that the account may not use, or a time limit beyond the
 partition's, it accepts; the job then waits for something that never comes, and Snakemake with it.
-Only the reason that Slurm gives tells it from a job that waits for its turn: it is cancelled.
+Only the reason that Slurm gives distinguishes it from a job that waits for its turn: it is cancelled.
 """
 
 import os
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 SECONDS_BETWEEN_LOOKS = 20
 # Reasons of squeue's %r that no wait can mend (job_state_reason in slurm.h, and slurmctld's texts).
-HOPELESS = re.compile(
+IN_VAIN = re.compile(
     r"(Account|QOS)NotAllowed|Invalid(Account|QOS)|BadConstraints|Partition(Time|Node)Limit"
     r"|(Assoc|QOS)Max\w+PerJob\w*|Job's (account|QOS) .*"
 )
@@ -65,13 +65,13 @@ def watch(tell: Callable[[str], None]) -> threading.Thread:
     return watcher
 
 
-def hopeless(listing: str, folder: str) -> dict[str, str]:
+def never_starting(listing: str, folder: str) -> dict[str, str]:
     """The jobs of this working folder that wait in vain, and why.
 
     listing: what `squeue --format "%i|%Z|%r"` prints: job, working folder, reason.
     """
     rows = (line.split("|", maxsplit=2) for line in listing.splitlines() if line.count("|") >= 2)
-    return {job: why for job, place, why in rows if place == folder and HOPELESS.fullmatch(why)}
+    return {job: why for job, place, why in rows if place == folder and IN_VAIN.fullmatch(why)}
 
 
 def _options(resources: Mapping) -> Iterable[str]:
@@ -94,7 +94,7 @@ def _refusal(options: Iterable[str]) -> str:
 def _look_again(tell: Callable[[str], None]) -> None:
     seen = {}
     while threading.main_thread().is_alive():
-        found = hopeless(_waiting(), os.getcwd())
+        found = never_starting(_waiting(), os.getcwd())
         # Twice in a row, for a scheduler may tell of a limit before it has looked at all of them.
         for job in found.keys() & seen.keys():
             tell(f"Slurm job {job} cannot start: {found[job]}. {ADVICE}")
