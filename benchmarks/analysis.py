@@ -17,9 +17,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+import programs
 import turns
 
-SCRIPTS = Path(__file__).parents[1] / "workflow/scripts"
 STEPS, TOKENS, WIDTH, VOCAB = 5000, 3699, 64, 10_000  # of Crucible 1
 LAST_MOTION = 2509  # of Crucible 1, as published
 PHASES = ("Fimbulwinter", "Thermal Solid", "Quantum Regime", "Classical Gas")
@@ -57,7 +57,7 @@ def analysis(folder: Path, rounds: int) -> None:
         "measure_displacement": (rows, "trajectory", "masks", "displacement"),
         "classify_phases": (SCHEME, "displacement", "table", "summary", "density"),
     }
-    least = {name: peak_of([sys.executable, SCRIPTS / f"{name}.py"], "--help") for name in scripts}
+    least = {name: peak_of([sys.executable, programs.path(name)], "--help") for name in scripts}
     least["notebooks"] = peak_of(own, "imports", folder)
     grown = {"notebooks": [], "workflow": []}
 
@@ -67,7 +67,7 @@ def analysis(folder: Path, rounds: int) -> None:
     def workflow():
         for name, (settings, *given) in scripts.items():
             words = [w for file in given for w in (f"--{file}", files[file])]
-            script = [sys.executable, SCRIPTS / f"{name}.py"]
+            script = [sys.executable, programs.path(name)]
             peak = peak_of(script, "--settings", json.dumps(settings), *words)
             grown["workflow"].append(peak - least[name])
 

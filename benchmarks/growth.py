@@ -22,11 +22,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import programs
 import torch
 from steady import published, resolved, write_inputs
 
-import classify_phases
-import measure_displacement
 from deadtokens.files.trajectory import TrajectoryWriter, write_file
 from deadtokens.training import loop
 from deadtokens.training.batches import load_tokens
@@ -34,6 +33,9 @@ from deadtokens.training.checkpoints import Workspace
 from deadtokens.training.masks import Masks, load_masks
 from deadtokens.training.recording import Recorder
 from deadtokens.training.settings import RunSettings
+
+classify_phases = programs.module("classify_phases")
+measure_displacement = programs.module("measure_displacement")
 
 RUN = "crucible2"
 WIDTH = 64

@@ -17,6 +17,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+import programs
 import turns
 from analysis import STEPS, crucible1
 from step import seconds, server
@@ -24,7 +25,6 @@ from step import seconds, server
 from deadtokens.files import provenance
 from deadtokens.files.checksums import Checksums
 
-SCRIPTS = Path(__file__).parents[1] / "workflow/scripts"
 PHASES = {
     **{"phases": ["a", "b", "c", "d"], "thresholds": [0.1, 10, 100], "tokens": "dead"},
     **{"vanishing_fraction": 0.01, "motion_threshold": 0.1},
@@ -73,7 +73,7 @@ def measure(folder: Path, rounds: int) -> None:
 
 def run(program: str, folder: Path, kept: str) -> None:
     settings, files = PROGRAMS[program]
-    words = [sys.executable, SCRIPTS / f"{program}.py", "--settings", json.dumps(settings)]
+    words = [sys.executable, programs.path(program), "--settings", json.dumps(settings)]
     for option, name in files.items():
         words += [f"--{option}", folder / f"{name}.safetensors"]
     tables = TABLES.get(program, ())

@@ -9,9 +9,10 @@ import test_drift as clouds
 import test_kick as kicks
 import test_momentum as moments
 from planted import bits_of
-from test_alignment import planted as planted_gradients
+from test_gradients import planted as planted_gradients
 from test_verdicts import shipped
 
+from deadtokens.cohorts import gradients as alignment
 from deadtokens.cohorts import momentum
 from deadtokens.drift import drift, persistence
 from deadtokens.kick import attribution, kick
@@ -33,13 +34,13 @@ def in_favour(told: dict[str, str]) -> set[str]:
 
 
 def of_gradients(last, gradients) -> dict:
-    steps = gradients.Steps()
+    steps = alignment.Steps()
     for step, rows in enumerate(gradients, start=1):
         steps.add(step, rows, None)
-    cohorts = gradients.Cohorts(last, len(gradients), 5)
+    cohorts = alignment.Cohorts(last, len(gradients), 5)
     looked_at = cohorts.steps(8)
-    compared = gradients.compare(cohorts, [gradients[t - 1] for t in looked_at], 199, 1)
-    return gradients.summary(steps.columns, cohorts, looked_at, compared)
+    compared = alignment.compare(cohorts, [gradients[t - 1] for t in looked_at], 199, 1)
+    return alignment.summary(steps.columns, cohorts, looked_at, compared)
 
 
 def test_gradients_without_direction_and_with_planted_ones():

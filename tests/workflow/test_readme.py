@@ -13,17 +13,3 @@ def test_rule_graph_of_the_readme_is_that_of_the_workflow(fresh):
     readme = (ROOT / "README.md").read_text("utf-8")
     assert edges == set(re.findall(r"^    (\w+) --> (\w+)$", readme, re.MULTILINE))
     assert edges
-
-
-def test_files_that_the_readme_names_exist():
-    links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / "README.md").read_text("utf-8"))
-    assert links
-    assert [name for name in links if not (ROOT / name).exists()] == []
-
-
-def test_every_table_is_whole():
-    """A blank line within a table would cut it in two, the second half without a header."""
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
-        blocks = re.findall(r"(?:^\|.*\n)+", page.read_text("utf-8"), re.MULTILINE)
-        headless = [block for block in blocks if not block.split("\n")[1].startswith("| ---")]
-        assert headless == [], page.name
