@@ -22,7 +22,7 @@ SHIPPED = yaml.safe_load((ROOT / "config/verdicts.yaml").read_text("utf-8"))["ve
 DEFAULTS = schema.defaults(SCHEMA["$defs"]["question"])
 QUESTION = DEFAULTS | {
     "chapter": "freezing",
-    "seed": "Crucible 1",
+    "notebook": "Crucible 1",
     "question": "Does it hold?",
     "statistic": "what was counted",
     "unit": "steps",
@@ -247,8 +247,8 @@ def test_a_planted_life_is_found_in_all_its_parts():
 
 
 def test_the_shipped_questions_name_their_seed_and_have_a_rule():
-    seeds = {question["seed"] for question in shipped().values()}
-    assert seeds == {"Thimble 7", "Crucible 1", "Crucible 2", "Crucible 3", "Wordybird 1b"}
+    notebooks = {question["notebook"] for question in shipped().values()}
+    assert notebooks == {"Thimble 7", "Crucible 1", "Crucible 2", "Crucible 3", "Wordybird 1b"}
     assert all(
         question["supported_if"] or question["undecided_because"] for question in shipped().values()
     )

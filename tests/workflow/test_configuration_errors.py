@@ -77,7 +77,7 @@ MISTAKES = {
         ["verdicts.questions.all_moved", "undecided_because and file"],
     ),
     "question without a statistic": (
-        "verdicts: {questions: {mine: {chapter: kick, seed: me, question: 'Why?'}}}",
+        "verdicts: {questions: {mine: {chapter: kick, notebook: me, question: 'Why?'}}}",
         ["verdicts.questions.mine.statistic is missing", "undecided_because"],
     ),
     "chapter of a question": (

@@ -41,7 +41,7 @@ def check(configuration: Mapping) -> None:
 
 
 def _check_question(key: str, question: Mapping, known: Mapping) -> None:
-    for name in ("seed", "question"):
+    for name in ("notebook", "question"):
         if not question[name]:
             raise ConfigurationError(f"{key}.{name} is missing; every question needs it.")
     check_known(f"{key}.chapter", question["chapter"], "chapters", known)

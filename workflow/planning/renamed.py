@@ -15,8 +15,11 @@ KEYS = {
     "verdicts.confidence": "permanence.confidence",
     "report.checkpoint_artifacts": "report.kick",
 }
-# Keys of a run.
-OF_RUNS = {"products": "matmul_backend"}
+# Keys of every run, and of every question of the verdicts.
+OF_ENTRIES = {
+    "runs": {"products": "matmul_backend"},
+    "verdicts.questions": {"seed": "notebook"},
+}
 # The beginning of a file's name in results/NAME/.
 FILES = {"checkpoint_artifact": "kick"}
 
@@ -24,25 +27,28 @@ FILES = {"checkpoint_artifact": "kick"}
 def check(configuration: Mapping) -> None:
     """Raises `ConfigurationError`, a line for every old key."""
     found = [
-        f"{old} is called {new} now. Rename the key; its values stay as they are."
+        f"{old} is called {new} now"
         for old, new in KEYS.items()
-        if _has(configuration, old)
+        if _at(configuration, old) is not None
     ]
-    runs = configuration.get("runs")
-    for name, run in runs.items() if isinstance(runs, Mapping) else ():
-        found += [
-            f"runs.{name}.{old} is called {new} now. Rename the key; its values stay as they are."
-            for old, new in OF_RUNS.items()
-            if isinstance(run, Mapping) and old in run
-        ]
+    for section, keys in OF_ENTRIES.items():
+        entries = _at(configuration, section)
+        for name, entry in entries.items() if isinstance(entries, Mapping) else ():
+            found += [
+                f"{section}.{name}.{old} is called {new} now"
+                for old, new in keys.items()
+                if isinstance(entry, Mapping) and old in entry
+            ]
     if found:
-        raise ConfigurationError("\n".join(found))
+        rename = "Rename the key; its values stay as they are."
+        raise ConfigurationError("\n".join(f"{line}. {rename}" for line in found))
 
 
-def _has(configuration: Mapping, key: str) -> bool:
+def _at(configuration: Mapping, key: str) -> object:
+    """What stands under a key with dots; None if there is no such key."""
     value: object = configuration
     for name in key.split("."):
         if not isinstance(value, Mapping) or name not in value:
-            return False
+            return None
         value = value[name]
-    return True
+    return value

@@ -1,4 +1,4 @@
-"""The verdicts on the seeds' questions, and what results/report.html shows.
+"""The verdicts on the questions of the published notebooks, and what results/report.html shows.
 
 Needs the statistics (JSON) of the runs in the report. Leaves the verdicts as JSON, as a table (CSV)
 and as a page (HTML), and a page of provenance. `make report` asks for `report_results` and then has

@@ -14,7 +14,7 @@ VERDICTS = (SUPPORTED, CONTRADICTED, UNDECIDED)
 
 COLUMNS = (
     "chapter",
-    "seed",
+    "notebook",
     "name",
     "question",
     "run",

@@ -14,7 +14,7 @@ STYLE = "".join(
     "padding: 0.1em 0.5em; font-weight: 600; white-space: nowrap; }\n"
     for verdict, colour in COLOURS.items()
 )
-TEXTS = ("chapter", "verdict", "question", "seed", "rule")
+TEXTS = ("chapter", "verdict", "question", "notebook", "rule")
 OPTIONAL_TEXTS = ("unit", "reason", "run", "statistic")
 VERDICT = {
     **dict.fromkeys(TEXTS, str),
@@ -34,7 +34,9 @@ def page(found: Mapping) -> str:
     """The page as HTML. found: what judge_questions.py writes, see docs/formats.md."""
     counts, rows = found["counts"], found["verdicts"]
     told = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
-    parts = [html.paragraph(f"{len(rows)} questions and hypotheses of the seeds: {told}.")]
+    parts = [
+        html.paragraph(f"{len(rows)} questions and hypotheses of the published notebooks: {told}.")
+    ]
     for name, chapter in found["chapters"].items():
         own = [row for row in rows if row["chapter"] == name]
         if own:
@@ -45,7 +47,7 @@ def page(found: Mapping) -> str:
 
 def _cells(row: Mapping) -> tuple[str, ...]:
     verdict = f'<span class="{row["verdict"]}">{row["verdict"]}</span>'
-    question = f"{escape(row['question'])}<small>{escape(row['seed'])}</small>"
+    question = f"{escape(row['question'])}<small>{escape(row['notebook'])}</small>"
     return verdict, question, _found(row), escape(_capital(row["rule"]))
 
 
