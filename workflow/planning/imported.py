@@ -3,12 +3,15 @@
 import copy
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from snakemake.common.configfile import load_configfile
 from snakemake.utils import update_config
-from snakemake.workflow import Workflow
 
 from planning.mistakes import ConfigurationError, found
+
+if TYPE_CHECKING:
+    from snakemake.workflow import Workflow  # imports what imports it
 
 HINT = (
     "This is the configuration that the module is given. A workflow that has keys of its own gives "
@@ -16,12 +19,12 @@ HINT = (
 )
 
 
-def is_given_configuration(workflow: Workflow) -> bool:
+def is_given_configuration(workflow: "Workflow") -> bool:
     """Whether another Snakefile says `config:`; Snakemake then passes over every `configfile:`."""
     return workflow.modifier.skip_configfile
 
 
-def reads_command_line(workflow: Workflow, config: Mapping) -> bool:
+def reads_command_line(workflow: "Workflow", config: Mapping) -> bool:
     """Whether `--configfile` and `--config` speak to this workflow: not if it is a module that is
     given something else than the whole configuration of the Snakefile that was called."""
     of_the_call = workflow.modifier_stack[0].globals["config"]
