@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.shell import shell
 from snakemake.sourcecache import GenericSourceFile, LocalGitFile, LocalSourceFile
 
-from planning import identity, imported, sources
+from planning import identity, imported, sources, standing
 from planning.mistakes import ConfigurationError
 
 
@@ -142,3 +142,30 @@ def test_a_rule_that_cannot_be_asked_has_the_content_of_its_file(tmp_path):
     assert not_there == identities.of_file(str(path))
     path.write_text("there")
     assert identities.of_file(str(path)) == identity.FileDigests(tmp_path / "m.json").of(path)
+
+
+def test_a_rule_carries_its_identity_once_and_others_carry_none(tmp_path):
+    ours, theirs = rule("ours", "program {params.identity}"), rule("theirs", "touch {output}")
+    given = []
+    for one in (ours, theirs):
+        one.params = {}
+        one.set_params = lambda one=one, **values: (given.append(one), one.params.update(values))
+    identities = identity.Identities([ours, theirs], tmp_path / "memory.json")
+    identities.carry()
+    identities.carry()
+    assert given == [ours]
+
+
+def test_a_plan_is_looked_at_once_however_often_the_workflow_is_imported():
+    class Workflow:
+        is_main_process = False
+
+        def _build_dag(self):
+            built.append(self)
+
+    built, carried = [], []
+    workflow, identities = Workflow(), SimpleNamespace(carry=lambda: carried.append(1))
+    for _ in range(3):
+        standing.looked_after(workflow, identities, print)
+    workflow._build_dag()
+    assert (built, carried) == ([workflow], [1])

@@ -119,6 +119,14 @@ def test_a_module_has_nothing_to_do_twice_and_follows_its_settings(imported):
     }
 
 
+def test_a_report_of_the_importing_workflow_shows_our_figures_without_our_opening(imported):
+    imported.run("--report", "report.html")
+    page = (imported.root / "report.html").read_text("utf-8")
+    # The caption reads our configuration.
+    assert "0.1, 10, 100" in page
+    assert "What happens, step by step" not in page
+
+
 def test_a_result_of_other_hands_is_refused_in_a_module_too(imported, tmp_path):
     shutil.copytree(imported.root, tmp_path / "copy")
     project = Project(tmp_path / "copy")

@@ -11,7 +11,7 @@ from snakemake.utils import update_config
 from planning.mistakes import ConfigurationError, found
 
 if TYPE_CHECKING:
-    from snakemake.workflow import Workflow  # imports what imports it
+    from snakemake.workflow import Workflow  # it imports what imports it
 
 HINT = (
     "This is the configuration that the module is given. A workflow that has keys of its own gives "

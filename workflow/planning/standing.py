@@ -6,19 +6,22 @@ hands, of results that were moved, or of a file between two others that a failed
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from snakemake.dag import DAG
 from snakemake.exceptions import WorkflowError
-from snakemake.workflow import Workflow
 
 from deadtokens.errors import UserError
 from deadtokens.files import provenance
 from planning.identity import Identities, is_ours
 
+if TYPE_CHECKING:  # these import each other
+    from snakemake.dag import DAG
+    from snakemake.workflow import Workflow
+
 SHOWN = 10
 
 
-def looked_after(workflow: Workflow, identities: Identities, tell: Callable[[str], None]) -> None:
+def looked_after(workflow: "Workflow", identities: Identities, tell: Callable[[str], None]) -> None:
     """Have every rule carry its identity, and every plan looked at before it is carried out or
     shown.
 
@@ -43,7 +46,7 @@ def looked_after(workflow: Workflow, identities: Identities, tell: Callable[[str
     workflow._build_dag = build_and_look
 
 
-def check(dag: DAG, identities: Identities) -> list[str]:
+def check(dag: "DAG", identities: Identities) -> list[str]:
     """The outputs of our rules that must be made again though Snakemake does not know it.
 
     Raises WorkflowError if one was not made here or was changed since, or if what an output would
