@@ -12,8 +12,8 @@ min_version("9.0")
 include: "workflow/rules/given.smk"
 
 
-configfile: f"{workflow.basedir}/config/config.yaml"
-configfile: f"{workflow.basedir}/config/verdicts.yaml"
+configfile: OWN_CONFIGURATION[0]
+configfile: OWN_CONFIGURATION[1]
 
 
 include: "workflow/rules/common.smk"
@@ -33,8 +33,9 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/places.smk"
 
 
+# The default, for it is the first rule that stands in no included file. As a module this workflow
+# leaves the default to the one that imports it.
 rule all:
-    default_target: True
     input:
         "results/crucible2/phases.png",
 

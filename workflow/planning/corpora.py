@@ -78,9 +78,13 @@ def check(key: str, corpus: Mapping) -> None:
         _check_vocab_size(key, corpus)
 
 
-def check_files(key: str, corpus: Mapping) -> None:
-    """Raises `ConfigurationError` if one of its files cannot be read; `key` is the corpus's own."""
-    reasons = {name: why_unusable(corpus[name]) for name in FILE_KEYS if corpus[name] is not None}
+def check_files(key: str, corpus: Mapping, is_made: Callable[[str], bool]) -> None:
+    """Raises `ConfigurationError` if one of its files cannot be read; `key` is the corpus's own.
+
+    is_made: whether another rule makes a file, which then need not be there yet.
+    """
+    given = [name for name in FILE_KEYS if corpus[name] is not None and not is_made(corpus[name])]
+    reasons = {name: why_unusable(corpus[name]) for name in given}
     unusable = [
         f"{key}.{name} is {corpus[name]!r}: {reason}" for name, reason in reasons.items() if reason
     ]

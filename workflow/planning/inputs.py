@@ -3,7 +3,7 @@
 Functions of the configuration and of a job's wildcards; `Plan.input` makes them input functions.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from deadtokens.kick.requirements import first_of
 from planning import entries, kick, requirements
@@ -29,10 +29,15 @@ def population(wildcards: Wildcards) -> str:
     return POPULATIONS[wildcards.get("population", "")]
 
 
-def given_file(configuration: Mapping, wildcards: Wildcards, key: str) -> str | list:
-    """The user's file under this key of the corpus, nothing if there is none."""
+def given_file(
+    configuration: Mapping, wildcards: Wildcards, key: str, is_made: Callable[[str], bool]
+) -> str | list:
+    """The user's file under this key of the corpus, nothing if there is none.
+
+    is_made: whether another rule makes a file, which then need not be there yet.
+    """
     corpus = entries.corpus(configuration, wildcards["corpus"])
-    check_files(f"corpora.{wildcards['corpus']}", corpus)
+    check_files(f"corpora.{wildcards['corpus']}", corpus, is_made)
     return literal(corpus[key]) if corpus[key] else []
 
 

@@ -21,9 +21,16 @@ class Plan:
     What a user asked or configured wrongly ends the call with its message (WorkflowError).
     """
 
-    def __init__(self, configuration: Mapping, digests: Remembered):
+    def __init__(
+        self,
+        configuration: Mapping,
+        digests: Remembered,
+        is_made: Callable[[str], bool] = lambda path: False,
+    ):
+        """is_made: whether a rule of a workflow that imports this one makes a file."""
         self.configuration = configuration
         self._digests = digests
+        self._is_made = is_made
 
     def input(self, function: Callable, *fixed: object) -> Callable:
         """An input function from one of `planning.inputs`."""
@@ -31,7 +38,7 @@ class Plan:
 
     def given_file(self, key: str) -> Callable:
         """The user's file under this key of the corpus, where the user said, whatever storage."""
-        ask = self.input(inputs.given_file, key)
+        ask = self.input(inputs.given_file, key, self._is_made)
         return lambda wildcards: local(path) if (path := ask(wildcards)) else []
 
     def settings(self, function: Callable, *fixed: object) -> Callable:

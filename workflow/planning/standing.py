@@ -6,26 +6,35 @@ hands, of results that were moved, or of a file between two others that a failed
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from snakemake.dag import DAG
 from snakemake.exceptions import WorkflowError
-from snakemake.workflow import Workflow
 
 from deadtokens.errors import UserError
 from deadtokens.files import provenance
-from planning.identity import Identities
+from planning.identity import Identities, is_ours
+
+if TYPE_CHECKING:  # these import each other
+    from snakemake.dag import DAG
+    from snakemake.workflow import Workflow
 
 SHOWN = 10
 
 
-def looked_after(workflow: Workflow, identities: Identities, tell: Callable[[str], None]) -> None:
-    """Have every plan of this call looked at before it is carried out or shown.
+def looked_after(workflow: "Workflow", identities: Identities, tell: Callable[[str], None]) -> None:
+    """Have every rule carry its identity, and every plan looked at before it is carried out or
+    shown.
 
-    There is no hook between a plan and "Nothing to be done": the method that makes it is wrapped.
+    There is no hook between a plan and "Nothing to be done": the method that makes it is wrapped,
+    once, although a Snakefile that imports this workflow may have it read several times.
     """
+    if "_build_dag" in vars(workflow):
+        return
     build = workflow._build_dag
 
     def build_and_look() -> None:
+        # Now all rules are known, those too that another Snakefile derives from ours.
+        identities.carry()
         build()
         if workflow.is_main_process:
             outdated = check(workflow.dag, identities)
@@ -37,15 +46,15 @@ def looked_after(workflow: Workflow, identities: Identities, tell: Callable[[str
     workflow._build_dag = build_and_look
 
 
-def check(dag: DAG, identities: Identities) -> list[str]:
-    """The outputs that must be made again though Snakemake does not know it.
+def check(dag: "DAG", identities: Identities) -> list[str]:
+    """The outputs of our rules that must be made again though Snakemake does not know it.
 
     Raises WorkflowError if one was not made here or was changed since, or if what an output would
     be made from cannot be had.
     """
     foreign, outdated = [], []
     for job in dag.jobs:
-        if job.is_norun or not job.output:
+        if job.is_norun or not job.output or not is_ours(job.rule):
             continue
         identity = identities.of_job(job.rule, job.wildcards_dict)
         for output in job.output:

@@ -4,47 +4,54 @@ Every rule has two parameters of it: `settings`, its own slice of the configurat
 digest of its program, of all library modules that this imports, and of the declared environment.
 """
 
+import functools
 import os
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from planning import codedigest, configuration, corpora, figures, inputs, renamed, slices, trainings
+from planning import codedigest, configuration, corpora, figures, identity, inputs, renamed, slices
+from planning import trainings
 from planning.mistakes import ConfigurationError
 from planning.plan import Plan, options, shell_prefix
 from planning.report import chapter, evidence, report_figures
 from planning.resources import growing, memory_to_read
 from planning.schema import load as load_schema
 
-SCRIPTS = os.path.relpath(f"{workflow.basedir}/workflow/scripts")
-PUBLISHED = f"{workflow.basedir}/workflow/report/published.json"
+SCRIPTS = os.path.relpath(f"{ROOT}/workflow/scripts")
+PUBLISHED = f"{ROOT}/workflow/report/published.json"
 
 try:
+    if imported.is_given_configuration(workflow):
+        config = imported.laid_over(OWN_CONFIGURATION, config)
     update_config(config, TYPED_CONFIG)
     plan = Plan(
         configuration.resolve(
-            config, load_schema(Path(workflow.basedir, "workflow/schemas/config.schema.yaml"))
+            config, load_schema(Path(ROOT, "workflow/schemas/config.schema.yaml"))
         ),
         codedigest.Remembered(
             memory=Path(".snakemake/step_digests.json"),
             scripts=Path(SCRIPTS),
-            environments=Path(workflow.basedir, "workflow/envs"),
+            environments=Path(ROOT, "workflow/envs"),
         ),
+        is_made=functools.partial(identity.is_made_elsewhere, workflow.rules),
     )
 except ConfigurationError as error:
-    raise WorkflowError(f"Wrong configuration.\n{error}") from None
+    hint = f"\n{imported.HINT}" if imported.is_given_configuration(workflow) else ""
+    raise WorkflowError(f"Wrong configuration.\n{error}{hint}") from None
 
 # Captions of the report read the configuration; this way they find every key, defaults too.
-config.update(plan.configuration)
+config = dict(plan.configuration)
 
-shell.prefix(
+shell = imported.own_shell(
+    shell,
     shell_prefix(
         scripts=SCRIPTS,
         python=None if workflow.deployment_settings.deployment_method else sys.executable,
         in_bucket=bool(workflow.storage_settings.default_storage_provider),
         verify_files=plan.configuration["verify_files"],
-    )
+    ),
 )
 
 

@@ -5,8 +5,10 @@ and as a page (HTML), and a page of provenance. `make report` asks for `report_r
 Snakemake put it all into one page that needs no network.
 """
 
+# A workflow that imports this one has an opening of its own, or none.
+if workflow.modifier.is_main_snakefile():
 
-report: "../report/workflow.rst"
+    report: "../report/workflow.rst"
 
 
 rule judge_questions:
