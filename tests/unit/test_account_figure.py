@@ -1,6 +1,7 @@
 """The figure of the account: what it shows, and that it is drawn whatever was found."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from deadtokens.causes import account as analysis
@@ -26,7 +27,7 @@ def drawn(not_judged=None, correlation=0.25, **planted):
         "forecast": {"chosen": "power_law", "power_law": judged, "exponential": judged},
     }
     with style.applied():
-        figure = draw_account.draw(table, tokens, summary, "Tiny", 180)
+        figure = draw_account.draw(pd.DataFrame(table), pd.DataFrame(tokens), summary, "Tiny", 180)
         figure.canvas.draw()
     return figure
 

@@ -10,6 +10,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors.numpy import save
@@ -56,7 +57,8 @@ def write_checkpoint(path):
 
 
 def write_table(path):
-    tables.write(path, {"step": np.arange(9), "mean": np.linspace(0, 1, 9), "arm": ["a,b"] * 9})
+    columns = {"step": np.arange(9), "mean": np.linspace(0, 1, 9), "arm": ["a,b"] * 9}
+    tables.write(path, pd.DataFrame(columns))
 
 
 # How each kind of file is written, and by what it is read.
@@ -76,8 +78,7 @@ KINDS = {
     "masks of training": (write_masks, lambda path: load_masks(path, 6)),
     "given masks": (write_masks, lambda path: given_dead_mask(path, np.where(DEAD, 0, 1))),
     "checkpoint": (write_checkpoint, lambda path: checkpoints.read(path, RUN)),
-    "columns": (write_table, lambda path: tables.read(path, text=["arm"])["mean"]),
-    "rows": (write_table, lambda path: [row["mean"] for row in tables.read_rows(path, ["arm"])]),
+    "table": (write_table, lambda path: tables.read(path, ["mean"], text=["arm"])["mean"]),
     "document": (
         lambda path: path.write_text(json.dumps(DOCUMENT, indent=2, ensure_ascii=False), "utf-8"),
         lambda path: documents.read(path, SHAPE),
@@ -86,7 +87,6 @@ KINDS = {
 # Kinds of one content are read as one another.
 CONTENT = {kind: kind for kind in KINDS} | {
     **{"tokens of training": "tokens", "masks of training": "masks", "given masks": "masks"},
-    **{"columns": "table", "rows": "table"},
 }
 EACH_KIND = pytest.mark.parametrize("kind", KINDS)
 FLIPS, CUTS = 60, 12
@@ -132,7 +132,7 @@ def test_cut_and_lengthened(tmp_path, kind):
     content = path.read_bytes()
     for length in {0, 1, 7, 8, 9, *np.linspace(10, len(content) - 1, CUTS).astype(int).tolist()}:
         path.write_bytes(content[:length])
-        whole_lines = kind in ("columns", "rows") and content[:length].endswith(b"\n")
+        whole_lines = kind == "table" and content[:length].endswith(b"\n")
         assert outcome(read, path) == "told" or whole_lines
     path.write_bytes(bytes(len(content)))
     assert outcome(read, path) == "told"

@@ -13,6 +13,7 @@ import runpy
 import sys
 
 import numpy as np
+import pandas as pd
 import planted
 import pytest
 
@@ -39,7 +40,7 @@ def good_files(folder):
     write_file(folder / "tokens.safetensors", {"tokens": np.arange(9, dtype=np.int32) % 4})
     tables.write(folder / "stillness.csv", stillness.table(*stillness.runs(moving)))
     tables.write(folder / "permanence.csv", permanence.table(followed, 0.95))
-    tables.write(folder / "phases.csv", {"element_mean": np.linspace(9, 1, STEPS)})
+    tables.write(folder / "phases.csv", pd.DataFrame({"element_mean": np.linspace(9, 1, STEPS)}))
     question = ANY_QUESTION | {"question": "Is it?", "statistic": "steps", "chapter": "one"}
     question |= {"run": folder.name, "file": "summary.json", "value": "steps"}
     rows = verdicts.judge({"it": question}, {}, {})

@@ -3,6 +3,7 @@ import math
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 from planted import bits_of, peak_bytes
 
@@ -210,7 +211,7 @@ def test_the_seeds_quick_statistics():
     assert persistence.summary(hidden, lagged, 0.95)["norm"] == pytest.approx(
         {"min": size.min(), "max": size.max(), "mean": size.mean()}, rel=1e-6
     )
-    assert table["separation"] == pytest.approx(separation, rel=1e-5)
+    assert table["separation"].to_numpy() == pytest.approx(separation, rel=1e-5)
 
 
 def test_the_summary_of_a_cloud_against_brute_force():
@@ -240,7 +241,7 @@ def test_the_summary_of_a_cloud_against_brute_force():
         name = "token_displacement_cosine_with_mean_h"
         assert told[name]["p05"] == pytest.approx(np.percentile(along, 5))
         assert told["tokens_displaced_against_h"] == sum(c < 0 for c in along) / len(along)
-        angles = table[f"angle_h_{cloud}"][:-1]
+        angles = table[f"angle_h_{cloud}"].to_numpy()[:-1]
         assert told["angle_with_h"] == pytest.approx(
             {
                 **{"start": angles[0], "end": angles[-1], "mean": angles.mean()},
@@ -386,22 +387,23 @@ def test_top_tokens_against_brute_force():
     logits = [sum(row * hidden) for row in weights.astype(float)]
     for start, values in ((0, cosines), (30, logits)):
         by_value = sorted(range(30), key=lambda i: (math.isnan(values[i]), -values[i], i))
-        assert found["token_id"][start : start + 30] == by_value
-        assert found["rank"][start : start + 30] == list(range(1, 31))
+        assert found["token_id"][start : start + 30].tolist() == by_value
+        assert found["rank"][start : start + 30].tolist() == list(range(1, 31))
     for name, values in (("cosine", cosines), ("logit", logits)):
         expected = [values[i] for i in found["token_id"]]
         np.testing.assert_allclose(found[name], expected, atol=1e-6)
-    assert found["by"] == ["cosine"] * 30 + ["logit"] * 30
-    assert pointing.top(weights, hidden, 5, 2)["token_id"][:2] == found["token_id"][:2]
+    assert found["by"].tolist() == ["cosine"] * 30 + ["logit"] * 30
+    few = pointing.top(weights, hidden, 5, 2)
+    assert few["token_id"][:2].tolist() == found["token_id"][:2].tolist()
 
 
 def test_lists_are_told_by_cloud_and_script():
-    rows = [{name: [] for name in ("step", "by", "rank", "token_id", "cosine", "logit")}]
-    rows[0] |= {"step": [0, 0, 0], "by": ["cosine", "cosine", "logit"], "token_id": [2, 0, 1]}
+    by = ["cosine", "cosine", "logit"]
+    rows = [pd.DataFrame({"step": [0, 0, 0], "by": by, "token_id": [2, 0, 1]})]
     table = pointing.described(
         rows, ["x", "ก", "y"], ["Latin", "Thai", "Latin"], np.array([True, False, False])
     )
-    assert table["cloud"] == ["live", "dead", "live"]
+    assert table["cloud"].tolist() == ["live", "dead", "live"]
     assert pointing.summary(table) == [
         {
             **{"step": 0, "by": "cosine", "live": 1, "dead": 1},

@@ -15,6 +15,7 @@ from deadtokens.figures import style
 from deadtokens.files.trajectory import write_file
 from deadtokens.freezing import draw_freezing as freezing_figure
 from deadtokens.freezing import freezing
+from deadtokens.statistics import correlation
 from deadtokens.text import readable
 
 TENTH = np.float32(0.1)
@@ -78,7 +79,7 @@ def test_freeze_times_against_brute_force(values):
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=15))
 def test_ranks_against_brute_force(values):
-    for value, rank in zip(values, freezing.ranks(np.array(values)), strict=True):
+    for value, rank in zip(values, correlation.ranks(np.array(values)), strict=True):
         places = [place for place, x in enumerate(sorted(values), start=1) if x == value]
         assert rank == statistics.fmean(places)
 
@@ -88,8 +89,8 @@ def test_correlation_has_its_closed_form():
     second = np.array([2, 1, 4, 3, 5, 7, 6])
     d = second - np.arange(1, 8)
     closed = 1 - 6 * (d @ d) / (7 * 48)
-    assert freezing.rank_correlation(np.arange(7) ** 3, second * 10) == pytest.approx(closed)
-    assert freezing.rank_correlation(np.ones(7), second) is None
+    assert correlation.spearman(np.arange(7) ** 3, second * 10) == pytest.approx(closed)
+    assert correlation.spearman(np.ones(7), second) is None
 
 
 def planted(n=200, steps=100, seed=3):

@@ -57,9 +57,9 @@ def test_gradients_of_dead_rows_point_along_h():
     p = random.lognormal(0, 1, (20, 1)) * random.lognormal(0, 0.1, (20, 50)) * 1e-5
     steps = alignment.Steps()
     steps.add(1, (p @ h).astype(np.float32), h.mean(axis=0))
-    assert steps.columns["with_h_mean_p05"][0] > 0.99
-    assert steps.columns["with_others_p05"][0] > 0.99
-    assert steps.columns["mean_with_h_mean"][0] > 0.99
+    assert steps.table()["with_h_mean_p05"][0] > 0.99
+    assert steps.table()["with_others_p05"][0] > 0.99
+    assert steps.table()["mean_with_h_mean"][0] > 0.99
 
 
 def test_beyond_common_leaves_what_is_at_right_angles():

@@ -111,11 +111,11 @@ def test_no_arm_is_called_like_another_series_of_the_artifact(name):
 
 def test_a_swept_key_is_no_column_of_figures():
     for key in SCHEMA["$defs"]["run"]["properties"]:
-        header, row = sweep.table({"a": {key: 7}}, {"a": {}})
-        assert len(set(header)) == len(header) == len(row)
-        assert row[1] == 7
-    header, _ = sweep.table({"a": {"last_motion": True, "beta1": 0.5}}, {"a": {}})
-    assert header[:3] == ["run", "given_last_motion", "beta1"]
+        table = sweep.table({"a": {key: 7}}, {"a": {}})
+        assert table.columns.is_unique
+        assert table.iloc[0, 1] == 7
+    table = sweep.table({"a": {"last_motion": True, "beta1": 0.5}}, {"a": {}})
+    assert [*table][:3] == ["run", "given_last_motion", "beta1"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from planted import cooling_weights, run_script
 
 from deadtokens import displacement
 from deadtokens.figures import style
+from deadtokens.files import tables
 from deadtokens.files.trajectory import write_file
 from deadtokens.phases import draw_phases as phases_figure
 from deadtokens.phases import phases
@@ -211,9 +212,7 @@ def test_phases_can_be_told_apart_by_every_eye(blindness):
 @pytest.fixture
 def files(planted, tmp_path):
     table, summary, counted = classified(*planted)
-    rows = zip(*(column.tolist() for column in table.values()), strict=True)
-    lines = [",".join(map(str, row)) for row in (table, *rows)]
-    (tmp_path / "phases.csv").write_text("\n".join(lines) + "\n")
+    tables.write(tmp_path / "phases.csv", table)
     (tmp_path / "phases.json").write_text(json.dumps(summary))
     write_file(tmp_path / "density.safetensors", counted)
     return [

@@ -68,9 +68,9 @@ def test_table_of_a_sweep_has_a_row_per_run_and_none_where_there_is_no_figure():
         "s_1": {"final_loss": 5.5, "freezing": [3, 7, None], "longest_stillness": [9, 4]},
         "s_2": {"final_loss": 5.25, "longest_stillness": []},
     }
-    header, *rows = sweep.table(given, summaries)
-    assert header[:3] == ["run", "random_seed", "final_loss"]
-    first, second = (dict(zip(header, row, strict=True)) for row in rows)
+    table = sweep.table(given, summaries)
+    assert [*table][:3] == ["run", "random_seed", "final_loss"]
+    first, second = table.to_dict("records")
     assert first["run"] == "s_1"
     assert [first[f"freezing_{name}"] for name in ("min", "median", "max")] == [3, 7, None]
     assert first["longest_stillness"] == 9

@@ -1,6 +1,7 @@
 """Verdicts: every kind of rule at its bounds, intervals, missing statistics, short runs, a null."""
 
 import copy
+import csv
 import math
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
+from deadtokens.files import tables
 from deadtokens.freezing import freezing
 from deadtokens.permanence import permanence, stillness
 from deadtokens.phases import phases
@@ -305,3 +307,12 @@ def test_provenance_shows_runs_and_configuration():
     assert "5.25" in text
     assert "2.13" in text
     assert "&quot;report&quot;" in text
+
+
+@pytest.mark.parametrize("values", [[3, None], [3, 0.5, True, None]])
+def test_the_table_has_every_value_as_it_is(tmp_path, values):
+    rows = [dict.fromkeys(verdicts.COLUMNS) | {"value": value} for value in values]
+    tables.write(tmp_path / "verdicts.csv", verdicts.table(rows))
+    with open(tmp_path / "verdicts.csv", newline="", encoding="utf-8") as lines:
+        written = [row["value"] for row in csv.DictReader(lines)]
+    assert written == ["" if value is None else str(value) for value in values]

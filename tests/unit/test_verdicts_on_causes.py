@@ -12,8 +12,7 @@ from planted import bits_of
 from test_gradients import planted as planted_gradients
 from test_verdicts import shipped
 
-from deadtokens.cohorts import gradients as alignment
-from deadtokens.cohorts import momentum
+from deadtokens.cohorts import gradients, momentum
 from deadtokens.drift import drift, persistence
 from deadtokens.kick import attribution, kick
 from deadtokens.report import verdicts
@@ -33,14 +32,14 @@ def in_favour(told: dict[str, str]) -> set[str]:
     return {name for name, verdict in told.items() if verdict == "supported"}
 
 
-def of_gradients(last, gradients) -> dict:
-    steps = alignment.Steps()
-    for step, rows in enumerate(gradients, start=1):
+def of_gradients(last, recorded) -> dict:
+    steps = gradients.Steps()
+    for step, rows in enumerate(recorded, start=1):
         steps.add(step, rows, None)
-    cohorts = alignment.Cohorts(last, len(gradients), 5)
+    cohorts = gradients.Cohorts(last, len(recorded), 5)
     looked_at = cohorts.steps(8)
-    compared = alignment.compare(cohorts, [gradients[t - 1] for t in looked_at], 199, 1)
-    return alignment.summary(steps.columns, cohorts, looked_at, compared)
+    compared = gradients.compare(cohorts, [recorded[t - 1] for t in looked_at], 199, 1)
+    return gradients.summary(steps.table(), cohorts, looked_at, compared)
 
 
 def test_gradients_without_direction_and_with_planted_ones():

@@ -72,10 +72,10 @@ def write(options, token_ids, made, forecasts, happened):
     about = {"steps": happened.steps, "tokens": len(token_ids), **told}
     report = about | account.summary(made, happened.window)
     report["forecast"] = outcome.summary(forecasts, happened)
-    both = made.rows, outcome.table(token_ids, forecasts, happened)
+    both = account.table(made), outcome.table(token_ids, forecasts, happened)
     with command.finished(options.table, options.tokens, options.summary) as (*paths, summary):
-        for path, columns in zip(paths, both, strict=True):
-            tables.write(path, columns)
+        for path, found in zip(paths, both, strict=True):
+            tables.write(path, found)
         command.write_json(summary, report)
 
 

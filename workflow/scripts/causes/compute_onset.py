@@ -38,9 +38,9 @@ def main(options):
         courses[name] = [_course(next(displacements), run["elements"], threshold) for run in runs]
         known = [run for run in runs if run["second_moment"]]
         moments[name] = [_moment(next(of_moments), settings["from_step"]) for _ in known]
-    rows = onset_arms.table(courses, settings["bin_steps"])
+    by_arm = onset_arms.table(courses, settings["bin_steps"])
     with command.finished(options.table, options.summary) as (table, summary):
-        tables.write_rows(table, rows)
+        tables.write(table, by_arm)
         command.write_json(summary, onset_summary.summary(settings, courses, moments))
 
 
@@ -59,7 +59,7 @@ def _course(path, elements, threshold):
 
 
 def _moment(path, from_step):
-    return onset_arms.second_moment(tables.read(path), from_step)
+    return onset_arms.second_moment(tables.read(path, onset_arms.OF_SECOND_MOMENT), from_step)
 
 
 if __name__ == "__main__":

@@ -33,10 +33,9 @@ def main(options):
         rows = TokenRows(file, settings["naming"], dead_mask, settings["rows"])
         progress = command.Progress(rows.field("v")[1][0] - 1, unit="step")
         trace = second_moment.follow(rows.steps("vg", CHUNK_BYTES), *adam, progress)
-    columns = second_moment.table(trace)
     about = {"tokens": len(rows.token_ids), **{key: settings[key] for key in ABOUT}}
     with command.finished(options.table, options.summary) as (table, summary):
-        tables.write(table, columns)
+        tables.write(table, second_moment.table(trace))
         command.write_json(summary, second_moment.summary(trace, **about))
 
 

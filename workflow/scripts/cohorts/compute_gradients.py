@@ -41,14 +41,15 @@ def main(options):
             for i, rows in enumerate(chunk, start=start):
                 by_step.add(i + 1, rows, None if h_mean is None else h_mean[i])
             progress(start + len(chunk))
-        columns = by_step.columns
+        alignment = by_step.table()
         cohorts = gradients.Cohorts(last, shape[0], wanted["cohort_window"])
         looked_at = cohorts.steps(wanted["alignment_steps"])
         then = [file.read("g", step - 1, step)[0] for step in looked_at]
     null = wanted["permutations"], wanted["permutation_seed"]
-    told = gradients.summary(columns, cohorts, looked_at, gradients.compare(cohorts, then, *null))
+    compared = gradients.compare(cohorts, then, *null)
+    told = gradients.summary(alignment, cohorts, looked_at, compared)
     with command.finished(options.table, options.summary) as (table, summary):
-        tables.write(table, columns)
+        tables.write(table, alignment)
         command.write_json(summary, told)
 
 

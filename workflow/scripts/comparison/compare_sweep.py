@@ -8,22 +8,18 @@
 from deadtokens.program import command  # first: what follows takes its time
 
 # isort: split
-import csv
 from pathlib import Path
 
 from deadtokens.comparison import summary, sweep
-from deadtokens.files import documents
+from deadtokens.files import documents, tables
 
 
 def main(options):
     summaries = documents.by_folder(options.summaries, summary.SUMMARY)
     with documents.fitting(*options.summaries):
-        rows = sweep.table(options.settings["runs"], summaries)
-    with (
-        command.finished(options.table) as (path,),
-        open(path, "w", newline="", encoding="utf-8") as lines,
-    ):
-        csv.writer(lines).writerows(rows)
+        found = sweep.table(options.settings["runs"], summaries)
+    with command.finished(options.table) as (path,):
+        tables.write(path, found)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def of_motion(options):
     files = options.phases, options.freezing, options.stillness
     shapes = summary.PHASES, summary.FREEZING, summary.STILLNESS
     found = (documents.read(path, shape) for path, shape in zip(files, shapes, strict=True))
-    moved = tables.read(options.table)["element_mean"]
+    moved = tables.read(options.table, ["element_mean"])["element_mean"].to_numpy()
     with documents.fitting(*files, options.table):
         return summary.of_motion(*found, moved)
 

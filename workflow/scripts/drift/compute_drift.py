@@ -47,8 +47,8 @@ def main(options):
         "tokens_pointed_at": pointing.summary(tokens),
     }
     with command.finished(*(getattr(options, name) for name in OUTPUTS)) as paths:
-        for path, columns in zip(paths, (table, lagged, tokens), strict=False):
-            tables.write(path, columns)
+        for path, found in zip(paths, (table, lagged, tokens), strict=False):
+            tables.write(path, found)
         command.write_json(paths[-1], summary)
 
 

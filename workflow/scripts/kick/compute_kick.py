@@ -40,9 +40,8 @@ def main(options):
         elements = int(files[0].read("elements"))
     told = kick.summary(first, second, third, arms, rules)
     told["continuation"] = documents.read(options.check)
-    rows = kick.table(first, second, third, arms, seam, elements)
     with command.finished(options.table, options.summary) as (table, summary):
-        tables.write_rows(table, rows)
+        tables.write(table, kick.table(first, second, third, arms, seam, elements))
         command.write_json(summary, told)
 
 

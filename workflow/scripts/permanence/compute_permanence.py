@@ -26,9 +26,8 @@ def main(options):
     with TrajectoryReader(options.displacement) as file:
         file.expect(patterns("l2"))
         found = permanence.follow(file.chunks("l2", CHUNK_BYTES), threshold)
-    columns = permanence.table(found, confidence)
     with command.finished(options.table, options.summary) as (table, summary):
-        tables.write(table, columns)
+        tables.write(table, permanence.table(found, confidence))
         command.write_json(
             summary, permanence.summary(found, threshold, settings["still_for"], confidence)
         )

@@ -27,9 +27,8 @@ def main(options):
         file.expect(patterns("l2"))
         _, n_tokens = file.fields["l2"][1]
         n_moving = phases.count_moving(file.chunks("l2", CHUNK_BYTES), threshold)
-    columns = stillness.table(*stillness.runs(n_moving))
     with command.finished(options.table, options.summary) as (table, summary):
-        tables.write(table, columns)
+        tables.write(table, stillness.table(*stillness.runs(n_moving)))
         which = options.settings["tokens"]
         command.write_json(summary, stillness.summary(n_moving, n_tokens, threshold, which))
 

@@ -43,8 +43,7 @@ def main(options):
         nonfinite = file.read("nonfinite")
     outputs = options.table, options.summary, options.density
     with command.finished(*outputs) as (table, summary, density_file):
-        columns = phases.table(scales, scheme, moving, nonfinite)
-        tables.write(table, columns)
+        tables.write(table, phases.table(scales, scheme, moving, nonfinite))
         told = phases.summary(scales, scheme, moving, threshold, nonfinite, settings["tokens"])
         command.write_json(summary, told)
         write_file(density_file, density.fields({s: t.density for s, t in scales.items()}, bins))

@@ -36,10 +36,9 @@ def main(options):
         middle = transitions.median(motions(file), measured.high_halves)
         bins = transitions.bins(measured, **settings["density_bins"])
         traces = transitions.traces(motions(file), bins)
-    columns = transitions.table(measured, scheme)
     outputs = options.table, options.summary, options.density
     with command.finished(*outputs) as (table, summary, density_file):
-        tables.write(table, columns)
+        tables.write(table, transitions.table(measured, scheme))
         told = transitions.summary(measured, scheme, middle, settings["tokens"])
         command.write_json(summary, told)
         write_file(density_file, density.fields({"vector": traces}, bins))

@@ -30,7 +30,7 @@ def main(options):
     told = {"counts": verdicts.counts(rows), "chapters": chapters, "verdicts": rows}
     with command.finished(options.verdicts, options.table) as (report, table):
         command.write_json(report, told)
-        tables.write_rows(table, rows)
+        tables.write(table, verdicts.table(rows))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
 from deadtokens import lattice
 from deadtokens.causes import steps
@@ -128,6 +129,11 @@ def base_at(run: Iterable[Step], law: Law, from_step: int) -> Logs:
     raise UserError(
         f"account.from_step: {from_step} is beyond the last step of the run. Set one within it."
     )
+
+
+def table(account: Account) -> pd.DataFrame:
+    """A row per step."""
+    return pd.DataFrame(account.rows)
 
 
 def summary(account: Account, window: int) -> dict[str, object]:

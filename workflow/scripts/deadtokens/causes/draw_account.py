@@ -3,7 +3,10 @@
 Draws what `analysis.account`, `analysis.forecast` and `analysis.outcome` have found.
 """
 
+from functools import partial
+
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
@@ -34,8 +37,9 @@ FORMS = {
     "exponential": {"color": "#56b4e9", "label": "foretold, exponential"},
 }
 
-Table = dict[str, np.ndarray]
-
+# What is drawn of account.csv, beside the terms that the run allows, and of account_tokens.csv.
+COLUMNS = ("step", "total", "below_half_cell", "below_half_cell_float32_v")
+OF_TOKENS = ("last_motion_step", *(f"last_motion_step_{form}" for form in FORMS))
 FREEZE = {
     "not_judged": Maybe(str),
     "rank_correlation": IfThere(NUMBER),
@@ -51,13 +55,15 @@ SUMMARY = {
 
 # By the option of the program: how a file is read, and what it holds.
 INPUTS = {
-    "table": (tables.read, "CSV: a row per step"),
-    "tokens": (tables.read, "CSV: a row per token"),
+    "table": (partial(tables.read, columns=COLUMNS), "CSV: a row per step"),
+    "tokens": (partial(tables.read, columns=OF_TOKENS), "CSV: a row per token"),
     "summary": (json_of(SUMMARY), "JSON: what was found"),
 }
 
 
-def draw(table: Table, tokens: Table, summary: dict, title: str, width_mm: float) -> Figure:
+def draw(
+    table: pd.DataFrame, tokens: pd.DataFrame, summary: dict, title: str, width_mm: float
+) -> Figure:
     """a: causes by step. b: updates below half a cell. c: tokens yet to move, foretold or not."""
     drawing = style.figure(width_mm, width_mm * HEIGHT_OVER_WIDTH)
     grid = drawing.add_gridspec(2, 2)
@@ -74,8 +80,9 @@ def draw(table: Table, tokens: Table, summary: dict, title: str, width_mm: float
     return drawing
 
 
-def _draw_causes(panel: Axes, table: Table, summary: dict) -> None:
+def _draw_causes(panel: Axes, table: pd.DataFrame, summary: dict) -> None:
     """What shrinks the update is stacked below zero, what makes it grow above; a line adds up."""
+    table = {name: column.to_numpy() for name, column in table.items()}
     steps = table["step"]
     bottoms = {-1: np.zeros(len(steps)), 1: np.zeros(len(steps))}
     split = {"gradient"} if "p_dead" in table else {"p_dead", "hidden"}  # not both: they add up
@@ -105,7 +112,7 @@ def _range(bottoms: dict[int, np.ndarray], total: np.ndarray) -> tuple[float, fl
     return lines.min() * 1.05, lines.max() * 1.1
 
 
-def _draw_below(panel: Axes, table: Table) -> None:
+def _draw_below(panel: Axes, table: pd.DataFrame) -> None:
     for name, look in (
         ("below_half_cell", PUBLISHED),
         ("below_half_cell_float32_v", WITHOUT),
@@ -118,7 +125,7 @@ def _draw_below(panel: Axes, table: Table) -> None:
     panel.legend(loc="lower right")
 
 
-def _draw_survival(panel: Axes, tokens: Table, summary: dict) -> None:
+def _draw_survival(panel: Axes, tokens: pd.DataFrame, summary: dict) -> None:
     steps, told = np.arange(1, summary["steps"] + 1), summary["forecast"]
     at, chosen = summary["forecast_step"], told["chosen"]
     panel.plot(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -33,6 +34,11 @@ INTERVAL = {"linewidth": 1.1, "solid_capstyle": "butt"}
 WIDEST = (-1.5, 2.5)
 
 TEXT = ("arm",)  # among the columns of onset.csv
+COLUMNS = (
+    *TEXT,
+    "step",
+    *(f"{name}{end}" for name in ("frozen", "displacement") for end in ("", "_low", "_high")),
+)
 OVER_SEEDS = {"mean": NUMBER, "low": NUMBER, "high": NUMBER}
 EFFECT = {
     "arms": {str: {"share": OVER_SEEDS}},
@@ -48,13 +54,13 @@ SUMMARY = {
 
 # By the option of the program: how a file is read, and what it holds.
 INPUTS = {
-    "table": (partial(tables.read_rows, text=TEXT), "CSV: a row per arm and bin"),
+    "table": (partial(tables.read, columns=COLUMNS, text=TEXT), "CSV: a row per arm and bin"),
     "summary": (json_of(SUMMARY), "JSON: the effects"),
 }
 
 
-def draw(rows: Sequence[Mapping], summary: Mapping, title: str, width_mm: float) -> Figure:
-    """Both curves side by side, the effects below. rows: of the CSV, as text."""
+def draw(table: pd.DataFrame, summary: Mapping, title: str, width_mm: float) -> Figure:
+    """Both curves side by side, the effects below."""
     effects = _rows_of_effects(summary)
     below = 20 + ROW_MM * max(1, len(effects))
     drawing = style.figure(width_mm, TOP_MM + below)
@@ -69,12 +75,13 @@ def draw(rows: Sequence[Mapping], summary: Mapping, title: str, width_mm: float)
     motion.set_title(f"b  Motion per step, means over {summary['bin_steps']:,} steps")
     motion.set_ylabel("Mean |ΔW′|₂ (lattice cells)")
     motion.set_yscale("log")
+    arms = table["arm"].map(letters.visible)  # as the summary has them here
     for panel, name in ((frozen, "frozen"), (motion, "displacement")):
         for arm, look in looks.items():
-            _draw_curve(panel, [row for row in rows if row["arm"] == arm], name, look)
+            _draw_curve(panel, table[arms == arm], name, look)
         pictures.step_axis(panel, steps)
         panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    motion.set_ylim(*_limits(rows, "displacement"))
+    motion.set_ylim(*_limits(table["displacement"]))
     for first in (summary["from_step"], steps - summary["window"] + 1):
         last = first + summary["window"] - 1
         motion.axvspan(first, last, color=style.FAINT, alpha=0.12, linewidth=0)
@@ -96,20 +103,16 @@ def _looks(summary: Mapping) -> dict[str, dict]:
     return looks
 
 
-def _draw_curve(panel: Axes, rows: Sequence[Mapping], name: str, look: Mapping) -> None:
+def _draw_curve(panel: Axes, table: pd.DataFrame, name: str, look: Mapping) -> None:
     """Mean over seeds and, where there is one, the interval."""
-    step, mean, low, high = (
-        np.array([float(row[key] or "nan") for row in rows])
-        for key in ("step", name, f"{name}_low", f"{name}_high")
-    )
+    step, low, high = (table[key] for key in ("step", f"{name}_low", f"{name}_high"))
     panel.fill_between(step, low, high, color=look["color"], **BAND)
-    panel.plot(step, mean, **look)
+    panel.plot(step, table[name], **look)
 
 
-def _limits(rows: Sequence[Mapping], name: str) -> tuple[float, float]:
+def _limits(means: pd.Series) -> tuple[float, float]:
     """Those of the means with some room: intervals of few seeds reach over many decades."""
-    means = [float(row[name]) for row in rows if row[name]] or [0.1, 1]
-    return min(means) / 2, max(means) * 2
+    return (means.min() / 2, means.max() * 2) if means.notna().any() else (0.05, 2)
 
 
 def _rows_of_effects(summary: Mapping) -> list[tuple[str, dict[str, Mapping], str | None]]:

@@ -7,6 +7,7 @@ them share, so that a single step says little.
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from deadtokens.causes import onset
 from deadtokens.causes.onset import Course, over_seeds
@@ -19,7 +20,11 @@ COLUMNS = (
     *(f"{name}{end}" for name in CURVES for end in ("", "_low", "_high")),
 )
 TIMES = ("median_freeze", "last_motion")
-OF_SECOND_MOMENT = ("rose", "fell", "stood")
+SHARES = ("rose", "fell", "stood")
+GROWTHS = {"growth": "v_median", "counterfactual_growth": "counterfactual_median"}
+SHORTENING = "shortening_median"
+# What `second_moment` needs of second_moment.csv.
+OF_SECOND_MOMENT = (*SHARES, *GROWTHS.values(), SHORTENING)
 
 
 def curves(found: Course, bin_steps: int) -> dict[str, np.ndarray]:
@@ -36,10 +41,10 @@ def curves(found: Course, bin_steps: int) -> dict[str, np.ndarray]:
     return told
 
 
-def table(arms: Mapping[str, Sequence[Course]], bin_steps: int) -> list[dict[str, object]]:
-    """A row per arm and bin, `COLUMNS`: mean over seeds and its 95% interval, or None.
+def table(arms: Mapping[str, Sequence[Course]], bin_steps: int) -> pd.DataFrame:
+    """A row per arm and bin, `COLUMNS`: mean over seeds and its 95% interval, or NaN.
 
-    Of displacements and hops the mean and the interval are geometric, and None where a run does not
+    Of displacements and hops the mean and the interval are geometric, and NaN where a run does not
     move at all.
     """
     rows = []
@@ -50,7 +55,7 @@ def table(arms: Mapping[str, Sequence[Course]], bin_steps: int) -> list[dict[str
             for name in CURVES:
                 row |= _point(name, [float(of_run[name][i]) for of_run in of_runs])
             rows.append(row)
-    return rows
+    return pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(COLUMNS[3:], float))
 
 
 def summary(
@@ -73,18 +78,18 @@ def summary(
     return told
 
 
-def second_moment(columns: Mapping[str, np.ndarray], from_step: int) -> dict[str, float]:
-    """How v of one run went, from the columns of its second_moment.csv.
+def second_moment(table: pd.DataFrame, from_step: int) -> dict[str, float]:
+    """How v of one run went, from its second_moment.csv.
 
     rose, fell, stood: shares of all elements and steps. growth, counterfactual_growth: the median v
     at the last step over that at `from_step`, as recorded and as float32 would have made it of the
     same gradients. shortening: the median at the last step.
     """
-    told = {name: float(columns[name].mean()) for name in OF_SECOND_MOMENT}
-    for name, of in (("growth", "v_median"), ("counterfactual_growth", "counterfactual_median")):
-        start, end = columns[of][from_step - 1], columns[of][-1]
+    told = {name: float(table[name].to_numpy().mean()) for name in SHARES}
+    for name, of in GROWTHS.items():
+        start, end = table[of].iloc[[from_step - 1, -1]]
         told[name] = float(end / start) if start > 0 else None
-    return told | {"shortening": float(columns["shortening_median"][-1])}
+    return told | {"shortening": float(table[SHORTENING].iloc[-1])}
 
 
 def in_words(times: Mapping, steps: int) -> str:

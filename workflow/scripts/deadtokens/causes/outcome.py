@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from deadtokens.causes.forecast import Forecast
 from deadtokens.causes.steps import Step
-from deadtokens.freezing import freezing
+from deadtokens.statistics.correlation import spearman
 
 GROUPS = 10  # of tokens, by what was foretold
 NONE_FROZE = "no token froze within the run"
@@ -84,7 +85,7 @@ def judge_freeze(foretold: np.ndarray, outcome: Outcome) -> dict[str, object]:
         "not_judged": None,
         "share_right_about_freezing": float((froze == said_so).mean()),
         "share_right_by_the_commoner": float(max(froze.mean(), 1 - froze.mean())),
-        "rank_correlation": freezing.rank_correlation(foretold, last),
+        "rank_correlation": spearman(foretold, last),
         # Near 1 where one burst moved all of them last: then there is no time of their own to tell.
         "share_that_stopped_at_the_commonest_step": float(at_each_step.max() / froze.sum()),
         **_errors(foretold[froze], last[froze]),
@@ -101,11 +102,11 @@ def judge_share(foretold: np.ndarray, outcome: Outcome) -> dict[str, object]:
     return {
         "mean_foretold": float(foretold.mean()),
         "mean_that_happened": float(happened.mean()),
-        "rank_correlation": freezing.rank_correlation(foretold, happened),
+        "rank_correlation": spearman(foretold, happened),
         **_errors(foretold, happened),
         "as_before": {
             "mean": float(before.mean()),
-            "rank_correlation": freezing.rank_correlation(before, happened),
+            "rank_correlation": spearman(before, happened),
             **_errors(before, happened),
         },
         "calibration": calibration(foretold, happened),
@@ -141,19 +142,19 @@ def _errors(foretold: np.ndarray, happened: np.ndarray) -> dict[str, float | Non
 
 def table(
     token_ids: np.ndarray, forecasts: Mapping[str, Forecast], outcome: Outcome
-) -> dict[str, list]:
-    """The columns of the table: a row per token, in the order of the trajectory."""
+) -> pd.DataFrame:
+    """A row per token, in the order of the trajectory."""
     columns = {
-        "token_id": token_ids.tolist(),
-        "last_motion_then": outcome.last_motion_then.tolist(),
-        "last_motion_step": outcome.last_motion.tolist(),
-        "share_moving_then": outcome.moved_then.mean(axis=1).tolist(),
-        "share_moving": outcome.share_moving.tolist(),
+        "token_id": token_ids,
+        "last_motion_then": outcome.last_motion_then,
+        "last_motion_step": outcome.last_motion,
+        "share_moving_then": outcome.moved_then.mean(axis=1),
+        "share_moving": outcome.share_moving,
     }
     for form, made in forecasts.items():
-        columns[f"last_motion_step_{form}"] = made.last_motion.tolist()
-        columns[f"share_moving_{form}"] = made.share_moving.tolist()
-    return columns
+        columns[f"last_motion_step_{form}"] = made.last_motion
+        columns[f"share_moving_{form}"] = made.share_moving
+    return pd.DataFrame(columns)
 
 
 def summary(forecasts: Mapping[str, Forecast], outcome: Outcome) -> dict[str, object]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 import torch
 
 from deadtokens.errors import UserError
@@ -96,10 +97,9 @@ def follow(
     return trace
 
 
-def table(trace: Trace) -> dict[str, list]:
-    """The columns of the table: a row per step, counted from 1."""
-    steps = len(trace.rows["rose"])
-    return {"step": [*range(1, steps + 1)], **trace.rows}
+def table(trace: Trace) -> pd.DataFrame:
+    """A row per step, counted from 1."""
+    return pd.DataFrame({"step": range(1, len(trace.rows["rose"]) + 1), **trace.rows})
 
 
 def summary(trace: Trace, **about: object) -> dict[str, object]:

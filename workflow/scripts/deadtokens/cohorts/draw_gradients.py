@@ -6,6 +6,7 @@ Draws what `analysis.alignment` has found; computes nothing.
 from textwrap import fill
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -25,8 +26,6 @@ TESTS = {"as_recorded": "cosine", "beyond_common": "cosine_beyond_common"}
 NAMES = {"as_recorded": "Cohorts, as recorded", "beyond_common": "Less the common part"}
 SMALLEST_ANGLE = 0.02  # degrees: below it float32 gradients tell no angles apart
 SMALLEST, LARGEST = 6, 60  # areas of markers, in points squared
-
-Table = dict[str, np.ndarray]
 
 TEST = {
     **{"reason": Maybe(str), "excess_over_sd": NUMBER, "p_value": NUMBER, "within": NUMBER},
@@ -49,7 +48,7 @@ INPUTS = {
 }
 
 
-def draw(table: Table, summary: dict, title: str, width_mm: float) -> Figure:
+def draw(table: pd.DataFrame, summary: dict, title: str, width_mm: float) -> Figure:
     """Alignment by step on the left; beside it both tests, cohorts and null side by side."""
     drawing = style.figure(width_mm, width_mm * HEIGHT_OVER_WIDTH)
     grid = drawing.add_gridspec(2, 3, width_ratios=(1.5, 1, 1))
@@ -66,8 +65,9 @@ def draw(table: Table, summary: dict, title: str, width_mm: float) -> Figure:
     return drawing
 
 
-def _draw_steps(panel: Axes, table: Table, summary: dict) -> None:
+def _draw_steps(panel: Axes, table: pd.DataFrame, summary: dict) -> None:
     """Each gradient with the hidden state, or what stands for it, and all with one another."""
+    table = {name: column.to_numpy() for name, column in table.items()}
     step = table["step"]
     reference = {"h_mean": "with_h_mean", "others": "with_others"}[summary["direction_of_h"]]
     # The largest angles belong to the smallest cosines.

@@ -3,7 +3,10 @@
 Draws what `analysis.plane` and `analysis.momentum` have counted; computes nothing.
 """
 
+from functools import partial
+
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
@@ -25,7 +28,7 @@ from deadtokens.files import tables
 from deadtokens.files.documents import NUMBER
 
 HEIGHT_OVER_WIDTH = 1.05
-COLUMNS = 12  # of the grid: what 1 to 4 planes and 2 panels divide
+GRID = 12  # of the grid: what 1 to 4 planes and 2 panels divide
 STRIP = 4.0  # room beyond either end of the axis of distances, for what lies there
 CRITICAL = "#0072b2"  # Okabe and Ito's blue: apart from the colours of densities for every eye
 LINE = {"color": CRITICAL, "linewidth": 1.4}
@@ -39,9 +42,10 @@ CROSSINGS = {
     "last_crossing_step": ("Last crossing of the largest element", "optimizer"),
     "last_crossing_step_typical": ("Last crossing of the median element", "typical"),
 }
+COLUMNS = ("last_motion_step", *CROSSINGS)  # what is drawn of momentum.csv
 MOST_CELLS = 60  # of a side of the density of crossings
 
-Table = dict[str, np.ndarray]
+Fields = dict[str, np.ndarray]
 
 AGREEMENT = {
     **{"stopped": int, "stopped_and_equal": int},
@@ -62,16 +66,18 @@ DENSITY = {
 
 # By the option of the program: how a file is read, and what it holds.
 INPUTS = {
-    "table": (tables.read, "CSV: a row per token"),
+    "table": (partial(tables.read, columns=COLUMNS), "CSV: a row per token"),
     "summary": (json_of(SUMMARY), "JSON: what was found"),
     "density": (fields_of(DENSITY), "safetensors: densities"),
 }
 
 
-def draw(table: Table, summary: dict, density: Table, title: str, width_mm: float) -> Figure:
+def draw(
+    table: pd.DataFrame, summary: dict, density: Fields, title: str, width_mm: float
+) -> Figure:
     """Three rows: the plane of moments, the distance by step, last crossing by last motion."""
     drawing = style.figure(width_mm, width_mm * HEIGHT_OVER_WIDTH)
-    grid = drawing.add_gridspec(3, COLUMNS)
+    grid = drawing.add_gridspec(3, GRID)
     _draw_planes(drawing, grid[0, :], summary, density)
     distances = [drawing.add_subplot(grid[1, part]) for part in _parts(2)]
     for panel, (kind, name) in zip(distances, KINDS.items(), strict=True):
@@ -85,11 +91,11 @@ def draw(table: Table, summary: dict, density: Table, title: str, width_mm: floa
 
 
 def _parts(number: int) -> list[slice]:
-    wide = COLUMNS // number
+    wide = GRID // number
     return [slice(i * wide, (i + 1) * wide) for i in range(number)]
 
 
-def _draw_planes(drawing: Figure, place, summary: dict, density: Table) -> None:
+def _draw_planes(drawing: Figure, place, summary: dict, density: Fields) -> None:
     """The density of all elements, with the critical line of a typical cell and of most cells."""
     steps = summary["chosen_steps"]
     panels = place.subgridspec(1, len(steps)).subplots(sharex=True, sharey=True, squeeze=False)[0]
@@ -122,7 +128,7 @@ def _draw_planes(drawing: Figure, place, summary: dict, density: Table) -> None:
     drawing.colorbar(mesh, ax=list(panels), label="Share of elements", pad=0.01)
 
 
-def _draw_distance(panel: Axes, density: Table, kind: str, summary: dict) -> None:
+def _draw_distance(panel: Axes, density: Fields, kind: str, summary: dict) -> None:
     """Every token at every step; what is beyond either end of the axis stands in a strip there."""
     counts = np.column_stack(
         [
@@ -159,7 +165,7 @@ def _draw_distance(panel: Axes, density: Table, kind: str, summary: dict) -> Non
     panel.set_xlabel("Training step (square-root scale)")
 
 
-def _draw_crossings(panels: list[Axes], table: Table, summary: dict) -> None:
+def _draw_crossings(panels: list[Axes], table: pd.DataFrame, summary: dict) -> None:
     """Tokens by last motion and last crossing, in one scale of colours."""
     last = table["last_motion_step"]
     stopped = (last > 0) & (last < summary["steps"])

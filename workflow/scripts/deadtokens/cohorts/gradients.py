@@ -9,6 +9,7 @@ dead tokens' gradients stands for it. Rows of zeros have no direction and are le
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from deadtokens.errors import UserError
 
@@ -53,13 +54,13 @@ def with_vector(units: np.ndarray, vector: np.ndarray) -> np.ndarray:
 
 
 class Steps:
-    """The columns of the table of alignment, filled step by step; O(steps).
+    """The table of alignment, filled step by step; O(steps).
 
     Give `add` the steps in their order.
     """
 
     def __init__(self) -> None:
-        self.columns: dict[str, list[float]] = {}
+        self._rows: list[dict[str, float]] = []
         self._before: np.ndarray | None = None
 
     def add(self, step: int, gradients: np.ndarray, h_mean: np.ndarray | None) -> None:
@@ -79,9 +80,12 @@ class Steps:
         if h_mean is not None:
             row |= _spread("with_h_mean", with_vector(units, h_mean))
             row["mean_with_h_mean"] = _cosine(mean, h_mean)
-        for name, value in row.items():
-            self.columns.setdefault(name, []).append(value)
+        self._rows.append(row)
         self._before = mean
+
+    def table(self) -> pd.DataFrame:
+        """A row per step."""
+        return pd.DataFrame(self._rows)
 
 
 class Cohorts:
@@ -211,21 +215,20 @@ def compare(
 
 
 def summary(
-    columns: Mapping[str, Sequence[float]],
+    table: pd.DataFrame,
     cohorts: Cohorts,
     looked_at: Sequence[int],
     compared: Mapping[str, object],
 ) -> dict[str, object]:
     """The cosines' means over all steps, and what `compare` found, as a JSON object."""
     means = {}
-    for name in columns:
-        if name not in ("step", "tokens", "gradient_norm_median"):
-            known = np.array(columns[name])[np.isfinite(columns[name])]
-            means[name] = float(known.mean()) if len(known) else None
+    for name, column in table.drop(columns=["step", "tokens", "gradient_norm_median"]).items():
+        known = column[np.isfinite(column)].to_numpy()
+        means[name] = float(known.mean()) if len(known) else None
     return {
-        "steps": len(columns["step"]),
-        "tokens": max(columns["tokens"]),
-        "direction_of_h": "h_mean" if "mean_with_h_mean" in columns else "others",
+        "steps": len(table),
+        "tokens": int(table["tokens"].max()),
+        "direction_of_h": "h_mean" if "mean_with_h_mean" in table else "others",
         "mean_over_steps": means,
         "cohort_window": cohorts.window,
         "frozen_tokens": len(cohorts.tokens),

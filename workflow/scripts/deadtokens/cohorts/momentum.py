@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
 from deadtokens import lattice
 from deadtokens.cohorts import critical
 from deadtokens.cohorts.critical import Adam
 from deadtokens.errors import UserError
-from deadtokens.freezing import freezing
+from deadtokens.statistics import correlation
 from deadtokens.statistics.density import Bins, count
 
 # (first row, W (k+1, n, D) uint16 from that row on, m, v (k, n, D) float32 after each of k steps)
@@ -232,30 +233,23 @@ def agreement(crossing: np.ndarray, last: np.ndarray, steps: int) -> dict[str, o
         "mean_absolute_difference": float(np.abs(difference).mean()) if some else None,
         "mean_difference": float(difference.mean()) if some else None,
         "difference": quantiles(difference) if some else None,
-        "correlation": _pearson(a, b),
-        "rank_correlation": freezing.rank_correlation(a, b) if some else None,
+        "correlation": correlation.pearson(a, b),
+        "rank_correlation": correlation.spearman(a, b),
     }
 
 
-def _pearson(a: np.ndarray, b: np.ndarray) -> float | None:
-    if len(a) < 2:
-        return None
-    a, b = a - a.mean(), b - b.mean()
-    spread = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / spread) if spread else None
-
-
-def table(ids: np.ndarray, trace: Trace) -> dict[str, list]:
-    """The columns of the table: a row per token, in the order of the trajectory."""
-    return {
-        "token_id": ids.tolist(),
-        "last_motion_step": trace.last_motion.tolist(),
-        "last_crossing_step": trace.last_crossing["optimizer"].tolist(),
-        "last_crossing_step_formula": trace.last_crossing["formula"].tolist(),
-        "last_crossing_step_typical": trace.last_crossing["typical"].tolist(),
-        "largest_distance_after_last_motion": trace.largest_after.tolist(),
-        "distance_at_last_step": trace.at_end.tolist(),
+def table(ids: np.ndarray, trace: Trace) -> pd.DataFrame:
+    """A row per token, in the order of the trajectory."""
+    columns = {
+        "token_id": ids,
+        "last_motion_step": trace.last_motion,
+        "last_crossing_step": trace.last_crossing["optimizer"],
+        "last_crossing_step_formula": trace.last_crossing["formula"],
+        "last_crossing_step_typical": trace.last_crossing["typical"],
+        "largest_distance_after_last_motion": trace.largest_after,
+        "distance_at_last_step": trace.at_end,
     }
+    return pd.DataFrame(columns)
 
 
 def summary(trace: Trace, planes: list[dict], steps: int, threshold: float) -> dict[str, object]:

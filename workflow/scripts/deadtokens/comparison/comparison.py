@@ -1,7 +1,11 @@
 """Runs side by side, as a table for people."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+
+import pandas as pd
+
+from deadtokens.comparison import markdown as md
 
 VANISHED = "hottest_phase_vanished"
 ROWS = {
@@ -27,25 +31,21 @@ def markdown(published: Mapping[str, Mapping], summaries: Mapping[str, Mapping])
 
     published: figures by experiment; summaries: figures by run.
     """
+    return md.table(table(published, summaries))
+
+
+def table(published: Mapping[str, Mapping], summaries: Mapping[str, Mapping]) -> pd.DataFrame:
+    """The same as text: a row per figure, its meaning first."""
     experiments = {figures["experiment"] for figures in summaries.values()}
     columns = {f"{name}, published": published[name] for name in published if name in experiments}
     columns |= {f"`{run}`": figures for run, figures in summaries.items()}
-    lines = [_line(["", *columns]), _line(["---"] * (len(columns) + 1))]
-    for key, meaning in ROWS.items():
-        if key == VANISHED:
-            lines.append(_line(_vanishing(columns.values())))
-        else:
-            lines.append(_line([meaning, *(_cell(figures, key) for figures in columns.values())]))
-    return "\n".join(lines) + "\n"
-
-
-def _vanishing(columns: Collection[Mapping]) -> list[str]:
-    """The row of the hottest phase's end; runs in different phases have theirs in the cell."""
-    schemes = {_vanished(figures) for figures in columns if VANISHED in figures}
-    if len(schemes) == 1:
-        return [f"first step with {schemes.pop()}", *(_cell(f, VANISHED) for f in columns)]
-    told = (_cell(f, VANISHED) + (f" ({_vanished(f)})" if VANISHED in f else "") for f in columns)
-    return [ROWS[VANISHED], *told]
+    schemes = {_vanished(figures) for figures in columns.values() if VANISHED in figures}
+    alike = len(schemes) == 1  # otherwise each cell says when its hottest phase counts as vanished
+    meanings = ROWS | ({VANISHED: f"first step with {schemes.pop()}"} if alike else {})
+    return pd.DataFrame(
+        {"": meanings.values()}
+        | {name: [_cell(of, key, alike) for key in ROWS] for name, of in columns.items()}
+    )
 
 
 def _vanished(figures: Mapping) -> str:
@@ -58,14 +58,14 @@ def _literal(text: str) -> str:
     return re.sub(r"[&<>`*_\[\]\\$~#|]", lambda sign: f"&#{ord(sign[0])};", " ".join(text.split()))
 
 
-def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
-
-
-def _cell(figures: Mapping, key: str) -> str:
+def _cell(figures: Mapping, key: str, alike: bool) -> str:
     if key not in figures:
         return "not given"
-    value = figures[key]
+    value = _value(figures[key])
+    return value if alike or key != VANISHED else f"{value} ({_vanished(figures)})"
+
+
+def _value(value: object) -> str:
     if value is None:
         return "never"
     if isinstance(value, list):

@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
+from deadtokens.comparison import markdown as md
+
 NOT_GIVEN = "not given"
 
 Figures = Mapping[str, Any]
@@ -10,28 +14,29 @@ Figures = Mapping[str, Any]
 
 def markdown(published: Mapping[str, Figures], summaries: Mapping[str, Figures]) -> str:
     """`table` as Markdown, the names of runs as code."""
-    head, *rows = table(published, summaries)
-    named = [[f"`{name}`" if name in summaries else name, *cells] for name, *cells in rows]
-    return "\n".join(map(_line, [head, ["---"] * len(head), *named])) + "\n"
+    text = table(published, summaries)
+    runs = text["run"].isin([*summaries])
+    return md.table(text.assign(run=text["run"].where(~runs, "`" + text["run"] + "`")))
 
 
-def table(published: Mapping[str, Figures], summaries: Mapping[str, Figures]) -> list[list[str]]:
-    """A header, and a line for each run below the published figures of its experiment.
+def table(published: Mapping[str, Figures], summaries: Mapping[str, Figures]) -> pd.DataFrame:
+    """Text, a row for each run below the published figures of its experiment.
 
     published: figures by experiment; summaries: figures by run, of which those that are not there
-    are told in words. Bars are written as HTML does, since they would end a cell of Markdown.
+    are told in words.
     """
     steps = {figures["separation_step"] for figures in summaries.values()}
     later = " or ".join(f"{step:,}" for step in sorted(steps))
-    lines = [["run", *(heading.format(later=later) for heading in COLUMNS)]]
+    header = ["run", *(heading.format(later=later) for heading in COLUMNS)]
+    rows = []
     told = set()
     for run, figures in summaries.items():
         experiment = figures["experiment"]
         if experiment in published and experiment not in told:
-            lines.append([f"{experiment}, published", *_cells(published[experiment])])
+            rows.append([f"{experiment}, published", *_cells(published[experiment])])
             told.add(experiment)
-        lines.append([run, *_cells(figures)])
-    return lines
+        rows.append([run, *_cells(figures)])
+    return pd.DataFrame(rows, columns=header)
 
 
 def _cells(figures: Figures) -> list[str]:
@@ -73,9 +78,5 @@ COLUMNS = {
         "separation_later",
         lambda figures, value: f"{value:.3g}",
     ),
-    "mean &#124;W[T] − W[0]&#124;₂": ("net_displacement", lambda figures, value: f"{value:.3f}"),
+    "mean |W[T] − W[0]|₂": ("net_displacement", lambda figures, value: f"{value:.3f}"),
 }
-
-
-def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 # Column; name in the run's summary; place in a list of several, or None.
 FIGURES = (
     ("final_loss", "final_loss", None),
@@ -21,8 +23,8 @@ FIGURES = (
 
 def table(
     given: Mapping[str, Mapping[str, Any]], summaries: Mapping[str, Mapping[str, Any]]
-) -> list[list]:
-    """A header and a row per run: its name, the values it was given, its figures.
+) -> pd.DataFrame:
+    """A row per run: its name, the values it was given, its figures.
 
     given: the swept values of each run, by key; summaries: content of its summary.json, both by
     run. None where a run has no such figure; freezing beyond the end of a run is None too. A key
@@ -30,11 +32,12 @@ def table(
     """
     keys = list(next(iter(given.values())))
     figures = [column for column, _, _ in FIGURES]
-    rows = [["run", *(f"given_{key}" if key in figures else key for key in keys), *figures]]
+    names = ["run", *(f"given_{key}" if key in figures else key for key in keys), *figures]
+    rows = []
     for run, values in given.items():
         found = (_figure(summaries[run], name, place) for _, name, place in FIGURES)
         rows.append([run, *values.values(), *found])
-    return rows
+    return pd.DataFrame(rows, columns=names, dtype=object)
 
 
 def _figure(summary: Mapping[str, Any], name: str, place: int | None) -> Any:

@@ -6,6 +6,7 @@ Draws what `analysis.drift`, `persistence` and `pointing` have found; computes n
 from functools import partial
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
@@ -29,8 +30,6 @@ LONGEST_NAME = 16  # letters that fit a column
 SPACE = "␣"
 ROOM_FOR_A_LINE = 0.085  # of a panel's height
 
-Table = dict[str, np.ndarray]
-
 LEFT = {"origin": {sphere: {"left": STEP} for sphere in ("bounding_sphere", "mean_sphere")}}
 # What is drawn of drift.json.
 SUMMARY = {
@@ -52,7 +51,12 @@ INPUTS = {
 
 
 def draw(
-    table: Table, lagged: Table, tokens: Table, summary: dict, title: str, width_mm: float
+    table: pd.DataFrame,
+    lagged: pd.DataFrame,
+    tokens: pd.DataFrame,
+    summary: dict,
+    title: str,
+    width_mm: float,
 ) -> Figure:
     """Panels by two, or one below the other in a narrow figure; the names of tokens below."""
     narrow = width_mm < NARROW_MM
@@ -83,7 +87,7 @@ def draw(
     return drawing
 
 
-def _draw_persistence(panel: Axes, table: Table, summary: dict) -> None:
+def _draw_persistence(panel: Axes, table: pd.DataFrame, summary: dict) -> None:
     panel.set_title("h_mean keeps its direction?")
     panel.plot(
         table["step"], table["h_cosine_with_next"], color=style.INK, label="of the next step"
@@ -102,30 +106,26 @@ def _draw_persistence(panel: Axes, table: Table, summary: dict) -> None:
     _key(panel, columns=3, rows=1)
 
 
-def _draw_autocorrelation(panel: Axes, lagged: Table, summary: dict) -> None:
+def _draw_autocorrelation(panel: Axes, lagged: pd.DataFrame, summary: dict) -> None:
     """Lags on a log axis; those without a pair are absent."""
     panel.set_title("Autocorrelation of h_mean")
-    order = np.argsort(lagged["lag"])
-    lagged = {name: column[order] for name, column in lagged.items()}
-    there = lagged["pairs"] > 0
-    lag = lagged["lag"][there]
+    lagged = lagged[lagged["pairs"] > 0].sort_values("lag")
+    lag = lagged["lag"].to_numpy()
     panel.set_xlabel("Lag (steps)")
-    shown = (lagged[name][there] for name in ("p05", "late_mean", "centred"))
+    shown = (lagged[name] for name in ("p05", "late_mean", "centred"))
     _cosine_axis(panel, "Cosine over the lag", *shown)
     if len(lag) == 0:
         pictures.remark(panel, "No lag is shorter than the run")
         return
-    panel.fill_between(
-        lag, lagged["p05"][there], lagged["p95"][there], **style.SPREAD_BAND, label="5% to 95%"
-    )
+    panel.fill_between(lag, lagged["p05"], lagged["p95"], **style.SPREAD_BAND, label="5% to 95%")
     point = {"marker": "o", "markersize": 2.6}
-    panel.plot(lag, lagged["mean"][there], color=style.INK, label="mean of all pairs", **point)
+    panel.plot(lag, lagged["mean"], color=style.INK, label="mean of all pairs", **point)
     panel.plot(
-        *(lag, lagged["late_mean"][there]),
+        *(lag, lagged["late_mean"]),
         **{"color": "#009e73", "linestyle": DASHED, "label": "within the second half", **point},
     )
     panel.plot(
-        *(lag, lagged["centred"][there]),
+        *(lag, lagged["centred"]),
         **{"color": "#cc79a7", "linestyle": DOTTED, "label": "mean over time removed", **point},
     )
     panel.axhline(summary["h_mean"]["persistent"], **RULE)
@@ -138,7 +138,7 @@ def _draw_autocorrelation(panel: Axes, lagged: Table, summary: dict) -> None:
     _key(panel, columns=2, rows=2)
 
 
-def _draw_clouds(panel: Axes, table: Table) -> None:
+def _draw_clouds(panel: Axes, table: pd.DataFrame) -> None:
     panel.set_title("Separation of the clouds, and their size")
     panel.plot(table["step"], table["separation"], color=style.INK, label="between centroids")
     for cloud, colour in COLOURS.items():
@@ -155,7 +155,7 @@ def _draw_clouds(panel: Axes, table: Table) -> None:
     _key(panel, columns=2, rows=3)
 
 
-def _draw_origin(panel: Axes, table: Table, summary: dict) -> None:
+def _draw_origin(panel: Axes, table: pd.DataFrame, summary: dict) -> None:
     """The origin's distance in radii: above 1 it is outside the sphere."""
     panel.set_title("The origin, seen from each cloud")
     for cloud, colour in COLOURS.items():
@@ -183,7 +183,7 @@ def _draw_origin(panel: Axes, table: Table, summary: dict) -> None:
     _key(panel, columns=2, rows=2)
 
 
-def _draw_angles(panel: Axes, table: Table) -> None:
+def _draw_angles(panel: Axes, table: pd.DataFrame) -> None:
     panel.set_title("Angle of h_mean with the centroids")
     for cloud, colour in COLOURS.items():
         panel.plot(
@@ -201,7 +201,7 @@ def _draw_angles(panel: Axes, table: Table) -> None:
     _key(panel, columns=3, rows=1)
 
 
-def _draw_rows(panel: Axes, table: Table) -> None:
+def _draw_rows(panel: Axes, table: pd.DataFrame) -> None:
     """How much of each motion is along h_mean; single steps beside the stand of the rows."""
     panel.set_title("Rows, and steps of the centroids, along h_mean")
     for cloud, colour in COLOURS.items():
@@ -225,13 +225,15 @@ def _draw_rows(panel: Axes, table: Table) -> None:
     _key(panel, columns=2, rows=2)
 
 
-def _draw_names(panel: Axes, tokens: Table, summary: dict, measure: str, most_columns: int) -> None:
+def _draw_names(
+    panel: Axes, tokens: pd.DataFrame, summary: dict, measure: str, most_columns: int
+) -> None:
     """A column of names for each state, the first on top, in the colour of their cloud."""
     everywhere = summary["live_tokens"] / summary["tokens"]
     remark = f"; {everywhere:.0%} of all are live" if most_columns == MOST_COLUMNS else ""
     panel.set_title(f"h_mean points at, by {measure} (dead in italics{remark})")
     panel.set_axis_off()
-    steps = sorted({int(step) for step in tokens["step"]})
+    steps = sorted(tokens["step"].unique())
     if len(steps) > most_columns:
         places = np.linspace(0, len(steps) - 1, most_columns).round().astype(int)
         steps = [steps[place] for place in places]
@@ -244,23 +246,21 @@ def _draw_names(panel: Axes, tokens: Table, summary: dict, measure: str, most_co
     for column, step in enumerate(steps):
         panel.text(column, -0.6, f"t = {step:,}", size=6.5, weight="bold", color=style.INK)
         panel.text(column + 0.45, -0.6, f"{shares[step]:.0%} live", size=6, color=style.FAINT)
-        of_list = (tokens["step"] == step) & (tokens["by"] == measure)
-        for place in np.flatnonzero(of_list & (tokens["rank"] <= NAMES_SHOWN)):
-            cloud = tokens["cloud"][place]
-            name = label(*(tokens[key][place] for key in ("token", "script", "token_id")))
+        listed = tokens[(tokens["step"] == step) & (tokens["by"] == measure)]
+        for row in listed[listed["rank"] <= NAMES_SHOWN].itertuples():
             panel.text(
-                *(column, tokens["rank"][place] - 0.3, name),
-                color=DARKER[cloud],
-                style="italic" if cloud == "dead" else "normal",
+                *(column, row.rank - 0.3, label(row.token, row.script, row.token_id)),
+                color=DARKER[row.cloud],
+                style="italic" if row.cloud == "dead" else "normal",
                 size=6.5,
             )
 
 
-def label(token: str, script: str, token_id: float) -> str:
+def label(token: str, script: str, token_id: int) -> str:
     """A token as the figure's font can write it; by script and id where it lacks a letter."""
     visible = "".join(SPACE if letter.isspace() else letter for letter in token)
     if not visible or not all(map(letters.is_drawn, visible)):
-        return f"{script} {int(token_id)}"
+        return f"{script} {token_id}"
     return letters.short(visible, LONGEST_NAME)
 
 

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from deadtokens import lattice
 from deadtokens.drift.persistence import angle, cosine
 from deadtokens.errors import UserError
 
 Chunks = Iterable[tuple[int, np.ndarray]]  # (first t, (k, V, D) bit patterns of W)
-Table = dict[str, np.ndarray]
 
 # What is needed of a trajectory; that the shapes are those of one run, `check` tells.
 PATTERNS = {
@@ -33,7 +33,7 @@ class Clouds:
     """What one pass over a trajectory leaves."""
 
     centroids: dict[str, np.ndarray]  # of CLOUDS: (T+1, D) float64
-    columns: Table  # (T+1,) each, see `measure`
+    columns: dict[str, np.ndarray]  # (T+1,) each, see `measure`
     net: np.ndarray  # (V, D) float64: W[T] - W[0]
     path: np.ndarray  # (V,) float64: the sum of |W[t+1] - W[t]|₂
 
@@ -118,8 +118,8 @@ def measure(chunks: Chunks, hidden: np.ndarray, dead_mask: np.ndarray) -> Clouds
     return Clouds(centroids, columns, previous - first, path)
 
 
-def table(clouds: Clouds, hidden: np.ndarray, loss: np.ndarray) -> Table:
-    """The columns of the table: a row per state, t = 0..T; NaN where there is no such step.
+def table(clouds: Clouds, hidden: np.ndarray, loss: np.ndarray) -> pd.DataFrame:
+    """A row per state, t = 0..T; NaN where there is no such step.
 
     Distances in units of W, angles in degrees. `angle_h_separation`: between h and the way from the
     dead to the live centroid; `*_step_cosine_with_h`: between h[t] and the motion of the centroid
@@ -148,11 +148,11 @@ def table(clouds: Clouds, hidden: np.ndarray, loss: np.ndarray) -> Table:
         }
         own = [name for name in clouds.columns if name.startswith(cloud)]
         columns |= {name: clouds.columns[name] for name in own}
-    return columns
+    return pd.DataFrame(columns)
 
 
 def summary(
-    clouds: Clouds, columns: Table, hidden: np.ndarray, dead_mask: np.ndarray
+    clouds: Clouds, table: pd.DataFrame, hidden: np.ndarray, dead_mask: np.ndarray
 ) -> dict[str, object]:
     """Both clouds, their separation, and their motion against h, as a JSON object.
 
@@ -162,6 +162,7 @@ def summary(
     from the dead to the live centroid and the mean of h over time; the same as the cosine of the
     live centroid's displacement as seen from the centroid of all tokens.
     """
+    columns = {name: column.to_numpy() for name, column in table.items()}
     members = {"live": ~dead_mask, "dead": dead_mask}
     live, dead = (clouds.centroids[cloud] for cloud in CLOUDS)
     separation = columns["separation"]
@@ -220,7 +221,11 @@ def crossings(distance: np.ndarray, radius: np.ndarray) -> dict[str, bool | int 
 
 
 def _cloud(
-    clouds: Clouds, columns: Table, cloud: str, members: np.ndarray, mean_hidden: np.ndarray
+    clouds: Clouds,
+    columns: dict[str, np.ndarray],
+    cloud: str,
+    members: np.ndarray,
+    mean_hidden: np.ndarray,
 ) -> dict[str, object]:
     """`straightness` is the net displacement over the length of the path, 1 on a straight line."""
     centroid = clouds.centroids[cloud]

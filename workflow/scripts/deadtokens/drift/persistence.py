@@ -6,6 +6,7 @@ Definitions: docs/physics.md. Row t of `vectors` (T, D) is the vector at step t.
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 
 def cosine(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -21,10 +22,8 @@ def angle(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.degrees(np.arccos(cosine(first, second)))
 
 
-def autocorrelation(
-    vectors: np.ndarray, lags: Sequence[int], persistent: float
-) -> dict[str, np.ndarray]:
-    """The columns of the table: a row per lag k, over all pairs of vectors k steps apart.
+def autocorrelation(vectors: np.ndarray, lags: Sequence[int], persistent: float) -> pd.DataFrame:
+    """A row per lag k, over all pairs of vectors k steps apart.
 
     `mean`, `p05`, `median`, `p95`, `min`: of the cosines of the pairs; `share_persistent`: pairs of
     at least the cosine `persistent`; `late_mean`: of the pairs within the second half of the steps.
@@ -37,8 +36,9 @@ def autocorrelation(
     # Equal vectors have no fluctuation; their mean may miss them by a rounding.
     varies = count > 0 and (vectors != vectors[0]).any()
     centred -= centred.mean(axis=0) if count else 0
-    rows = [_lag_row(vectors, centred if varies else None, lag, persistent) for lag in lags]
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]} if rows else {}
+    return pd.DataFrame(
+        [_lag_row(vectors, centred if varies else None, lag, persistent) for lag in lags]
+    )
 
 
 def _lag_row(
@@ -63,9 +63,7 @@ def _lag_row(
     }
 
 
-def summary(
-    vectors: np.ndarray, table: dict[str, np.ndarray], persistent: float
-) -> dict[str, object]:
+def summary(vectors: np.ndarray, table: pd.DataFrame, persistent: float) -> dict[str, object]:
     """Norms of the vectors and how long their direction lasts, as a JSON object.
 
     `persistent_up_to_lag`: the longest lag of the table such that it and all shorter ones have a
@@ -74,15 +72,15 @@ def summary(
     """
     norm = np.linalg.norm(vectors.astype(np.float64), axis=1)
     with_first = cosine(vectors, vectors[:1])
-    holds = (table["mean"] >= persistent) & (table["pairs"] > 0)
-    leading = np.flatnonzero(np.cumprod(holds[np.argsort(table["lag"])]))
+    by_lag = table.sort_values("lag")
+    holds = (by_lag["mean"] >= persistent) & (by_lag["pairs"] > 0)
+    leading = by_lag["lag"][holds.cummin()]
     below = np.flatnonzero(with_first < persistent)
-    rows = zip(*(column.tolist() for column in table.values()), strict=True)
     return {
         "norm": {"min": float(norm.min()), "max": float(norm.max()), "mean": float(norm.mean())},
         "persistent": persistent,
-        "persistent_up_to_lag": int(np.sort(table["lag"])[leading[-1]]) if len(leading) else None,
+        "persistent_up_to_lag": int(leading.iloc[-1]) if len(leading) else None,
         "cosine_of_first_and_last": float(with_first[-1]),
         "first_step_away": int(below[0]) if len(below) else None,
-        "autocorrelation": [dict(zip(table, row, strict=True)) for row in rows],
+        "autocorrelation": table.to_dict("records"),
     }

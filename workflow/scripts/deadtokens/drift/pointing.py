@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from deadtokens.drift.persistence import cosine
 
-Table = dict[str, list]
 MEASURES = ("cosine", "logit")
+COLUMNS = ("step", "by", "rank", "token_id", *MEASURES)
 
 
 def chosen_steps(times: Sequence[float], steps: int) -> list[int]:
@@ -19,53 +20,44 @@ def chosen_steps(times: Sequence[float], steps: int) -> list[int]:
     return sorted({round(time * (steps - 1)) for time in times})
 
 
-def top(weights: np.ndarray, hidden: np.ndarray, step: int, number: int) -> Table:
+def top(weights: np.ndarray, hidden: np.ndarray, step: int, number: int) -> pd.DataFrame:
     """The tokens with the largest cosine with `hidden`, and those with the largest logit.
 
-    weights (V, D) float, hidden (D,). Columns: `step`, `by` (of `MEASURES`), `rank` from 1,
-    `token_id`, `cosine`, `logit`. Of equal ones the smaller id comes first.
+    weights (V, D) float, hidden (D,). `COLUMNS`: `by` is of `MEASURES`, `rank` from 1. Of equal
+    ones the smaller id comes first.
     """
-    values = {
-        "cosine": cosine(weights, hidden),
-        "logit": weights.astype(np.float64) @ hidden.astype(np.float64),
-    }
-    rows = {name: [] for name in ("step", "by", "rank", "token_id", *MEASURES)}
+    logit = weights.astype(np.float64) @ hidden.astype(np.float64)
+    tokens = pd.DataFrame({"cosine": cosine(weights, hidden), "logit": logit})
+    parts = []
     for measure in MEASURES:
-        best = np.argsort(-values[measure], kind="stable")[:number]
-        rows["step"] += [step] * len(best)
-        rows["by"] += [measure] * len(best)
-        rows["rank"] += range(1, len(best) + 1)
-        rows["token_id"] += best.tolist()
-        for name in MEASURES:
-            rows[name] += values[name][best].tolist()
-    return rows
+        best = tokens.sort_values(measure, ascending=False, kind="stable").head(number)
+        ranks = range(1, len(best) + 1)
+        parts.append(best.assign(step=step, by=measure, rank=ranks, token_id=best.index))
+    return pd.concat(parts, ignore_index=True)[[*COLUMNS]]
 
 
 def described(
-    rows: Sequence[Table], texts: Sequence[str], scripts: Sequence[str], dead_mask: np.ndarray
-) -> Table:
+    parts: Sequence[pd.DataFrame],
+    texts: Sequence[str],
+    scripts: Sequence[str],
+    dead_mask: np.ndarray,
+) -> pd.DataFrame:
     """One table of all steps with `token`, `script` and `cloud`, live or dead, of each row."""
-    joined = {name: [value for table in rows for value in table[name]] for name in rows[0]}
-    return joined | {
-        "token": list(texts),
-        "script": list(scripts),
-        "cloud": ["dead" if dead_mask[index] else "live" for index in joined["token_id"]],
-    }
+    table = pd.concat(parts, ignore_index=True)
+    cloud = np.where(dead_mask[table["token_id"]], "dead", "live")
+    return table.assign(token=texts, script=scripts, cloud=cloud)
 
 
-def summary(table: Table) -> list[dict[str, object]]:
+def summary(table: pd.DataFrame) -> list[dict[str, object]]:
     """Of each step and measure: how many of the listed are live and dead, their scripts, ids."""
-    places = {}
-    for place, key in enumerate(zip(table["step"], table["by"], strict=True)):
-        places.setdefault(key, []).append(place)
     return [
         {
-            "step": step,
+            "step": int(step),
             "by": measure,
-            **{name: sum(table["cloud"][i] == name for i in of_key) for name in ("live", "dead")},
-            "scripts": dict(Counter(table["script"][i] for i in of_key).most_common()),
-            "token_ids": [table["token_id"][i] for i in of_key],
-            "tokens": [table["token"][i] for i in of_key],
+            **{name: int((rows["cloud"] == name).sum()) for name in ("live", "dead")},
+            "scripts": dict(Counter(rows["script"]).most_common()),
+            "token_ids": rows["token_id"].tolist(),
+            "tokens": rows["token"].tolist(),
         }
-        for (step, measure), of_key in places.items()
+        for (step, measure), rows in table.groupby(["step", "by"], sort=False)
     ]

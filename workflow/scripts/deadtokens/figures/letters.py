@@ -29,7 +29,7 @@ MARKUP = re.compile(r"\$|\\mathdefault|[{}]")
 def literal(value: object) -> object:
     """What was read from a file, every string in it as `visible`, the names of columns too.
 
-    Arrays stay as they are. Raises UserError if two names would look alike.
+    Arrays and what is in a DataFrame stay as they are. UserError if two names would look alike.
     """
     if isinstance(value, str):
         return visible(value)
@@ -42,6 +42,8 @@ def literal(value: object) -> object:
                 "Choose names of letters that can be seen."
             )
         return shown
+    if hasattr(value, "columns"):  # pandas is not imported for figures that need none
+        return value.set_axis([*literal(dict.fromkeys(value.columns))], axis="columns")
     return [literal(item) for item in value] if isinstance(value, list | tuple) else value
 
 

@@ -2,81 +2,47 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from deadtokens.errors import UserError
 from deadtokens.files import opening
 from deadtokens.files.documents import AGAIN
 
-
-def write(path: Path, columns: Mapping[str, Sequence | np.ndarray]) -> None:
-    """Columns of one length; numbers are written so that they are read back as they were."""
-    values = (c.tolist() if isinstance(c, np.ndarray) else c for c in columns.values())
-    with open(path, "w", newline="", encoding="utf-8") as lines:
-        csv.writer(lines).writerows([columns, *zip(*values, strict=True)])
+LINE_END = "\r\n"  # as RFC 4180 has it
 
 
-def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows, one at least, that all have the names of the first, in its order."""
-    write(path, {name: [row[name] for row in rows] for name in rows[0]})
+def write(path: Path, table: pd.DataFrame) -> None:
+    """Numbers are written so that they are read back as they were, missing values empty."""
+    # A float32 is read back as a float64, so it needs the digits of one.
+    narrow = table.select_dtypes(np.float32).columns
+    wide = table.astype(dict.fromkeys(narrow, np.float64))
+    wide.to_csv(path, index=False, lineterminator=LINE_END, encoding="utf-8")
 
 
-class Columns(dict[str, np.ndarray]):
-    """Columns by name, all of one length; one that is asked for and not there is a UserError."""
+def read(path: Path, columns: Iterable[str] = (), text: Iterable[str] = ()) -> pd.DataFrame:
+    """All columns hold numbers, int64 or float64, but those in `text`; missing ones are NaN.
 
-    def __init__(self, path: Path, columns: Mapping[str, np.ndarray]):
-        super().__init__(columns)
-        self._path = path
-
-    def __missing__(self, name: str) -> np.ndarray:
-        raise _no_column(self._path, name, self)
-
-
-class Row(dict[str, str]):
-    """A row of text by column; a column that is asked for and not there is a UserError."""
-
-    def __init__(self, path: Path, values: Mapping[str, str]):
-        super().__init__(values)
-        self._path = path
-
-    def __missing__(self, name: str) -> str:
-        raise _no_column(self._path, name, self)
-
-
-def read(path: Path, dtype: type = float, text: Sequence[str] = ()) -> Columns:
-    """Columns of this dtype, and of str those whose names are in `text`; none has to be there.
-
-    UserError if the file is damaged, or what should be a number is none.
+    columns: those that have to be there; `text` may name others that are not. UserError if one is
+    not there, if the file is damaged, or what should be a number is none.
     """
     names, rows = _lines(path)
-    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
-    return Columns(
-        path,
-        {
-            name: np.array(column, str) if name in text else _numbers(path, name, column, dtype)
-            for name, column in zip(names, columns, strict=True)
-        },
-    )
-
-
-def read_rows(path: Path, text: Sequence[str]) -> list[Row]:
-    """Rows of text, empty where there is no value; all but the columns in `text` hold numbers.
-
-    UserError if the file is damaged, or what should be a number is none.
-    """
-    names, rows = _lines(path)
-    for name, column in zip(names, zip(*rows, strict=True) if rows else (), strict=bool(rows)):
-        if name not in text:
-            _numbers(path, name, [value or "nan" for value in column], float)
-    return [Row(path, dict(zip(names, row, strict=True))) for row in rows]
+    for name in columns:
+        if name not in names:
+            raise _damaged(path, f"has no column {name}, but {', '.join(names)}")
+    table = pd.DataFrame(rows, columns=names, dtype=str)
+    numbers = {name: _numbers(path, table[name]) for name in names if name not in {*text}}
+    return table.assign(**numbers)
 
 
 def _lines(path: Path) -> tuple[list[str], list[list[str]]]:
-    """The names of the columns, and rows of as many values each; UserError if damaged."""
+    """The names of the columns, and rows of as many values each; UserError if damaged.
+
+    By csv, as pandas would fill up rows that were cut short and rename columns that stand twice.
+    """
     content = opening.text(path)
     try:
         names, *rows = csv.reader(io.StringIO(content, newline=""), strict=True)
@@ -94,26 +60,14 @@ def _lines(path: Path) -> tuple[list[str], list[list[str]]]:
     return names, rows
 
 
-def _numbers(path: Path, name: str, column: Sequence[str], dtype: type) -> np.ndarray:
-    try:
-        return np.array(column, dtype)
-    except (ValueError, OverflowError):
-        number, value = next((i, v) for i, v in enumerate(column, 1) if not _is(v, dtype))
-        raise _damaged(
-            path, f"{name} is {value[:40]!r} in row {number}, expected a number"
-        ) from None
-
-
-def _is(value: str, dtype: type) -> bool:
-    try:
-        np.array([value], dtype)
-    except (ValueError, OverflowError):
-        return False
-    return True
-
-
-def _no_column(path: Path, name: str, found: Mapping) -> UserError:
-    return _damaged(path, f"has no column {name}, but {', '.join(found)}")
+def _numbers(path: Path, column: pd.Series) -> pd.Series:
+    found = pd.to_numeric(column, errors="coerce")
+    wrong = np.flatnonzero(found.isna() & (column != ""))
+    if len(wrong):
+        row, value = wrong[0] + 1, column[wrong[0]]
+        raise _damaged(path, f"{column.name} is {value[:40]!r} in row {row}, expected a number")
+    # Whole numbers beyond 64 bits would stay Python's, and no rows are of no type.
+    return found if found.dtype.kind in "if" else found.astype(float)
 
 
 def _damaged(path: Path, what: str) -> UserError:

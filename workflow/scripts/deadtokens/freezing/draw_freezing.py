@@ -4,8 +4,9 @@ Draws what `analysis.freezing` has found; computes nothing.
 """
 
 from collections.abc import Iterable
+from functools import partial
 
-import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -25,8 +26,6 @@ NARROW = {"linewidth": 3.2, "solid_capstyle": "butt"}
 THOUSANDS = FuncFormatter(lambda number, _: f"{number:,.0f}")
 MEDIAN = {**style.DOT, "markersize": 3.8}
 
-Survival = dict[str, np.ndarray]
-
 QUANTILES = dict.fromkeys(("p05", "p25", "median", "p75", "p95"), NUMBER)
 # What is drawn of freezing.json.
 SUMMARY = {
@@ -40,12 +39,12 @@ SUMMARY = {
 
 # By the option of the program: how a file is read, and what it holds.
 INPUTS = {
-    "survival": (tables.read, "CSV: a row per step"),
+    "survival": (partial(tables.read, columns=("step", "all")), "CSV: a row per step"),
     "summary": (json_of(SUMMARY), "JSON: who freezes when"),
 }
 
 
-def draw(survival: Survival, summary: dict, title: str, width_mm: float) -> Figure:
+def draw(survival: pd.DataFrame, summary: dict, title: str, width_mm: float) -> Figure:
     """Survival, last motion by script, by norm at the start, by id."""
     drawing = style.figure(width_mm, width_mm * HEIGHT_OVER_WIDTH)
     (curves, scripts), (norms, ids) = drawing.subplots(2, 2)
@@ -70,7 +69,7 @@ def draw(survival: Survival, summary: dict, title: str, width_mm: float) -> Figu
     return drawing
 
 
-def _draw_survival(panel: Axes, survival: Survival, colours: dict[str, str]) -> None:
+def _draw_survival(panel: Axes, survival: pd.DataFrame, colours: dict[str, str]) -> None:
     panel.set_title("Tokens that move at this step or later")
     for script, colour in colours.items():
         panel.plot(survival["step"], survival[script], color=colour, linewidth=0.9, label=script)

@@ -9,12 +9,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+import pandas as pd
 
 from deadtokens.errors import UserError
+from deadtokens.statistics import correlation
 
 Chunks = Iterable[tuple[int, np.ndarray]]  # (first row, (k, n) displacements), row 0 is step 1
 
-PERCENTILES = {"p05": 5, "p25": 25, "median": 50, "p75": 75, "p95": 95}
+# The lower median, as torch takes it and so the seed.
+PERCENTILES = {"min": 0, "max": 100, "p05": 5, "p25": 25, "median": 50, "p75": 75, "p95": 95}
 GROUPS = 10  # of tokens, by initial norm and by id
 
 
@@ -61,25 +64,26 @@ def table(
     initial_norm: np.ndarray,
     last: np.ndarray,
     steps: int,
-) -> dict[str, Sequence]:
-    """The columns of the table: a row per token, in the order of the trajectory.
+) -> pd.DataFrame:
+    """A row per token, in the order of the trajectory.
 
     Ranks count from 1, among these tokens alone; equal norms share the mean of their ranks.
     """
-    return {
-        "token_id": ids.tolist(),
-        "token": list(texts),
-        "script": list(scripts),
-        "id_rank": [int(rank) for rank in ranks(ids)],
-        "initial_norm": initial_norm.tolist(),
-        "initial_norm_rank": ranks(initial_norm).tolist(),
-        "last_motion_step": last.tolist(),
-        "steps_still": (steps - np.maximum(last, 0)).tolist(),
+    columns = {
+        "token_id": ids,
+        "token": texts,
+        "script": scripts,
+        "id_rank": correlation.ranks(ids).astype(int),
+        "initial_norm": initial_norm,
+        "initial_norm_rank": correlation.ranks(initial_norm),
+        "last_motion_step": last,
+        "steps_still": steps - np.maximum(last, 0),
     }
+    return pd.DataFrame(columns)
 
 
-def survival(last: np.ndarray, scripts: Sequence[str], steps: int) -> dict[str, np.ndarray]:
-    """The columns of the survival table: a row per step, the share of tokens yet to move.
+def survival(last: np.ndarray, scripts: Sequence[str], steps: int) -> pd.DataFrame:
+    """A row per step: the share of tokens yet to move.
 
     `all` and a column per script, the most frequent first: the share that moves at this step or at
     a later one. At the last step that is the share never frozen.
@@ -87,11 +91,11 @@ def survival(last: np.ndarray, scripts: Sequence[str], steps: int) -> dict[str, 
     names = np.array(scripts)
     groups = {"all": last}
     groups |= {script: last[names == script] for script, _ in Counter(scripts).most_common()}
-    result = {"step": np.arange(1, steps + 1)}
+    columns = {"step": np.arange(1, steps + 1)}
     for name, of_group in groups.items():
-        stopped = np.searchsorted(np.sort(of_group), result["step"], side="left")
-        result[name] = 1 - stopped / len(of_group)
-    return result
+        stopped = np.searchsorted(np.sort(of_group), columns["step"], side="left")
+        columns[name] = 1 - stopped / len(of_group)
+    return pd.DataFrame(columns)
 
 
 def summary(
@@ -123,23 +127,19 @@ def summary(
         },
         "by_initial_norm": by_size(initial_norm, last, steps),
         "by_id": by_size(ids, last, steps),
-        "correlation_with_initial_norm": rank_correlation(initial_norm, last),
-        "correlation_with_id": rank_correlation(ids, last),
+        "correlation_with_initial_norm": correlation.spearman(initial_norm, last),
+        "correlation_with_id": correlation.spearman(ids, last),
     }
 
 
 def freeze_times(last: np.ndarray, steps: int) -> dict[str, int | None]:
     """Number of tokens, how many never froze or never moved, and when the others moved last."""
-    ordered = np.sort(last)
-    chosen = {"min": 0, "max": len(last) - 1}
-    # The lower median, as torch takes it and so the seed.
-    chosen |= {name: -(-p * len(last) // 100) - 1 for name, p in PERCENTILES.items()}
-    times = {name: int(ordered[place]) for name, place in chosen.items()}
+    times = np.percentile(last, [*PERCENTILES.values()], method="inverted_cdf").tolist()
     return {
         "tokens": len(last),
         "never_frozen": int((last == steps).sum()),
         "never_moved": int((last < 0).sum()),
-        **{name: time if time < steps else None for name, time in times.items()},
+        **{n: t if t < steps else None for n, t in zip(PERCENTILES, times, strict=True)},
     }
 
 
@@ -151,16 +151,3 @@ def by_size(values: np.ndarray, last: np.ndarray, steps: int) -> list[dict]:
         for group in np.array_split(order, GROUPS)
         if (group_values := values[group].tolist())
     ]
-
-
-def ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1; equal values share the mean of theirs."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[place]
-
-
-def rank_correlation(first: np.ndarray, second: np.ndarray) -> float | None:
-    """Spearman's: Pearson's of the ranks; None if one of them does not vary."""
-    a, b = (ranks(values) - (len(values) + 1) / 2 for values in (first, second))
-    spread = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / spread) if spread else None

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -66,9 +67,8 @@ PARTS = {
     "schedule_before_the_seam": "Schedule runs out before the seam",
 }
 
-Series = dict[str, np.ndarray]
-
-TEXT = ("series", "run")  # among the columns of checkpoint_artifact.csv
+TEXT = ("series", "run")  # among the columns of kick.csv
+COLUMNS = ("series", "step", "over_continuous", *(column for column, _, _ in MEASURES))
 INTERVAL = {"low": NUMBER, "value": NUMBER, "high": NUMBER}
 KICK = {
     "kick_ratio": INTERVAL,
@@ -91,15 +91,18 @@ SUMMARY = {
 
 # By the option of the program: how a file is read, and what it holds.
 INPUTS = {
-    "table": (partial(tables.read_rows, text=TEXT), "CSV: a row per step"),
+    "table": (partial(tables.read, columns=COLUMNS, text=TEXT), "CSV: a row per step"),
     "summary": (json_of(SUMMARY), "JSON: what the kick is"),
 }
 
 
-def draw(rows: Sequence[Mapping], summary: dict, title: str, width_mm: float) -> Figure:
+def draw(table: pd.DataFrame, summary: dict, title: str, width_mm: float) -> Figure:
     """Four measures of the stitched pair; arms over time, their kicks and paths; effects; parts."""
     drawing, places = _laid_out(max(width_mm, NARROWEST_MM))
-    series = _series(rows)
+    series = {
+        letters.visible(name): rows.reset_index(drop=True)  # as the summary has them here
+        for name, rows in table.groupby("series", sort=False)
+    }
     for panel, measure in zip(places[:4], MEASURES, strict=True):
         _draw_measure(panel, series, summary, *measure)
     arms, kicks, paths, effects, parts = places[4:]
@@ -137,22 +140,8 @@ def _laid_out(width_mm: float) -> tuple[Figure, list[Axes]]:
     return drawing, panels
 
 
-def _series(rows: Iterable[Mapping]) -> dict[str, Series]:
-    """The columns of every series; what a series has no value of is NaN."""
-    found: dict[str, dict[str, list]] = {}
-    for row in rows:
-        columns = found.setdefault(row["series"], {})
-        for name, value in row.items():
-            if name not in ("series", "run"):
-                columns.setdefault(name, []).append(float(value) if value else math.nan)
-    return {
-        name: {column: np.array(values) for column, values in columns.items()}
-        for name, columns in found.items()
-    }
-
-
 def _draw_measure(
-    panel: Axes, series: dict[str, Series], summary: dict, column: str, title: str, unit: str
+    panel: Axes, series: dict[str, pd.DataFrame], summary: dict, column: str, title: str, unit: str
 ) -> None:
     """One measure of the continuous run and of the stitched pair over all steps."""
     panel.set_title(title)
@@ -162,7 +151,7 @@ def _draw_measure(
     for name, look in (("stitched", STITCHED), ("continuous", CONTINUOUS)):
         panel.plot(series[name]["step"], series[name][column], label=name, **look)
     panel.axvline(summary["seam"] + 0.5, **SEAM)
-    panel.set_xlim(1, max(int(series["continuous"]["step"][-1]), 2))
+    panel.set_xlim(1, max(series["continuous"]["step"].max(), 2))
     panel.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     if column == "dw_l2_mean" and (series["continuous"][column] > 0).any():
         panel.set_yscale("log")
@@ -172,7 +161,7 @@ def _draw_measure(
         panel.yaxis.set_major_formatter(PercentFormatter(1))
 
 
-def _draw_arms(panel: Axes, series: dict[str, Series], summary: dict) -> None:
+def _draw_arms(panel: Axes, series: dict[str, pd.DataFrame], summary: dict) -> None:
     """Motion of every arm over that of the continuous run at the same step."""
     panel.set_title("Arms: motion over the continuous run's")
     panel.set_ylabel("Ratio of mean |ΔW|₂")

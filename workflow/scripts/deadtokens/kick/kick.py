@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from deadtokens.kick import attribution
 from deadtokens.kick import untrained_motion as motion
@@ -108,35 +109,38 @@ def table(
     arms: Sequence[Series],
     seam: int,
     elements: int,
-) -> list[dict[str, object]]:
-    """A row per series and step. None where a series has no such value.
+) -> pd.DataFrame:
+    """A row per series and step. NaN where a series has no such value.
 
     `share_of_sign_step`: mean |ΔW|₂ over that of a step of one learning rate in each of a token's
     `elements`, which is what fresh moments make of any gradient. `over_continuous`: mean |ΔW|₂ over
     the continuous run's. `excess_path_mean`: that of the steps from the seam to this one.
     """
-    rows = []
     parts = [(CONTINUOUS, continuous), (STITCHED, before), (STITCHED, after)]
-    for name, series in [*parts, *((arm.run, arm) for arm in arms)]:
-        excess = 0.0
-        for own in range(series.steps):
-            step = series.first + own + 1
-            here = {key: float(values[own]) for key, values in series.by_step.items()}
-            there = None
-            if step <= continuous.steps:
-                there = float(continuous.by_step["dw_l2_mean"][step - 1])
-            behind = step > seam and there is not None
-            excess += here["dw_l2_mean"] - there if behind else 0
-            full = float(series.rates[own]) * elements**0.5
-            rows.append(
-                {"series": name, "run": series.run, "step": step}
-                | {"learning_rate": float(series.rates[own]), **here}
-                | {"share_of_sign_step": here["dw_l2_mean"] / full if full else None}
-                | {"over_continuous": here["dw_l2_mean"] / there if there else None}
-                | {"excess_path_mean": excess if behind else None}
-                | {"loss": float(series.losses[own])}
-            )
-    return rows
+    parts += [(arm.run, arm) for arm in arms]
+    return pd.concat(
+        [_rows(name, of, continuous, seam, elements) for name, of in parts], ignore_index=True
+    )
+
+
+def _rows(name: str, series: Series, continuous: Series, seam: int, elements: int) -> pd.DataFrame:
+    """The rows of the table that are of one series."""
+    step = np.arange(1, series.steps + 1) + series.first
+    by_step = {key: values.astype(np.float64) for key, values in series.by_step.items()}
+    motion = pd.Series(by_step["dw_l2_mean"])
+    beside = pd.Series(continuous.by_step["dw_l2_mean"].astype(np.float64))
+    there = beside.reindex(step - 1).reset_index(drop=True)  # NaN beyond its end
+    full = pd.Series(series.rates * elements**0.5)
+    after = (step > seam) & (step <= continuous.steps)
+    columns = {
+        **{"series": name, "run": series.run, "step": step},
+        **{"learning_rate": series.rates, **by_step},
+        "share_of_sign_step": motion / full.where(full != 0),
+        "over_continuous": motion / there.where(there != 0),
+        "excess_path_mean": (motion - there).where(after).cumsum(),
+        "loss": series.losses,
+    }
+    return pd.DataFrame(columns)
 
 
 def summary(

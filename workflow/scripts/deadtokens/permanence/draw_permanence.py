@@ -3,7 +3,10 @@
 Draws what `analysis.permanence` has found; computes nothing.
 """
 
+from functools import partial
+
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
@@ -23,14 +26,16 @@ SUMMARY = {
     "fell_by_at_least": {"per_step": NUMBER},
 }
 
+COLUMNS = ("still_from", "still_to", "exposure", "resumed", "rate", "lower_bound", "upper_bound")
+
 # By the option of the program: how a file is read, and what it holds.
 INPUTS = {
-    "table": (tables.read, "CSV: a row per octave"),
+    "table": (partial(tables.read, columns=COLUMNS), "CSV: a row per octave"),
     "summary": (json_of(SUMMARY), "JSON: rates and bounds"),
 }
 
 
-def draw(table: dict[str, np.ndarray], summary: dict, title: str, width_mm: float) -> Figure:
+def draw(table: pd.DataFrame, summary: dict, title: str, width_mm: float) -> Figure:
     """Rate of moving again by how long still, with upper bounds, and how many were watched."""
     drawing = style.figure(width_mm, width_mm * HEIGHT_OVER_WIDTH)
     rates, watched = drawing.subplots(1, 2, width_ratios=(1.6, 1))
@@ -42,7 +47,7 @@ def draw(table: dict[str, np.ndarray], summary: dict, title: str, width_mm: floa
     return drawing
 
 
-def _draw_rates(panel: Axes, table: dict[str, np.ndarray], confidence: float) -> None:
+def _draw_rates(panel: Axes, table: pd.DataFrame, confidence: float) -> None:
     panel.set_title("How often a still token moves again")
     panel.set_ylabel("Rate (per token and step)")
     if len(table["rate"]) == 0:
@@ -63,7 +68,7 @@ def _draw_rates(panel: Axes, table: dict[str, np.ndarray], confidence: float) ->
     panel.legend(loc="lower left")
 
 
-def _draw_watched(panel: Axes, table: dict[str, np.ndarray]) -> None:
+def _draw_watched(panel: Axes, table: pd.DataFrame) -> None:
     panel.set_title("How many were watched")
     panel.set_ylabel("Token-steps")
     if len(table["rate"]) == 0:
@@ -85,7 +90,7 @@ def _steps_axis(panel: Axes) -> None:
     panel.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _middles(table: dict[str, np.ndarray]) -> np.ndarray:
+def _middles(table: pd.DataFrame) -> np.ndarray:
     return np.sqrt(table["still_from"] * (table["still_to"] + 1.0))
 
 

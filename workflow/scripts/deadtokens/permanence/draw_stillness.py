@@ -6,6 +6,7 @@ Draws what `analysis.stillness` has found; computes nothing.
 from functools import partial
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -30,17 +31,18 @@ SUMMARY = {
 
 # By the option of the program: how a file is read, and what it holds.
 INPUTS = {
-    "table": (partial(tables.read, dtype=int), "CSV: a row per still run"),
+    "table": (partial(tables.read, columns=("start", "length")), "CSV: a row per still run"),
     "summary": (json_of(SUMMARY), "JSON: their statistics"),
 }
 
 
-def draw(table: dict[str, np.ndarray], summary: dict, title: str, width_mm: float) -> Figure:
+def draw(table: pd.DataFrame, summary: dict, title: str, width_mm: float) -> Figure:
     """Runs at least so long, and every run from its first step to its last, by its length."""
     drawing = style.figure(width_mm, width_mm * HEIGHT_OVER_WIDTH)
     distribution, places = drawing.subplots(1, 2, width_ratios=(1, 1.6))
-    _draw_distribution(distribution, table["length"])
-    _draw_places(places, table["start"], table["length"], summary)
+    starts, lengths = (table[name].to_numpy() for name in ("start", "length"))
+    _draw_distribution(distribution, lengths)
+    _draw_places(places, starts, lengths, summary)
     pictures.head(drawing, f"{title}: {_headline(summary)}")
     return drawing
 

@@ -8,16 +8,16 @@ the pending updates tell, see `momentum`.
 """
 
 import itertools
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
+import pandas as pd
+from scipy import special
 
 Chunks = Iterable[tuple[int, np.ndarray]]  # (first row, (k, n) displacements), row 0 is step 1
 
-LARGEST_EXACT = 1000  # events; above, the quantile's approximation is good to 1e-5
+COLUMNS = ("still_from", "still_to", "exposure", "resumed", "rate", "lower_bound", "upper_bound")
 ASSUMPTION = (
     "Motions are events of a Poisson process of constant rate. Per token-step every token is one "
     "of its own; per step all tokens together are one, whatever ties them."
@@ -63,33 +63,23 @@ def upper_bound(events: int, exposure: float, confidence: float) -> float | None
     exposure.
 
     Exact for a Poisson count (Garwood, Biometrika 28, 1936): 3.0 / exposure for no event at 95%,
-    the rule of three. Large counts take the quantile from Wilson and Hilferty (PNAS 17, 1931).
+    the rule of three.
     """
-    return _mean(events, 1 - confidence) / exposure if exposure > 0 else None
+    return float(special.pdtri(events, 1 - confidence)) / exposure if exposure > 0 else None
 
 
 def lower_bound(events: int, exposure: float, confidence: float) -> float | None:
     """The rate at which so many events or more have a probability of 1 - confidence."""
     if exposure <= 0:
         return None
-    return _mean(events - 1, confidence) / exposure if events else 0.0
+    return float(special.pdtri(events - 1, confidence)) / exposure if events else 0.0
 
 
-def table(found: Resumptions, confidence: float) -> dict[str, list]:
-    """The columns of the table: a row per octave of steps still, as long as there is exposure."""
+def table(found: Resumptions, confidence: float) -> pd.DataFrame:
+    """A row per octave of steps still, as long as there is exposure."""
     edges = [1 << i for i in range(len(found.exposure).bit_length() + 1)]
     rows = [_rate(found, start, end, confidence) for start, end in itertools.pairwise(edges)]
-    rows = [row for row in rows if row["exposure"]]
-    columns = (
-        "still_from",
-        "still_to",
-        "exposure",
-        "resumed",
-        "rate",
-        "lower_bound",
-        "upper_bound",
-    )
-    return {name: [row[name] for row in rows] for name in columns}
+    return pd.DataFrame([row for row in rows if row["exposure"]], columns=COLUMNS)
 
 
 def summary(
@@ -152,27 +142,6 @@ def _rate(found: Resumptions, start: int, end: int, confidence: float) -> dict[s
         "lower_bound": lower_bound(resumed, exposure, confidence),
         "upper_bound": upper_bound(resumed, exposure, confidence),
     }
-
-
-def _mean(events: int, probability: float) -> float:
-    """The mean of a Poisson count that is at most `events` with this probability."""
-    if events == 0:
-        return -math.log(probability)
-    if events >= LARGEST_EXACT:
-        n = events + 1
-        quantile = NormalDist().inv_cdf(1 - probability)
-        return n * (1 - 1 / (9 * n) + quantile / (3 * math.sqrt(n))) ** 3
-    low, high = 0.0, 2.0 * events + 20 * (1 - math.log(probability))
-    while high - low > 1e-12 * high:
-        middle = (low + high) / 2
-        low, high = (middle, high) if _at_most(events, middle) > probability else (low, middle)
-    return high
-
-
-def _at_most(events: int, mean: float) -> float:
-    """The probability of at most so many events of a Poisson count."""
-    terms = (k * math.log(mean) - mean - math.lgamma(k + 1) for k in range(events + 1))
-    return math.fsum(map(math.exp, terms))
 
 
 def _added(counts: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ Definitions: docs/physics.md. Steps are counted from 1: step t leads from W[t-1]
 """
 
 import numpy as np
+import pandas as pd
 
 LISTED_RUNS = 10  # the longest; the table holds all of them
 
@@ -20,9 +21,9 @@ def runs(n_moving: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return starts + 1, ends - starts
 
 
-def table(starts: np.ndarray, lengths: np.ndarray) -> dict[str, np.ndarray]:
-    """The columns of the table: a row per run."""
-    return {"start": starts, "length": lengths}
+def table(starts: np.ndarray, lengths: np.ndarray) -> pd.DataFrame:
+    """A row per run."""
+    return pd.DataFrame({"start": starts, "length": lengths})
 
 
 def summary(

@@ -5,6 +5,7 @@ faint line for each token over the others, all of them are here as a density.
 """
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
@@ -25,7 +26,7 @@ MANY = 3000.0  # a range of more decades has ticks enough with powers of ten
 MEAN_LINE = {"color": style.INK, "linewidth": 1.2}
 HALO = withStroke(linewidth=2.4, foreground="white")
 
-Table = dict[str, np.ndarray]
+Fields = dict[str, np.ndarray]
 
 PHASE = {"column": str, "transition": {"first": STEP}, "final_fraction": NUMBER}
 # What is drawn of phase_transitions.json, and of the density beside it.
@@ -43,7 +44,9 @@ INPUTS = {
 }
 
 
-def draw(table: Table, summary: dict, density: Table, title: str, width_mm: float) -> Figure:
+def draw(
+    table: pd.DataFrame, summary: dict, density: Fields, title: str, width_mm: float
+) -> Figure:
     """The plots one above the other, over the same steps."""
     drawing = style.figure(width_mm, width_mm * HEIGHT_OVER_WIDTH)
     spread, traces, shares = drawing.subplots(3, 1, sharex=True)
@@ -65,8 +68,8 @@ def draw(table: Table, summary: dict, density: Table, title: str, width_mm: floa
     return drawing
 
 
-def _draw_spread(panel: Axes, table: Table, edges: np.ndarray) -> None:
-    mean, std = table["mean_ulp"], np.nan_to_num(table["std_ulp"])
+def _draw_spread(panel: Axes, table: pd.DataFrame, edges: np.ndarray) -> None:
+    mean, std = table["mean_ulp"].to_numpy(), table["std_ulp"].fillna(0).to_numpy()
     floor = np.min(mean[mean > 0], initial=edges[0]) / ROOM
     low = np.maximum(mean - std, floor)  # where the spread reaches below zero: to the axis
     moving = mean > 0
@@ -79,7 +82,7 @@ def _draw_spread(panel: Axes, table: Table, edges: np.ndarray) -> None:
     panel.legend(loc="upper right", ncols=2)
 
 
-def _draw_traces(panel: Axes, table: Table, density: Table, n_tokens: int) -> None:
+def _draw_traces(panel: Axes, table: pd.DataFrame, density: Fields, n_tokens: int) -> None:
     """The share of all tokens in each cell of step and motion; at the bottom those at zero."""
     still = density["vector_zero"]
     counts = np.column_stack([still, density["vector_counts"], density["vector_above"]])
@@ -100,9 +103,9 @@ def _draw_traces(panel: Axes, table: Table, density: Table, n_tokens: int) -> No
     panel.figure.colorbar(mesh, ax=panel, pad=0.01, label="Share of tokens per cell")
 
 
-def _draw_mean(panel: Axes, table: Table, above: float) -> None:
+def _draw_mean(panel: Axes, table: pd.DataFrame, above: float) -> None:
     """The mean as long as it is above this: a log axis has no zero."""
-    shown = np.where(table["mean_ulp"] > above, table["mean_ulp"], np.nan)
+    shown = table["mean_ulp"].where(table["mean_ulp"] > above)
     panel.plot(table["step"], shown, label="mean", path_effects=[HALO], **MEAN_LINE)
 
 
@@ -131,7 +134,7 @@ def _number(value: float) -> str:
     return letters.power(10, power) if abs(power) > 3 else f"{value:,g}"
 
 
-def _draw_shares(panel: Axes, table: Table, summary: dict) -> None:
+def _draw_shares(panel: Axes, table: pd.DataFrame, summary: dict) -> None:
     """Stacked, the coldest at the bottom."""
     colours = style.phase_colours(len(summary["phases"]))
     columns = [table[phase["column"]] for phase in summary["phases"].values()]

@@ -6,6 +6,7 @@ Draws what `analysis.phases` and `analysis.density` have counted; computes nothi
 from itertools import chain, zip_longest
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm
@@ -35,7 +36,7 @@ HEIGHT_OVER_WIDTH = 1.15
 STRIP = 10.0  # room beyond either end of the log axis, for what lies there: zero, infinity
 HALO = withStroke(linewidth=2, foreground="white")
 
-Table = dict[str, np.ndarray]
+Fields = dict[str, np.ndarray]
 
 SCALE = {
     "phases": {str: {"column": str, "majority": {"first": STEP, "for_good": STEP}}},
@@ -57,7 +58,9 @@ INPUTS = {
 }
 
 
-def draw(table: Table, summary: dict, density: Table, title: str, width_mm: float) -> Figure:
+def draw(
+    table: pd.DataFrame, summary: dict, density: Fields, title: str, width_mm: float
+) -> Figure:
     """Three rows (fractions, spread, density) by two scales, side by side over the same steps."""
     drawing = style.figure(width_mm, width_mm * HEIGHT_OVER_WIDTH)
     axes = drawing.subplots(3, 2, sharex=True, sharey="row")
@@ -84,7 +87,7 @@ def draw(table: Table, summary: dict, density: Table, title: str, width_mm: floa
 
 
 def _draw_fractions(
-    panel: Axes, table: Table, summary: dict, scale: str, colours: list[str]
+    panel: Axes, table: pd.DataFrame, summary: dict, scale: str, colours: list[str]
 ) -> None:
     """Stacked shares of the phases, a dot where more than half of the tokens have gone over."""
     phases = summary["scales"][scale]["phases"].values()
@@ -109,7 +112,7 @@ def _draw_fractions(
             )
 
 
-def _draw_spread(panel: Axes, table: Table, edges: np.ndarray, scale: str) -> None:
+def _draw_spread(panel: Axes, table: pd.DataFrame, edges: np.ndarray, scale: str) -> None:
     """Mean, median and the range of most tokens; beyond the axis they run in its strips."""
     step = table["step"]
     low, median, mean, high = (
@@ -121,7 +124,7 @@ def _draw_spread(panel: Axes, table: Table, edges: np.ndarray, scale: str) -> No
     panel.plot(step, mean, **style.MEAN_LINE)
 
 
-def _draw_density(panel: Axes, density: Table, scale: str, n_tokens: int) -> QuadMesh:
+def _draw_density(panel: Axes, density: Fields, scale: str, n_tokens: int) -> QuadMesh:
     """Every token at every step: the share of all tokens in each cell of step and displacement."""
     counts = np.column_stack(
         [

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from deadtokens.phases import phases
 from deadtokens.statistics import density
@@ -100,18 +101,17 @@ def traces(chunks: Chunks, over: density.Bins) -> np.ndarray:
     return sum(density.count(motion, start + 1, over) for start, motion in chunks)
 
 
-def table(measured: Measured, scheme: phases.Scheme) -> dict[str, np.ndarray]:
-    """The columns of the table, (T,) each: mean and std in vector ULP, the share of each phase."""
-    shares = (measured.counts / measured.n_tokens).T
-    return {
-        "step": np.arange(1, len(measured.mean) + 1),
-        "mean_ulp": measured.mean,
-        "std_ulp": measured.std,
-        **{
-            phases.column("fraction", phase): share
-            for phase, share in zip(scheme.phases, shares, strict=True)
-        },
-    }
+def table(measured: Measured, scheme: phases.Scheme) -> pd.DataFrame:
+    """A row per step: mean and std in vector ULP, the share of each phase."""
+    names = [phases.column("fraction", phase) for phase in scheme.phases]
+    steps = pd.DataFrame(
+        {
+            "step": np.arange(1, len(measured.mean) + 1),
+            "mean_ulp": measured.mean,
+            "std_ulp": measured.std,
+        }
+    )
+    return steps.join(pd.DataFrame(measured.counts / measured.n_tokens, columns=names))
 
 
 def summary(

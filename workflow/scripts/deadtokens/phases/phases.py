@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from deadtokens.errors import UserError
 from deadtokens.statistics import density
@@ -125,19 +126,19 @@ def classify(chunks: Chunks, scheme: Scheme, bins: density.Bins) -> ScaleTable:
 
 def table(
     scales: dict[str, ScaleTable], scheme: Scheme, n_moving: np.ndarray, nonfinite: np.ndarray
-) -> dict[str, np.ndarray]:
-    """The columns of the table, (T,) each; all that begin with `SCALE_` are on that scale.
+) -> pd.DataFrame:
+    """A row per step; all columns that begin with `SCALE_` are on that scale.
 
     One fraction per phase and one of tokens in no phase (`undefined`: NaN), then `spread`.
     """
-    result = {"step": np.arange(1, len(n_moving) + 1)}
+    columns = {"step": np.arange(1, len(n_moving) + 1)}
     for scale, of_scale in scales.items():
         undefined = of_scale.n_tokens - of_scale.counts.sum(axis=1)
         shares = np.column_stack([of_scale.counts, undefined]).T / of_scale.n_tokens
         named = dict(zip([*scheme.phases, "undefined"], shares, strict=True)) | of_scale.spread
-        result |= {column(scale, quantity): values for quantity, values in named.items()}
+        columns |= {column(scale, quantity): values for quantity, values in named.items()}
     moving = n_moving / of_scale.n_tokens
-    return {**result, "moving": moving, "nonfinite_elements": nonfinite}
+    return pd.DataFrame({**columns, "moving": moving, "nonfinite_elements": nonfinite})
 
 
 def summary(

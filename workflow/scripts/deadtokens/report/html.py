@@ -4,8 +4,9 @@ A page is a fragment in a `<section class="fimbulwinter">`, so that the opening 
 can hold it as it is; browsers show a fragment alone just as well.
 """
 
-from collections.abc import Iterable, Sequence
 from html import escape
+
+import pandas as pd
 
 # The report's own stylesheet undoes most of a browser's defaults, so all that is needed is here.
 STYLE = """\
@@ -35,11 +36,9 @@ def paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>"
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; the header is text, the cells are HTML."""
-    lines = ["<table>", _row("th", map(escape, header))]
-    return "\n".join([*lines, *(_row("td", row) for row in rows), "</table>"])
-
-
-def _row(tag: str, cells: Iterable[str]) -> str:
-    return "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
+def table(cells: pd.DataFrame) -> str:
+    """A table; the names of the columns are text, the cells are HTML."""
+    as_they_are = [str] * len(cells.columns)
+    return cells.rename(columns=escape).to_html(
+        index=False, border=0, justify="left", escape=False, formatters=as_they_are
+    )

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+import pandas as pd
+
 from deadtokens.files.documents import IfThere
 from deadtokens.report import html
 
@@ -28,14 +30,14 @@ def page(runs: Mapping[str, Mapping], configuration: Mapping) -> str:
     """The page as HTML. runs: metadata.json by run; configuration: all of it, with defaults."""
     header = ["", *runs]
     told = [[escape(meaning), *_values(runs, key)] for key, meaning in ROWS.items()]
-    parts = [html.heading("Runs"), html.table(header, told)]
+    parts = [html.heading("Runs"), html.table(pd.DataFrame(told, columns=header))]
     for key, title in (("versions", "Versions"), ("machine", "Machine"), ("inputs", "Inputs")):
         of_runs = [run["provenance"].get(key, {}) for run in runs.values()]
         names = dict.fromkeys(name for described in of_runs for name in described)
         rows = [[escape(name), *(_cell(one.get(name, "")) for one in of_runs)] for name in names]
-        parts += [html.heading(title), html.table(header, rows)]
+        parts += [html.heading(title), html.table(pd.DataFrame(rows, columns=header))]
     digests = [_cell(run["provenance"].get("code", "")) for run in runs.values()]
-    parts.append(html.table(header, [["code", *digests]]))
+    parts.append(html.table(pd.DataFrame([["code", *digests]], columns=header)))
     text = json.dumps(configuration, indent=2, ensure_ascii=False)
     parts += [html.heading("Configuration, with all defaults"), f"<pre>{escape(text)}</pre>"]
     return html.page(STYLE, *parts)

@@ -1,7 +1,7 @@
 """The page of runs: what came out of each, beside the published figures."""
 
 from collections.abc import Mapping
-from html import escape, unescape
+from html import escape
 
 from deadtokens.comparison import published
 from deadtokens.report import html
@@ -14,7 +14,5 @@ TOLD = (
 
 def page(known: Mapping[str, Mapping], summaries: Mapping[str, Mapping]) -> str:
     """The page as HTML. known: published figures by experiment; summaries: summary.json by run."""
-    head, *rows = published.table(known, summaries)
-    cells = [[escape(unescape(cell)) for cell in row] for row in rows]
-    table = html.table(map(unescape, head), cells)
+    table = html.table(published.table(known, summaries).map(escape))
     return html.page("", html.heading("Runs"), html.paragraph(TOLD), table)

@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 VERDICTS = (SUPPORTED, CONTRADICTED, UNDECIDED)
 
@@ -74,6 +76,11 @@ def judge(
     how many each run has.
     """
     return [_row(name, question, evidence, steps) for name, question in questions.items()]
+
+
+def table(rows: Sequence[Mapping]) -> pd.DataFrame:
+    """The same rows; values are numbers and truth values, and stay what each is."""
+    return pd.DataFrame(rows, columns=COLUMNS, dtype=object)
 
 
 def counts(rows: Sequence[Mapping]) -> dict[str, int]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+import pandas as pd
+
 from deadtokens.files.documents import NUMBER, Maybe
 from deadtokens.report import html
 
@@ -41,7 +43,7 @@ def page(found: Mapping) -> str:
         own = [row for row in rows if row["chapter"] == name]
         if own:
             parts += [html.heading(chapter["title"]), html.paragraph(chapter["text"])]
-            parts.append(html.table(HEADER, map(_cells, own)))
+            parts.append(html.table(pd.DataFrame(map(_cells, own), columns=HEADER)))
     return html.page(STYLE, *parts)
 
 

@@ -1,1 +1,1 @@
-"""Resampling, and densities of traces."""
+"""Resampling, correlations, and densities of traces."""
