@@ -21,12 +21,12 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import classify_phases
+import measure_displacement
 import numpy as np
 import torch
 from steady import published, resolved, write_inputs
 
-import classify_phases
-import measure_displacement
 from deadtokens.files.trajectory import TrajectoryWriter, write_file
 from deadtokens.training import loop
 from deadtokens.training.batches import load_tokens

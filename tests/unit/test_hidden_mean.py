@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from deadtokens.errors import UserError
-from deadtokens.files import hidden_mean
 from deadtokens.files.storage import open_reader
 from deadtokens.files.trajectory import write_file
+from deadtokens.recorded import hidden_mean
 
 LOSS = np.float32([np.nan, 9.2, 9.1])
 H = np.float32([[1, 2], [3, 4]])

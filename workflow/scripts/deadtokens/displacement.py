@@ -8,8 +8,8 @@ import numpy as np
 from deadtokens import lattice
 from deadtokens.errors import UserError
 from deadtokens.files.layout import NUMPY_DTYPE, Pattern
-from deadtokens.files.rows import BFLOAT16, TokenRows
 from deadtokens.files.trajectory import Field, TrajectoryWriter
+from deadtokens.recorded.rows import BFLOAT16, TokenRows
 
 WEIGHTS = "W"
 CHUNK_BYTES = 8_000_000  # weights held at a time; larger chunks leave the cache

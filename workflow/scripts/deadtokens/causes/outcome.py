@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deadtokens.causes.forecast import Forecast
-from deadtokens.causes.steps import Step
+from deadtokens.causes.updates import Update
 from deadtokens.freezing import freezing
 
 GROUPS = 10  # of tokens, by what was foretold
@@ -31,7 +31,7 @@ class Outcome:
     moved: np.ndarray | None = None  # (n, D) within the last window of the run
     moved_then: np.ndarray | None = None  # within the last window up to `until`
 
-    def add(self, step: Step) -> None:
+    def add(self, step: Update) -> None:
         """Take up the next step."""
         if self.last_motion is None:
             self.last_motion = np.full(len(step.m), -1)
