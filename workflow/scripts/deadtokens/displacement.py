@@ -40,7 +40,7 @@ def fields(steps: int | str, tokens: int | str) -> dict[str, Field]:
 
 
 def patterns(*names: str) -> dict[str, Pattern]:
-    """What a reader of these fields of a displacement file expects (`TrajectoryReader.expect`)."""
+    """What a reader of these fields of a displacement file expects (`Reader.expect`)."""
     of_any_run = fields("steps", "tokens")
     return {name: of_any_run[name] for name in names}
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from deadtokens.comparison import summary
-from deadtokens.files.trajectory import TrajectoryReader
+from deadtokens.files.access import Reader
 from deadtokens.recorded.rows import TokenRows
 
 Chunks = Iterable[tuple[int, np.ndarray]]
@@ -34,9 +34,7 @@ def of_displacement(chunks: Chunks) -> dict[str, object]:
     }
 
 
-def figures(
-    rows: TokenRows, moved: TrajectoryReader, last: np.ndarray, max_bytes: int
-) -> dict[str, object]:
+def figures(rows: TokenRows, moved: Reader, last: np.ndarray, max_bytes: int) -> dict[str, object]:
     """All of them, as a JSON object; a gradient that was not recorded is None.
 
     rows: those of the tokens, moved: a reader of their displacement, both asked for `chunks` within

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from deadtokens.errors import UserError
+from deadtokens.files.access import Reader
 from deadtokens.files.storage import open_reader
-from deadtokens.files.trajectory import TrajectoryReader
 from deadtokens.recorded.naming import CRUCIBLE, SERIES
 
 NAME = CRUCIBLE["h_mean"].name  # in every series
@@ -18,7 +18,7 @@ LOSSES = tuple({series["loss"].name: None for series in SERIES.values()})
 OF_LOSS = (("F32", "BF16"), ("states",))
 
 
-def read(file: TrajectoryReader, other: Path | None = None) -> np.ndarray | None:
+def read(file: Reader, other: Path | None = None) -> np.ndarray | None:
     """h_mean (T, D) float32, row s of the step from s to s+1; None if nothing holds it.
 
     The file's own goes before `other`, a trajectory of the same training, of whatever series.
@@ -41,7 +41,7 @@ def read(file: TrajectoryReader, other: Path | None = None) -> np.ndarray | None
     )
 
 
-def _loss(file: TrajectoryReader) -> np.ndarray:
+def _loss(file: Reader) -> np.ndarray:
     """The bits of the loss of every state, (T+1,) uint32 of float32 or uint16 of bfloat16."""
     name = next((name for name in LOSSES if name in file.fields), LOSSES[0])
     file.expect({name: OF_LOSS})

@@ -10,6 +10,7 @@ import numpy as np
 
 from deadtokens.errors import UserError
 from deadtokens.files import layout, masks
+from deadtokens.files.access import Reader
 from deadtokens.files.trajectory import TrajectoryReader
 from deadtokens.recorded import naming as names
 from deadtokens.recorded.naming import MADE, STATE
@@ -28,9 +29,7 @@ class TokenRows:
     does not record these tokens.
     """
 
-    def __init__(
-        self, trajectory: TrajectoryReader, naming: str, dead_mask: np.ndarray, population: str
-    ):
+    def __init__(self, trajectory: Reader, naming: str, dead_mask: np.ndarray, population: str):
         if population not in POPULATIONS:
             raise UserError(f"tokens: {population!r}, expected one of {', '.join(POPULATIONS)}.")
         self.path = trajectory.path
@@ -75,7 +74,7 @@ class TokenRows:
     def chunks(
         self, quantity: str, max_bytes: int, overlap: int = 0
     ) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield (first row, rows) as `TrajectoryReader.chunks` does, of these tokens alone.
+        """Yield (first row, rows) as `Reader.chunks` does, of these tokens alone.
 
         `max_bytes` bounds what is read at a time, the rows of all recorded tokens.
         """
