@@ -15,7 +15,7 @@ from deadtokens.recorded.naming import CRUCIBLE, SERIES
 NAME = CRUCIBLE["h_mean"].name  # in every series
 PATTERN = {NAME: (CRUCIBLE["h_mean"].dtype, ("steps", "elements"))}
 LOSSES = tuple({series["loss"].name: None for series in SERIES.values()})
-OF_LOSS = (("F32", "BF16"), ("states",))
+OF_LOSS = (("F32", "BF16", "U16"), ("states",))
 
 
 def read(file: Reader, other: Path | None = None) -> np.ndarray | None:
