@@ -20,8 +20,8 @@ from steady import published, write_inputs
 
 from deadtokens import displacement
 from deadtokens.files import storage
-from deadtokens.files.rows import TokenRows, read_dead_mask
 from deadtokens.files.trajectory import TrajectoryReader
+from deadtokens.recorded.rows import TokenRows, read_dead_mask
 from deadtokens.training import loop
 from deadtokens.training.batches import load_tokens
 from deadtokens.training.checkpoints import Workspace

@@ -12,8 +12,10 @@ from types import ModuleType
 import numpy as np
 
 from deadtokens import displacement
-from deadtokens.files.rows import TokenRows
+from deadtokens.files import storage
 from deadtokens.files.trajectory import TrajectoryReader, TrajectoryWriter, write_file
+from deadtokens.recorded.naming import stored
+from deadtokens.recorded.rows import TokenRows
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 
@@ -49,6 +51,40 @@ def write_masks(path: Path, dead: np.ndarray | int) -> Path:
     return path
 
 
+def write_series(
+    path: Path, naming: str, rows: dict[str, np.ndarray], how: storage.Storage | None = None
+) -> Path:
+    """A trajectory in the names and dtypes of a series.
+
+    rows: W uint16 bits, m and v float32 (T+1, N, D), g float32 (T, N, D); what is float32 must be
+    bfloat16 values if the series stores them so.
+    """
+    table = stored(naming)
+    fields, arrays = {}, {}
+    for quantity, values in rows.items():
+        as_stored = table[quantity]
+        if as_stored.dtype != "F32" and values.dtype != np.uint16:
+            values = bits_of(values)
+        if quantity == "g" and as_stored.first == 0:
+            values = np.concatenate([np.zeros_like(values[:1]), values])
+        arrays[as_stored.name] = values
+        fields[as_stored.name] = as_stored.dtype, values.shape
+    with storage.create(path, fields, how) as file:
+        for name, values in arrays.items():
+            file.write_rows(name, 0, values)
+    return path
+
+
+def among_living(rows: dict[str, np.ndarray], dead: np.ndarray) -> dict[str, np.ndarray]:
+    """Rows of dead tokens in their places among those of all tokens, which are of another kind."""
+    everyone = {}
+    for name, values in rows.items():
+        filler = bits_of(np.float32([0.3])) if values.dtype == np.uint16 else np.float32([0.5])
+        everyone[name] = np.full((len(values), len(dead), *values.shape[2:]), filler, values.dtype)
+        everyone[name][:, dead] = values
+    return everyone
+
+
 def dead_rows(trajectory: TrajectoryReader) -> TokenRows:
     """The rows of a Crucible trajectory whose tokens are all dead."""
     everyone = np.ones(trajectory.fields["W"][1][1], bool)
@@ -59,6 +95,13 @@ def measure(trajectory: Path, output: Path) -> Path:
     """The displacement of such a trajectory."""
     with TrajectoryReader(trajectory) as file:
         displacement.measure(dead_rows(file), output)
+    return output
+
+
+def measure_dead(trajectory: Path, naming: str, dead: np.ndarray, output: Path) -> Path:
+    """The displacement of the dead tokens of a trajectory of any series."""
+    with storage.open_reader(trajectory) as file:
+        displacement.measure(TokenRows(file, naming, dead, "dead"), output)
     return output
 
 

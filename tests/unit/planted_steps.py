@@ -3,15 +3,16 @@
 import numpy as np
 
 from deadtokens import lattice
-from deadtokens.causes import steps
-from deadtokens.cohorts import critical
+from deadtokens.recorded import steps
+from deadtokens.recorded.naming import STATE
+from deadtokens.update_law import UpdateLaw, learning_rates, nearest
 
 ADAM = {"beta1": 0.9, "beta2": 0.999, "epsilon": 0.0}
 
 
 def law(total, states="float32", schedule="constant", **changes):
-    rates = critical.learning_rates(1e-3, schedule, total, total, 0)
-    return steps.Law(critical.Adam(rates, **ADAM | changes), "for-loop", states)
+    rates = learning_rates(1e-3, schedule, total, total, 0)
+    return UpdateLaw(rates, **ADAM | changes, state_precision=states)
 
 
 def record(total, shape=(3, 4), W=1.5, m=1e-6, v=1e-12, g=1e-6, p_mean=None):
@@ -29,19 +30,22 @@ def record(total, shape=(3, 4), W=1.5, m=1e-6, v=1e-12, g=1e-6, p_mean=None):
 
     times = np.arange(total + 1)
     rows = {name: filled(value, times) for name, value in (("W", W), ("m", m), ("v", v))}
-    rows["W"] = critical.nearest(rows["W"])
+    rows["W"] = nearest(rows["W"])
     rows |= {"g": filled(g, times[1:])}
     return rows | ({} if p_mean is None else {"p_mean": filled(p_mean, times[1:])[..., 0]})
 
 
+def each(rows, size=7):
+    """As `TokenRows.steps` gives them, read in chunks of so many steps."""
+    return steps.each(chunks(rows, size))
+
+
 def chunks(rows, size=7):
-    """As `TokenRows.steps` yields them."""
-    total = len(rows["g"])
+    """Consecutive parts of (T+1, ...) states and (T, ...) of what is made, as far as they go."""
+    total = max(len(values) - (name in STATE) for name, values in rows.items())
     for start in range(0, total, size):
         stop = min(total, start + size)
-        states = {name: rows[name][start : stop + 1] for name in ("W", "m", "v")}
-        made = {name: rows[name][start:stop] for name in ("g", "p_mean") if name in rows}
-        yield start, states | made
+        yield start, {name: x[start : stop + (name in STATE)] for name, x in rows.items()}
 
 
 def float64(rows):

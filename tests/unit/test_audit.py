@@ -12,19 +12,16 @@ from planted import module, peak_bytes, run_script
 from safetensors.torch import load_file
 
 from deadtokens.causes import audit
-from deadtokens.cohorts import critical
 from deadtokens.files.layout import NUMPY_DTYPE
 from deadtokens.files.trajectory import TrajectoryReader, TrajectoryWriter
-from deadtokens.training.weights import RandomBits
+from deadtokens.recorded.steps import each
+from deadtokens.update_law import UpdateLaw
 
 pytestmark = pytest.mark.filterwarnings("ignore:enable_nested_tensor")
 
 audit_updates = module("audit_updates")
 
-AUDITED = (
-    *("adamw", "state_precision", "weight_precision", "model", "random_seed", "clip_norm"),
-    *("restore", "naming", "rows"),
-)
+AUDITED = ("record", "rows", "naming", "clip_norm", "restore", "model", "random_seed")
 FAMILIES = {
     "crucible": {},
     "decay": {"weight_decay": 0.3, "beta2": 0.9, "epsilon": 1e-4, "hidden_dim": 6},
@@ -43,22 +40,12 @@ FAMILIES = {
 
 def settings_of(run):
     """As the rule passes them."""
-    keys = ("beta1", "beta2", "epsilon", "weight_decay")
-    return {
-        "optimizer": {key: getattr(run, key) for key in keys} | {"steps_behind": 0},
-        "schedule": {
-            **{"learning_rate": run.learning_rate, "schedule": run.schedule},
-            **{"schedule_steps": run.total_steps, "steps": run.total_steps, "steps_behind": 0},
-        },
-        **{key: getattr(run, key) for key in AUDITED},
-    }
+    return tiny_run.law_settings(run) | {key: getattr(run, key) for key in AUDITED}
 
 
-def law(adam, **precisions):
-    """The published one, unless precisions are given."""
-    of_states = {"state_precision": "bfloat16", "weight_precision": "bfloat16"} | precisions
-    bits = RandomBits(42, "embedding.weight")
-    return audit.Law(adam, "for-loop", **of_states, random_bits=bits, vocab_size=211)
+def followed(chunks, token_ids, law):
+    """The tallies along planted chunks, of a law that draws no random bits."""
+    return audit.follow(each(chunks), token_ids, law, random_bits=None)
 
 
 def audited(folder, run, trajectory=None):
@@ -176,10 +163,10 @@ def test_a_record_of_another_arithmetic_is_caught():
     """Fused AdamW rounds elsewhere (docs/numerics.md, 3)."""
     generator = torch.Generator().manual_seed(0)
     gradients = (torch.randn(30, 20, 16, generator=generator) * 1e-4).bfloat16()
-    adam = critical.Adam(np.full(30, 1e-3), 0.9, 0.999, 1e-8)
+    law = UpdateLaw(np.full(30, 1e-3), 0.9, 0.999, 1e-8)
     for options, pinned in (({"foreach": False, "fused": False}, True), ({"fused": True}, False)):
         rows = optimized(gradients, **options)
-        found = audit.follow([(0, rows)], np.arange(20), law(adam))
+        found = followed([(0, rows)], np.arange(20), law)
         shares = {name: tally.predicted / tally.elements for name, tally in found.items()}
         assert (min(shares.values()) == 1) == pinned, shares
         if not pinned:
@@ -194,31 +181,30 @@ def test_other_hyperparameters_than_the_runs_are_caught(trained):
     right = {"beta1": run.beta1, "beta2": run.beta2, "epsilon": run.epsilon}
     rates = np.full(run.total_steps, run.learning_rate)
     ids = np.arange(rows["W"].shape[1])
-    for wrong in ({"beta1": 0.89}, {"beta2": 0.99}, {"steps_behind": 1}):
-        adam = critical.Adam(rates, **right | wrong)
-        found = audit.follow([(0, rows)], ids, law(adam))
+    for wrong in ({"beta1": 0.89}, {"beta2": 0.99}, {"elapsed_steps": 1}):
+        found = followed([(0, rows)], ids, UpdateLaw(rates, **right | wrong))
         assert any(tally.first for tally in found.values()), wrong
-    adam = critical.Adam(rates * 1.01, **right)
-    assert audit.follow([(0, rows)], ids, law(adam))["W"].first
+    law = UpdateLaw(rates * 1.01, **right)
+    assert followed([(0, rows)], ids, law)["W"].first
 
 
-@pytest.mark.parametrize("steps", [1, 5, 12])
-def test_the_chunks_change_nothing(trained, steps):
+@pytest.mark.parametrize("size", [1, 5, 12])
+def test_the_chunks_change_nothing(trained, size):
     folder, run = trained
-    adam = critical.Adam(np.full(12, run.learning_rate), run.beta1, run.beta2, run.epsilon)
+    law = UpdateLaw(np.full(12, run.learning_rate), run.beta1, run.beta2, run.epsilon)
     with TrajectoryReader(folder / "trajectory.safetensors") as file:
         rows = {name: file.read(name) for name in ("W", "m", "v", "g")}
     rows["m"][4, 2, 1] *= 2
     ids = np.arange(rows["W"].shape[1])
-    whole = audit.follow([(0, rows)], ids, law(adam))
+    whole = followed([(0, rows)], ids, law)
     parts = [
         (
             start,
-            {name: values[start : start + steps + (name != "g")] for name, values in rows.items()},
+            {name: values[start : start + size + (name != "g")] for name, values in rows.items()},
         )
-        for start in range(0, 12, steps)
+        for start in range(0, 12, size)
     ]
-    assert audit.follow(parts, ids, law(adam)) == whole
+    assert followed(parts, ids, law) == whole
     assert whole["m"].first["step"] == 4
 
 
@@ -243,7 +229,7 @@ def test_what_is_kept_in_a_checkpoint_alone_cannot_be_carried_along():
 def test_settings_of_another_run_are_refused(trained, tmp_path):
     folder, run = trained
     wrong = settings_of(run)
-    wrong["schedule"]["steps"] = 13
+    wrong["total_steps"] = 13
     done = run_script(
         "audit_updates",
         *("--settings", wrong, "--trajectory", folder / "trajectory.safetensors"),
@@ -258,15 +244,14 @@ def test_settings_of_another_run_are_refused(trained, tmp_path):
 CODE = """
 import numpy as np
 from deadtokens.causes import audit
-from deadtokens.cohorts import critical
-from deadtokens.files.rows import TokenRows
+from deadtokens.recorded.rows import TokenRows
 from deadtokens.files.trajectory import TrajectoryReader
+from deadtokens.update_law import UpdateLaw
 with TrajectoryReader("{path}") as file:
     rows = TokenRows(file, "crucible", np.ones(200, bool), "dead")
-    chunks = rows.steps(("W", "m", "v", "g"), 2_000_000)
-    adam = critical.Adam(np.full({steps}, 1e-3), 0.9, 0.999, 1e-8)
-    law = audit.Law(adam, "for-loop", "bfloat16", "float32", None, 200)
-    audit.follow(chunks, rows.token_ids, law)
+    steps = rows.steps(("W", "m", "v", "g"), 2_000_000)
+    law = UpdateLaw(np.full({steps}, 1e-3), 0.9, 0.999, 1e-8, weight_precision="float32")
+    audit.follow(steps, rows.token_ids, law, random_bits=None)
 """
 
 

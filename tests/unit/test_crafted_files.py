@@ -17,9 +17,9 @@ from safetensors.numpy import save
 
 from deadtokens.errors import UserError
 from deadtokens.files import documents, storage, tables, tokens
-from deadtokens.files.rows import read_dead_mask
 from deadtokens.files.storage import Storage
 from deadtokens.files.trajectory import TrajectoryReader, write_file
+from deadtokens.recorded.rows import read_dead_mask
 from deadtokens.text.vocabulary import given_dead_mask
 from deadtokens.training import batches, checkpoints, origin
 from deadtokens.training.masks import load_masks

@@ -11,8 +11,8 @@ import pytest
 
 from deadtokens.errors import UserError
 from deadtokens.files import masks
-from deadtokens.files.rows import read_dead_mask
 from deadtokens.files.trajectory import TrajectoryReader, write_file
+from deadtokens.recorded.rows import read_dead_mask
 from deadtokens.text.vocabulary import given_dead_mask
 from deadtokens.training.masks import load_masks
 

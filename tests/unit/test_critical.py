@@ -7,11 +7,11 @@ import pytest
 import torch
 from planted import bits_of, plain_ulp, plain_value
 
-from deadtokens import lattice
-from deadtokens.cohorts import critical, momentum
-from deadtokens.cohorts.critical import Adam
+from deadtokens import lattice, update_law
+from deadtokens.cohorts import momentum
 from deadtokens.errors import UserError
 from deadtokens.training.adamw import for_loop
+from deadtokens.update_law import UpdateLaw
 
 CASES = [
     {},
@@ -24,8 +24,8 @@ CASES = [
 ]
 
 
-def adam(steps, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, behind=0):
-    return Adam(np.full(steps, lr), *betas, eps, weight_decay, behind)
+def adam(steps, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, elapsed=0):
+    return UpdateLaw(np.full(steps, lr), *betas, eps, weight_decay, elapsed)
 
 
 def weights(random, shape):
@@ -36,7 +36,7 @@ def weights(random, shape):
     return torch.from_numpy(values).bfloat16()
 
 
-def trajectory(steps, shape, case, seed=0, behind=0, cooling=0.9):
+def trajectory(steps, shape, case, seed=0, elapsed=0, cooling=0.9):
     """Weights and moments of the real optimizer: uint16 (T+1, n, D), float32 (T, n, D) twice."""
     case = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0} | case
     random = np.random.default_rng(seed)
@@ -48,7 +48,7 @@ def trajectory(steps, shape, case, seed=0, behind=0, cooling=0.9):
         grad = torch.from_numpy((scale * random.normal(0, 1, shape)).astype(np.float32)).bfloat16()
         for_loop(
             *([tensor] for tensor in (w, grad, m, v)),
-            step=behind + step,
+            step=elapsed + step,
             learning_rate=case["lr"],
             beta1=case["betas"][0],
             beta2=case["betas"][1],
@@ -62,17 +62,17 @@ def trajectory(steps, shape, case, seed=0, behind=0, cooling=0.9):
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-@pytest.mark.parametrize("behind", [0, 100])
-def test_every_weight_is_reproduced_bit_for_bit(case, behind):
+@pytest.mark.parametrize("elapsed", [0, 100])
+def test_every_weight_is_reproduced_bit_for_bit(case, elapsed):
     steps = 60
-    w, m, v = trajectory(steps, (40, 16), case, behind=behind)
-    rule = adam(steps, behind=behind, **case)
+    w, m, v = trajectory(steps, (40, 16), case, elapsed=elapsed)
+    rule = adam(steps, elapsed=elapsed, **case)
     for step in range(1, steps + 1):
         start = rule.decayed(w[step - 1], step)
-        update = critical.updates(
+        update = update_law.updates(
             m[step - 1], v[step - 1], rule.denominators(step), rule.step_size(step)
         )
-        made = critical.nearest(lattice.to_float32(start) + update)
+        made = update_law.nearest(lattice.to_float32(start) + update)
         np.testing.assert_array_equal(lattice.to_float32(made), lattice.to_float32(w[step]))
 
 
@@ -115,7 +115,7 @@ def test_half_cells_against_the_neighbours_of_every_weight(sign):
     """Towards +infinity (m < 0) and towards -infinity (m > 0), for all finite patterns."""
     bits = np.concatenate([np.arange(0x7F80), 0x8000 + np.arange(0x7F80)]).astype(np.uint16)
     m = np.full(bits.shape, sign, np.float32)
-    half = critical.half_cells(bits, m)
+    half = update_law.half_cells(bits, m)
     value = {int(b): plain_value(int(b)) for b in bits}
     ordered = sorted(set(value.values()))
     place = {x: i for i, x in enumerate(ordered)}
@@ -131,15 +131,15 @@ def test_nearest_against_torch():
     halfway = ((np.arange(2000, dtype=np.uint32) << 16) | 0x8000).view(np.float32)
     values = np.concatenate([values, halfway, -halfway, np.float32([0, -0.0, np.inf])])
     theirs = torch.from_numpy(values).bfloat16().view(torch.uint16).numpy()
-    np.testing.assert_array_equal(critical.nearest(values), theirs)
+    np.testing.assert_array_equal(update_law.nearest(values), theirs)
 
 
 def test_moments_that_are_no_bfloat16_are_refused():
     with pytest.raises(UserError, match="precision: bfloat16"):
-        critical.bits_of(np.float32([1.0, 0.1]))
+        update_law.bits_of(np.float32([1.0, 0.1]))
 
 
 def test_learning_rates_follow_the_schedule():
-    rates = critical.learning_rates(0.5, "linear", 4, 3, 1)
+    rates = update_law.learning_rates(0.5, "linear", 4, 3, 1)
     np.testing.assert_allclose(rates, [0.5 * 3 / 4, 0.5 * 2 / 4, 0.5 * 1 / 4])
-    assert critical.learning_rates(0.5, "constant", 4, 3, 0).tolist() == [0.5] * 3
+    assert update_law.learning_rates(0.5, "constant", 4, 3, 0).tolist() == [0.5] * 3

@@ -249,7 +249,7 @@ def test_script_tells_of_bad_input_and_leaves_nothing(tmp_path, spoil, message):
 MEASURE = """
 import numpy as np
 from deadtokens import displacement
-from deadtokens.files.rows import TokenRows
+from deadtokens.recorded.rows import TokenRows
 from deadtokens.files.trajectory import TrajectoryReader, TrajectoryWriter
 displacement.CHUNK_BYTES = 1_000_000
 steps, folder = {steps}, {folder!r}

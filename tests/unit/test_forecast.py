@@ -11,7 +11,7 @@ import pytest
 import tiny_run
 from safetensors.numpy import load_file, save_file
 
-from deadtokens.causes import forecast, outcome, steps
+from deadtokens.causes import forecast, outcome, updates
 from deadtokens.errors import UserError
 
 compute_account = planted.module("compute_account")
@@ -25,19 +25,19 @@ def foretold(rows, law, form):
     """The forecast of one form, what came of it, and the shares of elements by the law itself."""
 
     def run(first=1, last=TOTAL):
-        for step in steps.each(planted_steps.chunks(rows), law):
+        for step in updates.each(planted_steps.each(rows), law):
             if first <= step.number <= last:
                 yield step
 
     since = AT - WINDOW + 1
     trend = forecast.fit(forecast.series(run(since, AT)), AT, form)
     (level,) = forecast.levels(run(since, AT), law, AT, [trend])
-    beyond = np.array([steps.beyond_half_a_cell(step, law) > 1 for step in run()])
+    beyond = np.array([updates.beyond_half_a_cell(step, law) > 1 for step in run()])
     times = np.arange(1, TOTAL + 1)[:, None]
     last = np.where(beyond.any(axis=2), times, -1).max(axis=0)
     then = np.where(beyond.any(axis=2)[:AT], times[:AT], -1).max(axis=0)
     share = beyond[-WINDOW:].any(axis=0).mean(axis=1)
-    made = forecast.foretell(trend, level, law.adam, AT, TOTAL, WINDOW, then)
+    made = forecast.foretell(trend, level, law, AT, TOTAL, WINDOW, then)
     return made, last, share
 
 
@@ -107,20 +107,14 @@ def test_a_token_that_grows_never_freezes():
     assert (made.share_moving == 1).all()
 
 
-@pytest.mark.parametrize("wrong", [(100, 20, 30), (100, 80, 30), (100, 50, 2)])
-def test_windows_that_do_not_fit_are_refused(wrong):
-    forecast.check(100, 50, 30)
-    with pytest.raises(UserError, match=r"account\.forecast_step"):
-        forecast.check(*wrong)
-
-
 # The script on a real run.
 
 SETTINGS = {
     "optimizer": {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.0}
-    | {"steps_behind": 0},
+    | {"elapsed_steps": 0},
     "schedule": {"learning_rate": 1e-4, "schedule": "constant", "schedule_steps": 40}
-    | {"steps": 40, "steps_behind": 0},
+    | {"elapsed_steps": 0},
+    **{"run": "tiny", "total_steps": 40},
     **{"record": ["W", "m", "v", "g"], "clip_norm": None, "naming": "crucible"},
     **{"adamw": "for-loop", "state_precision": "bfloat16", "weight_precision": "bfloat16"},
     **{"motion_threshold": 12.0, "from_step": 5, "forecast_step": 20, "window": 10},
@@ -183,10 +177,18 @@ def test_last_motions_are_those_of_the_run(folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"clip_norm": 1.0}, {"forecast_step": 35}, {"from_step": 41}, {"record": ["W"]}]
+    ("changes", "message"),
+    [
+        ({"clip_norm": 1.0}, "tiny has clip_norm: 1.0"),
+        ({"weight_precision": "float32"}, "weight_precision: float32"),
+        ({"forecast_step": 35}, "a window of 3 steps or more up to forecast_step"),
+        ({"from_step": 41}, "from_step must lie within them"),
+        ({"window": 2}, "a window of 3 steps"),
+        ({"record": ["W"]}, "tiny does not record m, v, g"),
+    ],
 )
-def test_what_cannot_be_accounted_for_is_refused(folder, tmp_path, changes):
-    with pytest.raises(UserError):
+def test_what_cannot_be_accounted_for_is_refused(folder, tmp_path, changes, message):
+    with pytest.raises(UserError, match=message):
         computed(folder, folder / "trajectory.safetensors", tmp_path / "a", **changes)
     assert not [*(tmp_path / "a").iterdir()]
 

@@ -5,14 +5,20 @@ import itertools
 import json
 import shutil
 
+import h5py
+import hugging_face
 import numpy as np
 import pytest
-from planted import run_script
+import tiny_run
+from planted import measure_dead, run_script, write_masks
 
+from deadtokens import lattice
 from deadtokens.cohorts import gradients as alignment
 from deadtokens.files.trajectory import write_file
+from deadtokens.recorded.rows import read_dead_mask
 
 SETTINGS = {
+    **{"run": "planted", "naming": "crucible", "record": ["W", "g"]},
     **{"motion_threshold": 0.1, "cohort_window": 5, "alignment_steps": 8},
     **{"permutations": 199, "permutation_seed": 7},
 }
@@ -156,14 +162,24 @@ NOTHING = {
 }
 
 
+def given_files(folder, **others):
+    files = {"trajectory": "t", "masks": "m", "displacement": "d"} | others
+    return [
+        word
+        for name, file in files.items()
+        for word in (f"--{name}", folder / f"{file}.safetensors")
+    ]
+
+
 def computed(last, g, folder, h=None, settings=SETTINGS):
     steps, n = len(g), len(last)
+    write_masks(folder / "m.safetensors", n)
     l2 = (np.arange(1, steps + 1)[:, None] <= np.array(last)).astype(np.float32)
     rows = {"g": np.float32(g)} | ({} if h is None else {"h_mean": np.float32(h)})
     write_file(folder / "t.safetensors", rows)
     write_file(folder / "d.safetensors", {"l2": l2.reshape(steps, n)})
     table, summary = folder / "made/a.csv", folder / "made/a.json"
-    given = "--trajectory", folder / "t.safetensors", "--displacement", folder / "d.safetensors"
+    given = given_files(folder)
     made = "--table", table, "--summary", summary
     return run_script("compute_gradients", "--settings", settings, *given, *made), table, summary
 
@@ -208,8 +224,7 @@ def test_h_of_another_run_of_the_same_training_is_taken_and_of_another_refused(t
     write_file(tmp_path / "t.safetensors", {"g": g, "loss": loss})
     for other, told in ((loss, ""), (loss[::-1].copy(), "that of another training")):
         write_file(tmp_path / "h.safetensors", {"h_mean": h, "loss": other})
-        files = [("--trajectory", "t"), ("--displacement", "d"), ("--hidden-mean", "h")]
-        given = [x for name, file in files for x in (name, tmp_path / f"{file}.safetensors")]
+        given = given_files(tmp_path, **{"hidden-mean": "h"})
         made = "--table", tmp_path / "b.csv", "--summary", tmp_path / "b.json"
         done = run_script("compute_gradients", "--settings", SETTINGS, *given, *made)
         assert (done.returncode, "Traceback" in done.stderr) == (1 if told else 0, False)
@@ -243,11 +258,48 @@ def test_files_of_another_step_or_run_are_refused(name, told, tmp_path):
     computed(last, g, tmp_path)
     shutil.rmtree(tmp_path / "made")
     (tmp_path / "made").mkdir()
-    other = {"t": {"W": np.zeros(3)}, "d": {"l2": np.zeros((40, 3), np.float32)}}[name]
+    other = {
+        "t": {"W": np.zeros((41, 120, 16), np.uint16)},
+        "d": {"l2": np.zeros((40, 3), np.float32)},
+    }[name]
     write_file(tmp_path / f"{name}.safetensors", other)
-    given = "--trajectory", tmp_path / "t.safetensors", "--displacement", tmp_path / "d.safetensors"
+    given = given_files(tmp_path)
     made = "--table", tmp_path / "made/a.csv", "--summary", tmp_path / "made/a.json"
     done = run_script("compute_gradients", "--settings", SETTINGS, *given, *made)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert told in done.stderr
     assert list((tmp_path / "made").iterdir()) == []
+
+
+def test_a_real_run_of_thimbles_series_against_the_plain_definitions(tmp_path):
+    """Its grad_W holds all tokens as bits of bfloat16, with zeros in row 0, and lies in HDF5."""
+    _, masks = tiny_run.make_inputs(tmp_path)
+    run = tiny_run.settings(**hugging_face.THIMBLE_7, storage="hdf5", learning_rate=1e-3)
+    tiny_run.train(tmp_path, run)
+    dead, source = read_dead_mask(masks), tmp_path / "trajectory.h5"
+    moved = measure_dead(source, "thimble", dead, tmp_path / "d.safetensors")
+    table, summary = tmp_path / "a.csv", tmp_path / "a.json"
+    settings = SETTINGS | {"naming": "thimble", "record": run.record}
+    files = "--trajectory", source, "--masks", masks, "--displacement", moved
+    made = "--table", table, "--summary", summary
+    done = run_script("compute_gradients", "--settings", settings, *files, *made)
+    assert done.returncode == 0, done.stderr
+    with h5py.File(source) as file:
+        g = lattice.to_float32(file["grad_W"][1:][:, dead]).astype(float)  # (T, n, D)
+    with table.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert [int(row["step"]) for row in rows] == [*range(1, run.total_steps + 1)]
+    for row, of_step in zip(rows, g, strict=True):
+        assert int(row["tokens"]) == dead.sum()
+        pairs = [cosine(a, b) for a, b in itertools.combinations(of_step, 2)]
+        assert float(row["pairwise_cosine"]) == pytest.approx(np.mean(pairs), abs=1e-9)
+        norm = np.median(np.linalg.norm(of_step, axis=1))
+        assert float(row["gradient_norm_median"]) == pytest.approx(norm, rel=1e-5)
+    assert json.loads(summary.read_text())["steps"] == run.total_steps
+
+
+def test_a_run_without_gradients_is_refused(tmp_path):
+    last, g = planted(3, strength=0)
+    done, *_ = computed(last, g, tmp_path, settings=SETTINGS | {"record": ["W"]})
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert "planted does not record g" in done.stderr

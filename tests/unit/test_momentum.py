@@ -4,38 +4,47 @@ import csv
 import json
 import math
 
+import h5py
+import hugging_face
 import numpy as np
 import planted
+import planted_steps
 import pytest
+import tiny_run
 import torch
 from planted import run_script
 from safetensors.numpy import load_file
 
 from deadtokens import lattice
 from deadtokens.cohorts import momentum, plane, quick_statistics
-from deadtokens.cohorts.critical import Adam
-from deadtokens.files.trajectory import TrajectoryReader, write_file
+from deadtokens.files import storage
+from deadtokens.files.trajectory import TrajectoryReader
 from deadtokens.freezing import freezing
+from deadtokens.recorded.rows import TokenRows, read_dead_mask
 from deadtokens.statistics import density
 from deadtokens.training.adamw import for_loop
+from deadtokens.update_law import UpdateLaw
 
 STEPS, STOP = 60, 35
 BINS = density.Bins.over(STEPS, 500, 40, 2.0**-6, 2.0**10)
 SETTINGS = {
     "optimizer": {
         **{"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
-        **{"weight_decay": 0.0, "steps_behind": 0},
+        **{"weight_decay": 0.0, "elapsed_steps": 0},
     },
     "schedule": {
         **{"learning_rate": 1e-3, "schedule": "constant"},
-        **{"schedule_steps": STEPS, "steps": STEPS, "steps_behind": 0},
+        **{"schedule_steps": STEPS, "elapsed_steps": 0},
     },
+    **{"run": "planted", "total_steps": STEPS, "adamw": "for-loop"},
+    **{"state_precision": "bfloat16", "weight_precision": "bfloat16"},
+    **{"naming": "crucible", "record": ["W", "m", "v", "g"]},
     "motion_threshold": 0.1,
     "chosen_steps": [1, 20, 1000],
     "plane_bins": 30,
     "density": {"time": 500, "displacement": 40, "lowest": 2.0**-6, "highest": 2.0**10},
 }
-ADAM = Adam(np.full(STEPS, 1e-3), 0.9, 0.999, 1e-8)
+LAW = UpdateLaw.from_settings(SETTINGS)
 
 
 def real(gradient, n=30, width=8, seed=0, start=None):
@@ -81,26 +90,23 @@ def last_motion(w):
 
 
 def followed(rows, last=None, size=7):
-    chunks = [
-        (i, rows["W"][i : i + size + 1], rows["m"][i + 1 : i + size + 1], rows["v"][i + 1 :][:size])
-        for i in range(0, STEPS, size)
-    ]
+    run = planted_steps.each(rows, size)
     n = rows["W"].shape[1]
     written = {name: np.full((STEPS, n), np.nan) for name in momentum.DISTANCES}
     last = last_motion(rows["W"]) if last is None else last
     trace = momentum.follow(
-        chunks, last, ADAM, BINS, lambda name, row, values: written[name].__setitem__(row, values)
+        run, last, LAW, BINS, lambda name, row, values: written[name].__setitem__(row, values)
     )
     return trace, written
 
 
-def brute_distances(rows):
+def brute_distances(rows, rate=1e-3):
     """(T, n, D) log2(|update| / half a cell), by the formula of Adam, in plain Python's floats."""
     found = np.full(rows["g"].shape, -np.inf)
-    for t in range(1, STEPS + 1):
+    for t in range(1, len(found) + 1):
         w = lattice.to_float32(rows["W"][t - 1]).astype(float)
         m, v = rows["m"][t].astype(float), rows["v"][t].astype(float)
-        update = 1e-3 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        update = rate * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
         mantissa, exponent = np.frexp(np.abs(w))
         half = np.exp2(exponent - 9.0)  # normal numbers: 2^(E - 127 - 7) / 2
         half[(mantissa == 0.5) & (np.sign(w) == np.sign(m))] /= 2
@@ -198,8 +204,8 @@ def test_agreement_by_hand():
 def test_the_plane_against_brute_force(cooled):
     chosen = plane.chosen_steps([1, 20, 1000], STEPS)
     assert chosen == [1, 20, STEPS]
-    read = lambda t: (cooled["W"][t - 1], cooled["m"][t], cooled["v"][t])  # noqa: E731
-    arrays, told = plane.planes(read, chosen, ADAM, 30)
+    every = [None, *planted_steps.each(cooled)]
+    arrays, told = plane.planes(every.__getitem__, chosen, LAW, 30)
     brute = brute_distances(cooled)
     for i, step in enumerate(chosen):
         size, root = np.abs(cooled["m"][step]).ravel(), np.sqrt(cooled["v"][step]).ravel()
@@ -219,9 +225,10 @@ def test_the_plane_against_brute_force(cooled):
 
 
 def test_quick_statistics_against_the_notebooks_formulas(cooled, tmp_path):
-    files = written_files(cooled, tmp_path)
-    with TrajectoryReader(files[0]) as file, TrajectoryReader(files[1]) as moved:
-        found = quick_statistics.figures(file, moved, last_motion(cooled["W"]), 1000)
+    source, masks, moved = written_files(cooled, tmp_path)
+    with TrajectoryReader(source) as file, TrajectoryReader(moved) as displacements:
+        rows = TokenRows(file, "crucible", read_dead_mask(masks), "dead")
+        found = quick_statistics.figures(rows, displacements, last_motion(cooled["W"]), 1000)
     with np.errstate(all="ignore"):
         l2 = np.linalg.norm(lattice.displacement(cooled["W"][:-1], cooled["W"][1:]), axis=2)
     shown = found["displacement"]
@@ -245,22 +252,28 @@ def test_infinite_displacements_are_counted_and_kept_apart():
     assert found["mean_at_last_step"] == 4
 
 
-def written_files(rows, folder):
-    source, moved = folder / "trajectory.safetensors", folder / "displacement.safetensors"
-    ids = np.arange(rows["W"].shape[1]) * 3
-    write_file(source, rows | {"dead_indices": ids})
-    planted.measure(source, moved)
-    return source, moved
+def written_files(rows, folder, naming="crucible", how=None):
+    """Trajectory, masks and displacement; every third token is dead, of 3n. Crucible 2 records dead
+    tokens alone, the others all."""
+    dead = np.arange(3 * rows["W"].shape[1]) % 3 == 0
+    recorded = rows if naming == "crucible" else planted.among_living(rows, dead)
+    source = planted.write_series(folder / "trajectory", naming, recorded, how)
+    moved = planted.measure_dead(source, naming, dead, folder / "displacement.safetensors")
+    return source, planted.write_masks(folder / "masks.safetensors", dead), moved
 
 
-def computed(rows, folder, settings=SETTINGS):
-    source, moved = written_files(rows, folder)
+def computed(rows, folder, settings=SETTINGS, how=None):
+    files = written_files(rows, folder, settings["naming"], how)
+    return made_by_program(*files, folder, settings)
+
+
+def made_by_program(source, masks, moved, folder, settings):
     made = [
         folder / f"made/{name}" for name in ("a.csv", "a.json", "d.safetensors", "p.safetensors")
     ]
     names = ("--table", "--summary", "--distance", "--density")
     outputs = [word for pair in zip(names, made, strict=True) for word in pair]
-    given = "--trajectory", source, "--displacement", moved
+    given = "--trajectory", source, "--masks", masks, "--displacement", moved
     return run_script("compute_momentum", "--settings", settings, *given, *outputs), *made
 
 
@@ -306,7 +319,8 @@ def test_scripts_from_trajectory_to_picture(kind, tmp_path):
     ("change", "told"),
     [
         (lambda rows: rows.pop("m"), "no m in this file"),
-        (lambda rows: rows.update(v=rows["v"][:, :2]), "give the files of one run"),
+        (lambda rows: rows.update(v=rows["v"][:-1]), "give the files of one run"),
+        (lambda rows: rows.update(v=rows["v"][:, :2]), "v is F32 (61, 2, 8), expected"),
         (lambda rows: rows.update(m=rows["m"] + np.float32(0.1)), "no bfloat16 values"),
     ],
 )
@@ -320,7 +334,61 @@ def test_a_trajectory_without_moments_is_refused(change, told, cooled, tmp_path)
 
 
 def test_settings_of_another_run_are_refused(cooled, tmp_path):
-    schedule = SETTINGS["schedule"] | {"steps": STEPS - 1}
-    done, *_ = computed(cooled, tmp_path, SETTINGS | {"schedule": schedule})
-    assert done.returncode == 1
-    assert f"has {STEPS} steps" in done.stderr
+    for change, message in (
+        ({"total_steps": STEPS - 1}, f"has {STEPS} steps"),
+        ({"state_precision": "float32"}, "planted has state_precision: float32"),
+        ({"record": ["W", "m"]}, "planted does not record v"),
+    ):
+        done, *_ = computed(cooled, tmp_path, SETTINGS | change)
+        assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+        assert message in done.stderr
+
+
+OTHERS = {
+    "thimble": storage.Storage("hdf5", chunk_rows=7),
+    "wordybird": storage.Storage(),
+}
+
+
+@pytest.mark.parametrize("naming", OTHERS)
+def test_a_run_has_the_same_momentum_in_every_series(naming, cooled, tmp_path):
+    """Names, bfloat16 moments, rows of all tokens and HDF5 change not one byte of what is made."""
+    made = {}
+    for name, how in (("crucible", None), (naming, OTHERS[naming])):
+        (tmp_path / name).mkdir()
+        done, *files = computed(cooled, tmp_path / name, SETTINGS | {"naming": name}, how)
+        assert done.returncode == 0, done.stderr
+        made[name] = [path.read_bytes() for path in files]
+    assert made[naming] == made["crucible"]
+
+
+def test_a_real_run_of_thimbles_series_against_the_plain_definitions(tmp_path):
+    """Trained by the loop, with rows of all tokens and moments in bfloat16, in HDF5."""
+    _, masks = tiny_run.make_inputs(tmp_path)
+    run = tiny_run.settings(**hugging_face.THIMBLE_7, storage="hdf5", learning_rate=1e-3)
+    tiny_run.train(tmp_path, run)
+    dead, source = read_dead_mask(masks), tmp_path / "trajectory.h5"
+    moved = planted.measure_dead(source, "thimble", dead, tmp_path / "d.safetensors")
+    settings = SETTINGS | tiny_run.law_settings(run) | {"naming": "thimble", "record": run.record}
+    done, table, summary, distance, _ = made_by_program(source, masks, moved, tmp_path, settings)
+    assert done.returncode == 0, done.stderr
+    with h5py.File(source) as file:
+        bits = {name: file[name][:, dead] for name in ("W", "momentum_W", "variance_W", "grad_W")}
+    rows = {"W": bits["W"], "g": lattice.to_float32(bits["grad_W"][1:])}
+    rows |= {"m": lattice.to_float32(bits["momentum_W"])}
+    rows |= {"v": lattice.to_float32(bits["variance_W"])}
+    brute = brute_distances(rows, run.learning_rate)
+    found = load_file(distance)
+    np.testing.assert_allclose(found["distance"], brute.max(axis=2), atol=0.03)
+    typical = np.log2(np.median(np.exp2(brute), axis=2))
+    np.testing.assert_allclose(found["typical_distance"], typical, atol=0.03)
+    told = json.loads(summary.read_text())
+    elements = told["elements"]
+    assert elements["all"] == elements["reproduced"] == rows["g"].size > 0
+    assert elements["beyond_but_still"] + elements["short_but_moved"] <= elements["at_a_tie"]
+    norms = np.linalg.norm(rows["g"].astype(float), axis=2)
+    quick = told["quick_statistics"]
+    np.testing.assert_allclose(quick["gradient_norm"], [norms.min(), norms.max()], rtol=1e-5)
+    with table.open(newline="") as lines:
+        tokens = [int(row["token_id"]) for row in csv.DictReader(lines)]
+    assert tokens == np.flatnonzero(dead).tolist()

@@ -79,7 +79,7 @@ def configured() -> dict:
             [],
             "results/corpora/flannel/tokenizer_corpus.txt",
         ),
-        (inputs.given_file, {"corpus": "flannel"}, ["mask_file"], []),
+        (inputs.given_file, {"corpus": "flannel"}, ["mask_file", lambda path: False], []),
     ],
 )
 def test_the_files_that_a_job_needs(configured, function, wildcards, fixed, expected):

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deadtokens.causes import forecast, second_moment
 from deadtokens.causes import requirements as causes
 from deadtokens.cohorts import requirements as cohorts
 from deadtokens.drift import requirements as drift
 from deadtokens.errors import UserError
 from deadtokens.kick import requirements as kick
+from deadtokens.recorded.requirements import require
 from planning import configuration, schema
 from planning.mistakes import ConfigurationError
 
@@ -34,8 +34,8 @@ WHY_NOT = {
 CAN = {
     "audit": {"crucible2", "thimble7", "wordybird1", "wordybird1b", "wordybird3"},
     "second_moment": {"crucible2", "thimble7"},
-    "momentum": {"crucible2"},
-    "gradients": {"crucible2"},
+    "momentum": {"crucible2", "thimble7", "wordybird1", "wordybird1b", "wordybird3"},
+    "gradients": {"crucible2", "thimble7", "wordybird1", "wordybird1b", "wordybird3"},
     "account": {"crucible2", "thimble7"},
     "drift": {"crucible3"},
     "untrained_motion": {name for name in RUNS if name.startswith("wordybird")},
@@ -45,12 +45,11 @@ BREAKS = {
     "second_moment": [{"record": ["W", "v"]}, {"clip_norm": 1.0}],
     "momentum": [
         {"record": ["W", "m"]},
-        {"rows": "all"},
-        {"naming": "thimble"},
+        {"record": ["m", "v"]},
         {"state_precision": "float32"},
         {"weight_precision": "kahan"},
     ],
-    "gradients": [{"record": ["W"]}, {"rows": "all"}, {"naming": "wordybird"}],
+    "gradients": [{"record": ["W"]}, {"record": ["g"]}],
     "account": [
         {"record": ["W", "m", "v"]},
         {"clip_norm": 0.5},
@@ -87,27 +86,19 @@ def test_what_an_analysis_cannot_be_of_is_told(analysis, change):
     assert "[]" not in reason
 
 
-@pytest.mark.parametrize("record", [["v"], ["g"], ["v", "g"], ["W", "v", "g"]])
-@pytest.mark.parametrize("clip_norm", [None, 1.0])
-def test_the_second_moment_is_refused_where_its_program_refuses(record, clip_norm):
-    run = RUNS["crucible2"] | {"record": record, "clip_norm": clip_norm}
-    try:
-        second_moment.check(record, clip_norm)
-    except UserError:
-        assert causes.why_no_second_moment("crucible2", run)
-    else:
-        assert causes.why_no_second_moment("crucible2", run) is None
-
-
 @pytest.mark.parametrize("steps", [1, 200, 299, 300, 301, 5000])
-def test_the_account_is_refused_where_its_program_refuses(steps):
-    run = RUNS["crucible2"] | {"total_steps": steps}
-    try:
-        forecast.check(steps, ACCOUNT["forecast_step"], ACCOUNT["window"])
-    except UserError:
-        assert causes.why_no_account("crucible2", run, ACCOUNT)
-    else:
-        assert causes.why_no_account("crucible2", run, ACCOUNT) is None
+def test_the_account_takes_a_window_on_both_sides_of_its_forecast(steps):
+    run, window = RUNS["crucible2"] | {"total_steps": steps}, ACCOUNT["window"]
+    fits = ACCOUNT["forecast_step"] + window <= steps
+    assert (causes.why_no_account("crucible2", run, ACCOUNT) is None) == fits
+    short = ACCOUNT | {"window": 2}
+    assert "a window of 3 steps or more" in causes.why_no_account("crucible2", run, short)
+
+
+def test_what_cannot_be_is_an_error_with_the_same_reason():
+    require(None)
+    with pytest.raises(UserError, match=r"^the reason$"):
+        require("the reason")
 
 
 def test_untrained_motion_asks_the_run_that_it_began_with():

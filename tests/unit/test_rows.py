@@ -15,10 +15,9 @@ from planted import (
 
 from deadtokens import displacement, lattice
 from deadtokens.errors import UserError
-from deadtokens.files import series, storage
-from deadtokens.files.rows import WHICH, TokenRows, read_dead_mask
+from deadtokens.files import storage
 from deadtokens.files.trajectory import write_file
-from deadtokens.training.naming import NAMINGS
+from deadtokens.recorded.rows import POPULATIONS, TokenRows, read_dead_mask
 
 STEPS, ELEMENTS = 19, 6
 DEAD = np.array([0, 1, 0, 0, 1, 1, 0, 1, 0, 0, 1], bool)
@@ -60,7 +59,7 @@ def joined(chunks, overlap=0):
     return result
 
 
-@pytest.mark.parametrize("which", WHICH)
+@pytest.mark.parametrize("which", POPULATIONS)
 @pytest.mark.parametrize("kind", FORMATS)
 def test_rows_are_those_of_the_whole_array(tmp_path, kind, which):
     naming = written(tmp_path / "t", kind)
@@ -160,23 +159,15 @@ def test_masks_are_read_by_either_name_and_checked(tmp_path):
             read_dead_mask(path)
 
 
-@pytest.mark.parametrize("name", NAMINGS)
-def test_names_are_those_that_training_writes(name):
-    for quantity, (stored, first) in series.SERIES[name].items():
-        written = NAMINGS[name].stored[quantity]
-        assert (stored, first) == (written.name, written.first)
-    assert series.SERIES.keys() == NAMINGS.keys()
-
-
 def test_script_measures_all_tokens_of_a_thimble(tmp_path):
     written(tmp_path / "t.h5", "Thimble 7")
     masks = write_masks(tmp_path / "masks.safetensors", DEAD)
-    for which in WHICH:
+    for which in POPULATIONS:
         settings = {"naming": "thimble", "tokens": which}
         files = "--trajectory", tmp_path / "t.h5", "--masks", masks, "--displacement"
         done = run_script("measure_displacement", "--settings", settings, *files, tmp_path / which)
         assert done.returncode == 0, done.stderr
-    found = {which: safetensors.numpy.load_file(tmp_path / which) for which in WHICH}
+    found = {which: safetensors.numpy.load_file(tmp_path / which) for which in POPULATIONS}
     for which in ("dead", "live"):
         np.testing.assert_array_equal(found[which]["l2"], found["all"]["l2"][:, CHOSEN[which]])
 
@@ -197,7 +188,7 @@ MEASURE = """
 import numpy as np
 from deadtokens import displacement
 from deadtokens.files import storage
-from deadtokens.files.rows import TokenRows
+from deadtokens.recorded.rows import TokenRows
 displacement.CHUNK_BYTES = 1_000_000
 steps, path = {steps}, {path!r}
 how = storage.Storage(**{how!r})

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import planted
+import planted_steps
 import pytest
 import tiny_run
 import torch
@@ -13,12 +14,14 @@ import torch
 from deadtokens.causes import second_moment
 from deadtokens.errors import UserError
 from deadtokens.files.trajectory import TrajectoryReader
+from deadtokens.update_law import UpdateLaw
 
 compute_second_moment = planted.module("compute_second_moment")
 
 pytestmark = pytest.mark.filterwarnings("ignore:enable_nested_tensor")
 
 COOLING = {"learning_rate": 1e-3, "total_steps": 30}
+LAW = UpdateLaw(np.full(30, 1e-3), 0.9, 0.999, 1e-8)
 
 
 def record(folder, **changes):
@@ -30,18 +33,17 @@ def record(folder, **changes):
         return {name: file.read(name) for name in ("v", "g")}
 
 
+def followed(rows, size=1000):
+    return second_moment.follow(planted_steps.each(rows, size), LAW)
+
+
 def counterfactuals(rows, size=7):
     """v after every step, (T, n, D) float32, and the trace."""
-    chunks = [
-        (i, {"v": rows["v"][i : i + size + 1], "g": rows["g"][i : i + size]})
-        for i in range(0, len(rows["g"]), size)
-    ]
     made = []
-    trace = second_moment.Trace()
     for steps in range(1, len(rows["g"]) + 1):
         part = {"v": rows["v"][: steps + 1], "g": rows["g"][:steps]}
-        made.append(second_moment.follow([(0, part)], 0.9, 0.999, "for-loop").counterfactual)
-    trace = second_moment.follow(chunks, 0.9, 0.999, "for-loop")
+        made.append(followed(part).counterfactual)
+    trace = followed(rows, size)
     assert torch.equal(trace.counterfactual, made[-1])
     return torch.stack(made).numpy(), trace
 
@@ -88,7 +90,7 @@ def test_what_a_ratchet_costs():
     """v in bfloat16 stays at its peak; in float32 it decays: steps are shorter by its root."""
     v = np.full((101, 2, 3), 2.0**-20, np.float32)
     rows = {"v": v, "g": np.zeros((100, 2, 3), np.float32)}
-    trace = second_moment.follow([(0, rows)], 0.9, 0.999, "for-loop")
+    trace = followed(rows)
     for name in ("p05", "median", "p95"):
         assert trace.rows[f"shortening_{name}"][-1] == pytest.approx(0.999**50, rel=1e-4)
 
@@ -98,8 +100,8 @@ def test_the_script_writes_a_row_per_step(runs, tmp_path):
     paths = {"trajectory": tmp_path / "trajectory.safetensors"}
     paths |= {"masks": tmp_path / "masks.safetensors"}
     paths |= {"table": tmp_path / "table.csv", "summary": tmp_path / "summary.json"}
-    settings = {"adamw": "for-loop", "beta1": 0.9, "beta2": 0.999, "clip_norm": None}
-    settings |= {"naming": "crucible", "rows": "dead", "state_precision": "bfloat16"}
+    settings = tiny_run.law_settings(tiny_run.settings(**COOLING))
+    settings |= {"naming": "crucible", "rows": "dead", "clip_norm": None}
     settings |= {"record": ["W", "v", "g"]}
     compute_second_moment.main(argparse.Namespace(settings=settings, **paths))
     _, trace = counterfactuals(runs["bfloat16"])
@@ -107,7 +109,11 @@ def test_the_script_writes_a_row_per_step(runs, tmp_path):
         table = [*csv.DictReader(lines)]
     assert [int(row["step"]) for row in table] == [*range(1, 31)]
     assert [float(row["rose"]) for row in table] == trace.rows["rose"]
-    assert json.loads(paths["summary"].read_text())["ratchet"]["fell"] == 0
-    for wrong in ({"clip_norm": 1.0}, {"record": ["W", "v"]}):
-        with pytest.raises(UserError, match="gradients as Adam saw them"):
+    told = json.loads(paths["summary"].read_text())
+    assert told["ratchet"]["fell"] == 0
+    assert (told["adamw"], told["beta2"]) == ("for-loop", 0.999)
+    refused = [({"clip_norm": 1.0}, "tiny has clip_norm: 1.0")]
+    refused += [({"record": ["W", "v"]}, "tiny does not record g")]
+    for wrong, message in refused:
+        with pytest.raises(UserError, match=message):
             compute_second_moment.main(argparse.Namespace(settings=settings | wrong, **paths))

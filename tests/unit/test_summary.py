@@ -9,8 +9,8 @@ import torch
 from planted import bits_of, run_script, write_masks
 
 from deadtokens.comparison import comparison, published, summary
-from deadtokens.files import series
 from deadtokens.files.trajectory import write_file
+from deadtokens.recorded import naming as names
 from deadtokens.report import runs_page
 
 
@@ -126,13 +126,13 @@ def test_script_measures_rows_of_every_series(tmp_path, naming):
     values["g"][1] *= 10  # the first step's: it has the longest
     bits = {name: bits_of(value) for name, value in values.items()}
     exact = {name: (b.astype(np.uint32) << 16).view(np.float32) for name, b in bits.items()}
-    stored = series.stored(naming)
+    stored = names.stored(naming)
     if naming == "crucible":
         arrays = {name: bits[name] if name == "W" else exact[name] for name in "Wmv"}
         arrays["g"] = exact["g"][1:]
     else:
-        arrays = {stored[name][0]: bits[name] for name in "Wmvg"}
-        arrays[stored["g"][0]][0] = 0
+        arrays = {stored[name].name: bits[name] for name in "Wmvg"}
+        arrays[stored["g"].name][0] = 0
     write_file(tmp_path / "t.safetensors", arrays)
     masks = write_masks(tmp_path / "masks.safetensors", dead)
     settings = {"naming": naming, "rows": "all", "separation_step": 5}

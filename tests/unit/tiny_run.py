@@ -57,6 +57,20 @@ def settings(**changes) -> RunSettings:
     return RunSettings.from_json(SETTINGS | changes)
 
 
+def law_settings(run: RunSettings) -> dict:
+    """The update law of a run that began anew, as rules pass it to programs."""
+    numbers = ("beta1", "beta2", "epsilon", "weight_decay")
+    names = ("adamw", "state_precision", "weight_precision", "total_steps", "run")
+    return {
+        "optimizer": {key: getattr(run, key) for key in numbers} | {"elapsed_steps": 0},
+        "schedule": {
+            **{"learning_rate": run.learning_rate, "schedule": run.schedule},
+            **{"schedule_steps": run.total_steps, "elapsed_steps": 0},
+        },
+        **{key: getattr(run, key) for key in names},
+    }
+
+
 def make_inputs(folder: Path, vocab_size: int = SETTINGS["vocab_size"]) -> tuple[Path, Path]:
     """A tokens and a masks file: 5 batches an epoch, live and dead ids mixed."""
     rng = np.random.default_rng(7)

@@ -51,7 +51,7 @@ def test_the_fall_of_a_real_run_is_accounted_for(fresh):
         ("crucible1", "does not record m, v, g"),
         ("wordybird1", "clip_norm: 1.0"),
         ("wide", "weight_precision: float32"),
-        ("short", "short has 25 steps, and account is"),
+        ("short", "short has 25 steps, and causes.account is"),
     ],
 )
 def test_a_run_without_an_account_is_refused_with_its_reason(fresh, run, reason):

@@ -29,11 +29,26 @@ def test_gradients_are_held_against_h_of_the_same_training_and_of_no_other(finis
     other = "runs: {crucible3: {random_seed: 7}}"
     output = finished.failure(FIGURES[1], "--dry-run", changes=other)
     assert "cohorts.hidden_means.crucible2 is crucible3, whose random_seed is 7" in output
-    alone = f"{other}\nfreezing_causes: {{hidden_means: {{crucible2: null}}}}"
+    alone = f"{other}\ncohorts: {{hidden_means: {{crucible2: null}}}}"
     assert "train_run" not in finished.planned(FIGURES[1], changes=alone)
     finished.run(FIGURES[1], changes=alone)
     told = json.loads((finished.root / "results/crucible2/gradients.json").read_text())
     assert told["direction_of_h"] == "others"
+
+
+def test_other_series_have_both_too(fresh):
+    """Rows of all tokens, moments in bfloat16, a schedule and clipping; one that was resumed."""
+    runs = ("thimble7", "wordybird1", "resumed")
+    changes = "runs: {resumed: {like: wordybird1b_everything, record: [W, g, m, v]}}"
+    made = [f"results/{run}/{name}" for run in runs for name in ("momentum.png", "gradients.png")]
+    fresh.run(*made, changes=changes)
+    for run in runs:
+        results = fresh.root / "results" / run
+        elements = json.loads((results / "momentum.json").read_text())["elements"]
+        assert elements["reproduced"] == elements["all"] > 0, run
+        assert elements["beyond_and_moved"] > 0, run
+        told = json.loads((results / "gradients.json").read_text())
+        assert told["mean_over_steps"]["pairwise_cosine"] > 0.5, run
 
 
 def test_a_run_without_moments_is_refused_with_its_reason(fresh):

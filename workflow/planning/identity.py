@@ -120,7 +120,7 @@ def _made_by(rule: Rule) -> list[str]:
 def _given(rule: Rule, wildcards: Wildcards) -> list[str]:
     """What a rule's parameters are, but for the identity itself."""
     values = []
-    for name, value in rule.params._allitems():
+    for name, value in rule.params.items():
         if name == PARAMETER:
             continue
         if callable(value):

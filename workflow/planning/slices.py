@@ -76,7 +76,7 @@ def momentum(configuration: Mapping, wildcards: Wildcards) -> dict:
     bins = {"time": "time", "displacement": "distance", "lowest": "lowest", "highest": "highest"}
     return (
         update_law(configuration, wildcards)
-        | _of_run(configuration, wildcards, "motion_threshold")
+        | _of_run(configuration, wildcards, "record", "naming", "motion_threshold")
         | {key: cohorts[key] for key in ("chosen_steps", "plane_bins")}
         | {"density": {name: cohorts[f"density_{key}"] for name, key in bins.items()}}
     )
@@ -85,9 +85,8 @@ def momentum(configuration: Mapping, wildcards: Wildcards) -> dict:
 def gradients(configuration: Mapping, wildcards: Wildcards) -> dict:
     keys = ("cohort_window", "alignment_steps", "permutations", "permutation_seed")
     cohorts = configuration["cohorts"]
-    return {key: cohorts[key] for key in keys} | _of_run(
-        configuration, wildcards, "motion_threshold"
-    )
+    recorded = _of_run(configuration, wildcards, "record", "naming", "motion_threshold")
+    return {"run": wildcards["run"]} | recorded | {key: cohorts[key] for key in keys}
 
 
 def drift(configuration: Mapping, wildcards: Wildcards) -> dict:
@@ -144,29 +143,29 @@ def update_law(configuration: Mapping, wildcards: Wildcards) -> dict:
     schedule = {
         **{key: run[key] for key in ("learning_rate", "schedule")},
         "schedule_steps": run["schedule_steps"] or run["total_steps"],
-        "steps": run["total_steps"],
-        "steps_behind": elapsed_steps(runs, name, "schedule"),
+        "elapsed_steps": elapsed_steps(runs, name, "schedule"),
     }
-    elapsed = {"steps_behind": elapsed_steps(runs, name, "moments")}
-    return {"optimizer": optimizer | elapsed, "schedule": schedule}
+    elapsed = {"elapsed_steps": elapsed_steps(runs, name, "moments")}
+    names = {key: run[key] for key in ("adamw", "state_precision", "weight_precision")}
+    about = {"run": name, "total_steps": run["total_steps"]}
+    return about | names | {"optimizer": optimizer | elapsed, "schedule": schedule}
 
 
 def audit(configuration: Mapping, wildcards: Wildcards) -> dict:
-    law = ("adamw", "state_precision", "weight_precision", "model", "random_seed", "clip_norm")
-    recorded = ("restore", "naming", "rows")
-    return update_law(configuration, wildcards) | _of_run(configuration, wildcards, *law, *recorded)
+    keys = ("record", "rows", "naming", "clip_norm", "restore", "model", "random_seed")
+    return update_law(configuration, wildcards) | _of_run(configuration, wildcards, *keys)
 
 
 def second_moment(configuration: Mapping, wildcards: Wildcards) -> dict:
-    law = ("adamw", "beta1", "beta2", "state_precision", "clip_norm")
-    return _of_run(configuration, wildcards, *law, "record", "naming", "rows")
+    keys = ("record", "rows", "naming", "clip_norm")
+    return update_law(configuration, wildcards) | _of_run(configuration, wildcards, *keys)
 
 
 def account(configuration: Mapping, wildcards: Wildcards) -> dict:
-    law = ("adamw", "state_precision", "weight_precision", "clip_norm", "record", "naming")
+    keys = ("record", "naming", "clip_norm", "motion_threshold")
     return (
         update_law(configuration, wildcards)
-        | _of_run(configuration, wildcards, *law, "motion_threshold")
+        | _of_run(configuration, wildcards, *keys)
         | configuration["causes"]["account"]
     )
 

@@ -1,11 +1,12 @@
 """Why do they stop together? Pending updates against half a cell, and the alignment of gradients.
 
-Needs the trajectory of a run, with W, m and v (momentum) or g (gradients) recorded, and its
-displacement; for gradients also the trajectory of the run that holds h_mean, if the configuration
-names one. Leaves in results/{run}/ for each token when it crosses the critical line and when it stops
-(momentum.csv), what was found and the notebook's quick statistics (momentum.json), every token's
-distance to the line at every step and densities (safetensors), and the alignment of gradients by
-step (gradients.csv) and in short with the test of cohorts (gradients.json).
+Needs the trajectory of a run of any series, with W, m and v (momentum) or W and g (gradients)
+recorded, the masks of its corpus, and its displacement; for gradients also the trajectory of the run
+that holds h_mean, if the configuration names one. Leaves in results/{run}/ for each token when it
+crosses the critical line and when it stops (momentum.csv), what was found and the notebook's quick
+statistics (momentum.json), every token's distance to the line at every step and densities
+(safetensors), and the alignment of gradients by step (gradients.csv) and in short with the test of
+cohorts (gradients.json).
 """
 
 
@@ -13,6 +14,7 @@ rule compute_momentum:
     """Hold every pending update against half a cell: why and when tokens stop."""
     input:
         trajectory=plan.input(inputs.trajectory, "momentum"),
+        masks=plan.input(inputs.of_its_corpus, "masks.safetensors"),
         displacement="results/{run}/displacement.safetensors",
     output:
         table="results/{run}/momentum.csv",
@@ -26,7 +28,7 @@ rule compute_momentum:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=growing(1000),
+        mem_mb=growing(plan.of_configuration(memory_to_read)),
         runtime=growing(60),
     params:
         settings=plan.settings(slices.momentum),
@@ -34,7 +36,8 @@ rule compute_momentum:
     shell:
         'python "$scripts"/cohorts/compute_momentum.py --identity {params.identity} --log {log:q}'
         " --settings {params.settings:q}"
-        " --trajectory {input.trajectory:q} --displacement {input.displacement:q}"
+        " --trajectory {input.trajectory:q} --masks {input.masks:q}"
+        " --displacement {input.displacement:q}"
         " --table {output.table:q} --summary {output.summary:q} --distance {output.distance:q}"
         " --density {output.density:q}"
 
@@ -43,6 +46,7 @@ rule compute_gradients:
     """Measure how aligned gradients are, with one another and within cohorts."""
     input:
         trajectory=plan.input(inputs.trajectory, "gradients"),
+        masks=plan.input(inputs.of_its_corpus, "masks.safetensors"),
         displacement="results/{run}/displacement.safetensors",
         hidden_mean=plan.input(inputs.hidden_mean),
     output:
@@ -55,7 +59,7 @@ rule compute_gradients:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=growing(1000),
+        mem_mb=growing(plan.of_configuration(memory_to_read)),
         runtime=growing(60),
     params:
         settings=plan.settings(slices.gradients),
@@ -63,6 +67,7 @@ rule compute_gradients:
     shell:
         'python "$scripts"/cohorts/compute_gradients.py --identity {params.identity} --log {log:q}'
         " --settings {params.settings:q}"
-        " --trajectory {input.trajectory:q} --displacement {input.displacement:q}"
+        " --trajectory {input.trajectory:q} --masks {input.masks:q}"
+        " --displacement {input.displacement:q}"
         " --hidden-mean {input.hidden_mean:q}"
         " --table {output.table:q} --summary {output.summary:q}"

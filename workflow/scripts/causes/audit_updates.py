@@ -13,16 +13,18 @@ from deadtokens.program import command  # first: what follows takes its time
 from pathlib import Path
 
 from deadtokens.causes import audit
-from deadtokens.cohorts import critical
-from deadtokens.files.rows import TokenRows, read_dead_mask
+from deadtokens.causes.requirements import why_no_audit
 from deadtokens.files.storage import open_reader
+from deadtokens.recorded.requirements import require
+from deadtokens.recorded.rows import TokenRows, read_dead_mask
 from deadtokens.training.models import MODELS
 from deadtokens.training.weights import RandomBits
+from deadtokens.update_law import NAMES, UpdateLaw
+from deadtokens.update_law import SETTINGS as OF_LAW
 
-NAMES = ("adamw", "state_precision", "weight_precision")
 SETTINGS = (
-    *("optimizer", "schedule", "clip_norm", "restore", "naming", "rows", "model", "random_seed"),
-    *NAMES,
+    *("run", *OF_LAW, "record", "rows", "naming"),
+    *("clip_norm", "restore", "model", "random_seed"),
 )
 CHUNK_BYTES = 32_000_000
 
@@ -30,23 +32,23 @@ CHUNK_BYTES = 32_000_000
 def main(options):
     """Mismatches are a finding and not an error: they are told in the audit."""
     settings = options.settings
-    names = {key: settings[key] for key in NAMES}
-    adam = critical.Adam(critical.learning_rates(**settings["schedule"]), **settings["optimizer"])
-    steps, dead_mask = len(adam.learning_rates), read_dead_mask(options.masks)
+    require(why_no_audit(settings["run"], settings))
+    law, dead_mask = UpdateLaw.from_settings(settings), read_dead_mask(options.masks)
     with open_reader(options.trajectory) as file:
         rows = TokenRows(file, settings["naming"], dead_mask, settings["rows"])
-        audit.check({name: rows.field(name)[1] for name in ("W", "m", "v")}, steps)
+        audit.check({name: rows.field(name)[1] for name in ("W", "m", "v")}, law.steps)
         clipped, resumed = settings["clip_norm"] is not None, "parameters" in settings["restore"]
-        reasons = audit.why_not("g" in rows, clipped, names["weight_precision"], resumed)
+        reasons = audit.why_not("g" in rows, clipped, law.weight_precision, resumed)
         bits = RandomBits(settings["random_seed"], MODELS[settings["model"]].tied_name)
-        law = audit.Law(adam, **names, random_bits=bits, vocab_size=len(dead_mask))
-        chunks = rows.steps("Wmv" if "m" in reasons else "Wmvg", CHUNK_BYTES)
-        progress = command.Progress(steps, unit="step")
-        tallies = audit.follow(chunks, rows.token_ids, law, reasons, progress)
+        bits_of_rows = audit.bits_of_rows(bits, len(dead_mask), rows.token_ids)
+        steps = rows.steps("Wmv" if "m" in reasons else "Wmvg", CHUNK_BYTES)
+        progress = command.Progress(law.steps, unit="step")
+        tallies = audit.follow(steps, rows.token_ids, law, bits_of_rows, reasons, progress)
     for name, tally in tallies.items():
         if tally.first is not None:
             command.log.warning("%s does not follow; first: %s", name, tally.first)
-    about = {"steps": steps, "tokens": len(rows.token_ids), **names}
+    names = {key: settings[key] for key in NAMES}
+    about = {"steps": law.steps, "tokens": len(rows.token_ids), **names}
     with command.finished(options.audit) as (path,):
         command.write_json(path, audit.summary(tallies, reasons, **about))
 

@@ -15,17 +15,20 @@ from deadtokens.program import command  # first: what follows takes its time
 from itertools import islice
 from pathlib import Path
 
-from deadtokens.causes import account, forecast, outcome, steps
-from deadtokens.cohorts import critical
+from deadtokens.causes import account, forecast, outcome, updates
+from deadtokens.causes.requirements import why_no_account
 from deadtokens.files import tables
-from deadtokens.files.rows import TokenRows, read_dead_mask
 from deadtokens.files.storage import open_reader
+from deadtokens.recorded.requirements import require
+from deadtokens.recorded.rows import TokenRows, read_dead_mask
+from deadtokens.update_law import SETTINGS as OF_LAW
+from deadtokens.update_law import UpdateLaw
 
 ACCOUNT = ("from_step", "forecast_step", "window")
-LAW = ("adamw", "state_precision")
+ABOUT = ("adamw", "state_precision", *ACCOUNT)
 SETTINGS = (
-    *("optimizer", "schedule", "record", "clip_norm", "weight_precision", "naming"),
-    *(*LAW, "motion_threshold", *ACCOUNT),
+    *("run", *OF_LAW, "record", "clip_norm", "naming"),
+    *("motion_threshold", *ACCOUNT),
 )
 CHUNK_BYTES = 32_000_000
 
@@ -33,33 +36,31 @@ CHUNK_BYTES = 32_000_000
 def main(options):
     """One pass over the run; before it two to the step of the forecast, which see no further."""
     settings = options.settings
-    adam = critical.Adam(critical.learning_rates(**settings["schedule"]), **settings["optimizer"])
-    law, total = steps.Law(adam, *(settings[key] for key in LAW)), len(adam.learning_rates)
-    from_step, at, window = (settings[key] for key in ACCOUNT)
-    forecast.check(total, at, window)
+    wanted = {key: settings[key] for key in ACCOUNT}
+    require(why_no_account(settings["run"], settings, wanted))
+    from_step, at, window = wanted.values()
+    law = UpdateLaw.from_settings(settings)
     with open_reader(options.trajectory) as file:
         rows = TokenRows(file, settings["naming"], read_dead_mask(options.masks), "dead")
-        shapes = {name: rows.field(name)[1] for name in steps.QUANTITIES if name in rows}
-        asked = (settings[key] for key in ("record", "clip_norm", "weight_precision"))
-        steps.check(*asked, shapes, total)
-        followed = [*steps.QUANTITIES, *filter(rows.__contains__, steps.IF_RECORDED)]
+        updates.check({name: rows.field(name)[1] for name in updates.QUANTITIES}, law.steps)
+        followed = [*updates.QUANTITIES, *filter(rows.__contains__, updates.IF_RECORDED)]
 
-        def run(first=1, last=total):
-            return islice(steps.each(rows.steps(followed, CHUNK_BYTES), law), first - 1, last)
+        def run(first=1, last=law.steps):
+            return islice(updates.each(rows.steps(followed, CHUNK_BYTES), law), first - 1, last)
 
         parts = forecast.series(run(at - window + 1, at))
         trends = [forecast.fit(parts, at, form) for form in forecast.FORMS]
         levels = forecast.levels(run(at - window + 1, at), law, at, trends)
         made = account.Account(law, account.base_at(run(), law, from_step))
-        happened = outcome.Outcome(total, window, settings["motion_threshold"], at)
-        progress = command.Progress(total, unit="step")
+        happened = outcome.Outcome(law.steps, window, settings["motion_threshold"], at)
+        progress = command.Progress(law.steps, unit="step")
         for step in run():
             made.add(step)
             happened.add(step)
             progress(step.number)
     forecasts = {
         trend.form: forecast.foretell(
-            trend, level, adam, at, total, window, happened.last_motion_then
+            trend, level, law, at, law.steps, window, happened.last_motion_then
         )
         for trend, level in zip(trends, levels, strict=True)
     }
@@ -68,7 +69,7 @@ def main(options):
 
 def write(options, token_ids, made, forecasts, happened):
     """The three files, together."""
-    told = {key: options.settings[key] for key in (*LAW, *ACCOUNT)}
+    told = {key: options.settings[key] for key in ABOUT}
     about = {"steps": happened.steps, "tokens": len(token_ids), **told}
     report = about | account.summary(made, happened.window)
     report["forecast"] = outcome.summary(forecasts, happened)

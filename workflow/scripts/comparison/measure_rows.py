@@ -14,8 +14,8 @@ from pathlib import Path
 
 from deadtokens import lattice
 from deadtokens.comparison import summary
-from deadtokens.files.rows import TokenRows, read_dead_mask
 from deadtokens.files.storage import open_reader
+from deadtokens.recorded.rows import TokenRows, read_dead_mask
 
 SETTINGS = ("naming", "rows", "separation_step")
 CHUNK_BYTES = 32_000_000

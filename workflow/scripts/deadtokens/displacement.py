@@ -8,8 +8,8 @@ import numpy as np
 from deadtokens import lattice
 from deadtokens.errors import UserError
 from deadtokens.files.layout import NUMPY_DTYPE, Pattern
-from deadtokens.files.rows import BFLOAT16, TokenRows
 from deadtokens.files.trajectory import Field, TrajectoryWriter
+from deadtokens.recorded.rows import BFLOAT16, TokenRows
 
 WEIGHTS = "W"
 CHUNK_BYTES = 8_000_000  # weights held at a time; larger chunks leave the cache
@@ -40,7 +40,7 @@ def fields(steps: int | str, tokens: int | str) -> dict[str, Field]:
 
 
 def patterns(*names: str) -> dict[str, Pattern]:
-    """What a reader of these fields of a displacement file expects (`TrajectoryReader.expect`)."""
+    """What a reader of these fields of a displacement file expects (`Reader.expect`)."""
     of_any_run = fields("steps", "tokens")
     return {name: of_any_run[name] for name in names}
 

@@ -12,8 +12,8 @@ from deadtokens.program import command  # first: what follows takes its time
 from pathlib import Path
 
 from deadtokens import displacement
-from deadtokens.files.rows import TokenRows, read_dead_mask
 from deadtokens.files.storage import open_reader
+from deadtokens.recorded.rows import TokenRows, read_dead_mask
 
 
 def main(options):

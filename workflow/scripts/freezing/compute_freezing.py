@@ -19,9 +19,9 @@ import numpy as np
 from deadtokens import lattice
 from deadtokens.displacement import patterns
 from deadtokens.files import tables
-from deadtokens.files.rows import TokenRows, read_dead_mask
 from deadtokens.files.storage import open_reader
 from deadtokens.freezing import freezing
+from deadtokens.recorded.rows import TokenRows, read_dead_mask
 from deadtokens.text import readable, vocabulary
 
 SETTINGS = ("motion_threshold", "naming", "tokens")

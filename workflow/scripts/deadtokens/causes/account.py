@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from deadtokens import lattice
-from deadtokens.causes import steps
-from deadtokens.causes.steps import Law, Step
+from deadtokens.causes import updates
+from deadtokens.causes.updates import Update
 from deadtokens.errors import UserError
+from deadtokens.update_law import UpdateLaw
 
 TERMS = {
     "rate": "the learning rate",
@@ -56,19 +57,18 @@ class Logs:
     there: np.ndarray  # (n, D) bool: elements whose g, m and both v are other than zero
 
 
-def logs(step: Step, law: Law) -> Logs:
+def logs(step: Update, law: UpdateLaw) -> Logs:
     """The logarithms of a step; they are minus infinity, and not `there`, where there is a zero."""
-    adam = law.adam
     g, m, v, v32 = (np.abs(x.astype(np.float64)) for x in (step.g, step.m, step.v, step.v32))
     ulp = lattice.ulp(step.start).astype(np.float64)
-    rate = np.float64(adam.learning_rates[step.number - 1])
-    m_correction = 1 - adam.beta1 ** (adam.steps_behind + step.number)
-    v_correction = adam.correction(step.number)
+    rate = np.float64(law.learning_rates[step.number - 1])
+    m_correction = law.first_correction(step.number)
+    v_correction = law.correction(step.number)
     there = (g > 0) & (m > 0) & (v > 0) & (v32 > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         root = np.sqrt(v)
         log_g, log_m, log_v, log_v32 = (np.log2(x) for x in (g, m, v, v32))
-        update = rate * (m / m_correction) / (root / v_correction + adam.epsilon) / ulp
+        update = rate * (m / m_correction) / (root / v_correction + law.epsilon) / ulp
         terms = {
             "rate": np.log2(rate),
             "gradient": log_g,
@@ -77,7 +77,7 @@ def logs(step: Step, law: Law) -> Logs:
             "v_float32": -log_v32 / 2,
             "v_correction": np.log2(v_correction),
             "ratchet": (log_v32 - log_v) / 2,
-            "epsilon": -np.log1p(adam.epsilon * v_correction / root) / np.log(2),
+            "epsilon": -np.log1p(law.epsilon * v_correction / root) / np.log(2),
             "cell": -np.log2(ulp),
         }
         if step.p is not None:
@@ -89,13 +89,13 @@ def logs(step: Step, law: Law) -> Logs:
 
 @dataclass
 class Account:
-    """The table: a row per step, each made of one `Step` and the logarithms of step t0."""
+    """The table: a row per step, each made of one `Update` and the logarithms of step t0."""
 
-    law: Law
+    law: UpdateLaw
     base: Logs
     rows: dict[str, list[float]] = field(default_factory=dict)
 
-    def add(self, step: Step) -> None:
+    def add(self, step: Update) -> None:
         """Take up the next step."""
         now = logs(step, self.law)
         both = now.there & self.base.there
@@ -107,8 +107,8 @@ class Account:
         for name, norm in (("gradient_norm", step.g), ("m_norm", step.m)):
             row[name] = float(np.median(np.linalg.norm(norm.astype(np.float64), axis=1)))
         beyond = (
-            steps.beyond_half_a_cell(step, self.law),
-            steps.beyond_with_float32_v(step, self.law),
+            updates.beyond_half_a_cell(step, self.law),
+            updates.beyond_with_float32_v(step, self.law),
         )
         for name, ratio in zip(BELOW, beyond, strict=True):
             row[name] = 1 - float((ratio > 1).mean())
@@ -121,7 +121,7 @@ class Account:
         return float(np.mean(self.rows[name][-window:]))
 
 
-def base_at(run: Iterable[Step], law: Law, from_step: int) -> Logs:
+def base_at(run: Iterable[Update], law: UpdateLaw, from_step: int) -> Logs:
     """The logarithms of step t0, from a run that is followed to there and no further."""
     for step in run:
         if step.number == from_step:

@@ -15,14 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from deadtokens.cohorts.critical import Adam
+from deadtokens.causes.arithmetic import Arithmetic, stored_tensor
 from deadtokens.errors import UserError
-from deadtokens.training.adamw import HALVES, STATES
+from deadtokens.recorded.steps import Step
 from deadtokens.training.settings import choice
 from deadtokens.training.weights import WEIGHTS, RandomBits
-
-# (first step - 1, W, m, v (k+1, n, D) and, if they are audited, g (k, n, D), as they are stored)
-Chunks = Iterable[tuple[int, Mapping[str, np.ndarray]]]
+from deadtokens.update_law import UpdateLaw
 
 BEFORE_CLIPPING = (
     "gradients are recorded before they are clipped, and by how much they were clipped is not"
@@ -31,21 +29,6 @@ NOT_RECORDED = "the run does not record g"
 FROM_A_CHECKPOINT = (
     "the run began from a checkpoint, and what that kept beside the weights is not recorded"
 )
-
-
-@dataclass(frozen=True)
-class Law:
-    """The update law of a run: `adamw`, and the precisions, are names as its settings have them.
-
-    `random_bits` are those of the whole tied matrix, of `vocab_size` rows.
-    """
-
-    adam: Adam
-    adamw: str
-    state_precision: str
-    weight_precision: str
-    random_bits: RandomBits
-    vocab_size: int
 
 
 @dataclass
@@ -116,72 +99,67 @@ def check(shapes: Mapping[str, tuple[int, ...]], steps: int) -> None:
 
 @torch.no_grad()
 def follow(
-    chunks: Chunks,
+    steps: Iterable[Step],
     token_ids: np.ndarray,
-    law: Law,
+    law: UpdateLaw,
+    random_bits: Callable[[int, torch.Size], torch.Tensor],
     skipped: Collection[str] = (),
     progress: Callable[[int], None] = lambda step: None,
 ) -> dict[str, Tally]:
-    """One pass over all steps, in memory for a chunk: a tally for each of W, m, v not skipped.
+    """One pass over all steps of W, m, v and, if m is audited, g: a tally for each not skipped.
 
-    token_ids: (n,), the token of each row. `progress` takes the number of steps done. UserError for
-    an unknown name in the law.
+    token_ids: (n,), the token of each row. random_bits: those of these rows (`bits_of_rows`).
+    `progress` takes the number of steps done. UserError for an unknown name in the law.
     """
-    halves = choice("adamw", law.adamw, HALVES)
-    states = choice("state_precision", law.state_precision, STATES)
-    weights = choice("weight_precision", law.weight_precision, WEIGHTS)
-    adam, betas = law.adam, {"beta1": law.adam.beta1, "beta2": law.adam.beta2}
+    arithmetic = Arithmetic(law)
     tallies = {name: Tally() for name in ("W", "m", "v") if name not in skipped}
     kept = None
-    for start, rows in chunks:
-        if start == 0:
-            kept = weights.keep(_tensor(rows["W"][0]), _bits_of_rows(law, token_ids))
-        for i in range(len(rows["W"]) - 1):
-            step = start + i + 1
-            w, m, v = (_tensor(rows[name][i + 1]) for name in ("W", "m", "v"))
-            if "W" in tallies:
-                (to_m, m_sound), (to_v, v_sound) = _narrowed(m, states), _narrowed(v, states)
-                made = _tensor(rows["W"][i]).clone()
-                halves.take_step(
-                    made,
-                    to_m,
-                    to_v,
-                    kept,
-                    step=adam.steps_behind + step,
-                    learning_rate=float(adam.learning_rates[step - 1]),
-                    **betas,
-                    epsilon=adam.epsilon,
-                    weight_decay=adam.weight_decay,
-                    add=weights.add,
-                )
-                tallies["W"].add(step, token_ids, w, made, m_sound & v_sound)
-            if "m" in tallies:
-                made_m, m_sound = _narrowed(_tensor(rows["m"][i]), states)
-                made_v, v_sound = _narrowed(_tensor(rows["v"][i]), states)
-                grad, sound = _narrowed(_tensor(rows["g"][i]), torch.bfloat16)
-                halves.take_gradient(made_m, made_v, grad, **betas)
-                tallies["m"].add(step, token_ids, m, made_m.to(m.dtype), m_sound & sound)
-                tallies["v"].add(step, token_ids, v, made_v.to(v.dtype), v_sound & sound)
-            progress(step)
+    for step in steps:
+        if step.number == 1:
+            kept = arithmetic.weights.keep(stored_tensor(step.before["W"]), random_bits)
+        made, sound = {}, {}
+        if "W" in tallies:
+            made["W"], sound["W"] = _weights(step, arithmetic, kept)
+        if "m" in tallies:
+            made["m"], made["v"], sound["m"], sound["v"] = _moments(step, arithmetic)
+        for name, tally in tallies.items():
+            recorded = stored_tensor(step.after[name])
+            prediction = made[name].to(recorded.dtype)
+            tally.add(step.number, token_ids, recorded, prediction, sound[name])
+        progress(step.number)
     return tallies
+
+
+def bits_of_rows(
+    random_bits: RandomBits, vocab_size: int, token_ids: np.ndarray
+) -> Callable[[int, torch.Size], torch.Tensor]:
+    """The random bits of these rows alone; they are drawn for a whole matrix of `vocab_size`."""
+    rows = torch.from_numpy(token_ids)
+    return lambda step, shape: random_bits(step, torch.Size((vocab_size, shape[1])))[rows]
+
+
+def _weights(step: Step, arithmetic: Arithmetic, kept: object) -> tuple[torch.Tensor, torch.Tensor]:
+    """W after the step, from W before it and both moments after it; whether those are sound."""
+    m, m_sound = _narrowed(stored_tensor(step.after["m"]), arithmetic.states)
+    v, v_sound = _narrowed(stored_tensor(step.after["v"]), arithmetic.states)
+    made = stored_tensor(step.before["W"]).clone()
+    arithmetic.take_step(step.number, made, m, v, kept)
+    return made, m_sound & v_sound
+
+
+def _moments(step: Step, arithmetic: Arithmetic) -> tuple[torch.Tensor, ...]:
+    """m and v after the step, from those before it and its gradient; whether those are sound."""
+    m, m_sound = _narrowed(stored_tensor(step.before["m"]), arithmetic.states)
+    v, v_sound = _narrowed(stored_tensor(step.before["v"]), arithmetic.states)
+    grad, sound = _narrowed(stored_tensor(step.made["g"]), torch.bfloat16)
+    arithmetic.take_gradient(m, v, grad)
+    return m, v, m_sound & sound, v_sound & sound
 
 
 def summary(tallies: Mapping[str, Tally], reasons: Mapping[str, str], **about: object) -> dict:
     """What was found, as a JSON object; `about` is JSON that goes before it."""
     told = {name: tally.told() for name, tally in tallies.items()}
     return about | told | {name: {"not_audited": reason} for name, reason in reasons.items()}
-
-
-def _bits_of_rows(law: Law, token_ids: np.ndarray) -> Callable[[int, torch.Size], torch.Tensor]:
-    """The random bits of these rows alone; they were drawn for the whole matrix."""
-    rows = torch.from_numpy(token_ids)
-    return lambda step, shape: law.random_bits(step, torch.Size((law.vocab_size, shape[1])))[rows]
-
-
-def _tensor(rows: np.ndarray) -> torch.Tensor:
-    """bfloat16 of bit patterns (uint16), float32 as it is."""
-    tensor = torch.from_numpy(rows)
-    return tensor.view(torch.bfloat16) if rows.dtype == np.uint16 else tensor
 
 
 def _narrowed(values: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from deadtokens import lattice
-from deadtokens.causes import steps
-from deadtokens.causes.steps import Law, Step
-from deadtokens.cohorts.critical import Adam
-from deadtokens.errors import UserError
+from deadtokens.causes import updates
+from deadtokens.causes.updates import Update
+from deadtokens.update_law import UpdateLaw
 
 FORMS = {"exponential": np.asarray, "power_law": np.log2}  # straight in t, and in log t
 PARTS = ("m", "root_v", "cell")
@@ -42,23 +41,13 @@ class Forecast:
     share_moving: np.ndarray  # (n,) of a token's elements, over the last `window` steps of the run
 
 
-def check(steps: int, forecast_step: int, window: int) -> None:
-    """UserError unless there is a window before the step, and another one behind it."""
-    if not 3 <= window <= forecast_step <= steps - window:
-        raise UserError(
-            f"account.forecast_step: {forecast_step}, account.window: {window}, and the run has "
-            f"{steps} steps: there must be a window of 3 steps at least up to that step, and "
-            "another one from it to the end. Set both so that they fit into the run."
-        )
-
-
-def known(adam: Adam, step: int) -> float:
+def known(law: UpdateLaw, step: int) -> float:
     """What is known of a distance beforehand: learning rate and bias corrections, in octaves."""
     with np.errstate(divide="ignore"):
-        return float(np.log2(np.float64(adam.step_size(step)) * adam.correction(step)))
+        return float(np.log2(np.float64(law.step_size(step)) * law.correction(step)))
 
 
-def series(run: Iterable[Step]) -> dict[str, np.ndarray]:
+def series(run: Iterable[Update]) -> dict[str, np.ndarray]:
     """The parts of the distance, (window, n) each: means over a token's elements, in octaves.
 
     Elements of m or v that are zero are left out; a token without any others has NaN.
@@ -90,7 +79,9 @@ def fit(parts: dict[str, np.ndarray], last_step: int, form: str) -> Trends:
     return Trends(form, slopes, float(np.sqrt(np.nanmean(left**2))))
 
 
-def levels(run: Iterable[Step], law: Law, last_step: int, trends: list[Trends]) -> list[np.ndarray]:
+def levels(
+    run: Iterable[Update], law: UpdateLaw, last_step: int, trends: list[Trends]
+) -> list[np.ndarray]:
     """For each trend how high each element stands above it, (n, D), at the window's last step.
 
     The highest that it stood within the window: a token's last motion is its last excursion beyond
@@ -99,8 +90,8 @@ def levels(run: Iterable[Step], law: Law, last_step: int, trends: list[Trends]) 
     highest = [np.float64(-np.inf)] * len(trends)
     for step in run:
         with np.errstate(divide="ignore"):
-            distance = np.log2(steps.beyond_half_a_cell(step, law).astype(np.float64))
-        distance -= known(law.adam, step.number)
+            distance = np.log2(updates.beyond_half_a_cell(step, law).astype(np.float64))
+        distance -= known(law, step.number)
         for i, trend in enumerate(trends):
             rise = _way(trend, last_step, step.number)
             highest[i] = np.maximum(highest[i], distance - rise[:, None])
@@ -110,7 +101,7 @@ def levels(run: Iterable[Step], law: Law, last_step: int, trends: list[Trends]) 
 def foretell(
     trend: Trends,
     level: np.ndarray,
-    adam: Adam,
+    law: UpdateLaw,
     last_step: int,
     total_steps: int,
     window: int,
@@ -123,7 +114,7 @@ def foretell(
     last, largest = last_motion.copy(), level.max(axis=1)
     peak = np.full(len(last), -np.inf)  # of what is added to all levels, in the last window
     for step in range(last_step + 1, total_steps + 1):
-        added = _way(trend, last_step, step) + known(adam, step)
+        added = _way(trend, last_step, step) + known(law, step)
         last[largest + added > 0] = step
         if step > total_steps - window:
             peak = np.fmax(peak, added)

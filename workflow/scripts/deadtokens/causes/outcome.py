@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from deadtokens.causes.forecast import Forecast
-from deadtokens.causes.steps import Step
+from deadtokens.causes.updates import Update
 from deadtokens.statistics.correlation import spearman
 
 GROUPS = 10  # of tokens, by what was foretold
@@ -32,7 +32,7 @@ class Outcome:
     moved: np.ndarray | None = None  # (n, D) within the last window of the run
     moved_then: np.ndarray | None = None  # within the last window up to `until`
 
-    def add(self, step: Step) -> None:
+    def add(self, step: Update) -> None:
         """Take up the next step."""
         if self.last_motion is None:
             self.last_motion = np.full(len(step.m), -1)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from deadtokens.recorded.requirements import why_no_quantities
 
+SHORTEST_WINDOW = 3  # steps: the misfit of a line through fewer says nothing
+
 
 def why_no_audit(name: str, run: Mapping) -> str | None:
     """The state before and after every update."""
@@ -31,9 +33,11 @@ def why_no_account(name: str, run: Mapping, account: Mapping) -> str | None:
             "below half a cell is lost."
         )
     at, window, steps = account["forecast_step"], account["window"], run["total_steps"]
-    if not window <= at <= steps - window or account["from_step"] > steps:
+    fits = SHORTEST_WINDOW <= window <= at <= steps - window
+    if not fits or account["from_step"] > steps:
         return (
             f"{name} has {steps} steps, and causes.account is {dict(account)}. from_step must lie "
-            "within them, and there must be a window up to forecast_step and another after it."
+            f"within them, and there must be a window of {SHORTEST_WINDOW} steps or more up to "
+            "forecast_step and another after it. Set them so that they fit into the run."
         )
     return why_no_quantities(name, run, "W", "m", "v", "g")

@@ -5,20 +5,18 @@ into a second moment in float32 by the pinned arithmetic (`training.adamw`). It 
 have been along this trajectory; had v been so, the trajectory would have been another.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 import torch
 
-from deadtokens.errors import UserError
-from deadtokens.training.adamw import HALVES
-from deadtokens.training.settings import choice
+from deadtokens.causes.arithmetic import Arithmetic, float32_tensor
+from deadtokens.recorded.steps import Step
+from deadtokens.update_law import UpdateLaw
 
-# (first step - 1, v (k+1, n, D), g (k, n, D), bfloat16 as bit patterns)
-Chunks = Iterable[tuple[int, Mapping[str, np.ndarray]]]
-
+QUANTITIES = ("v", "g")
 QUANTILES = {"p05": 0.05, "median": 0.5, "p95": 0.95}
 WAYS = ("rose", "fell", "stood")
 
@@ -35,65 +33,49 @@ class Trace:
             self.rows.setdefault(name, []).append(value)
 
 
-def check(record: Iterable[str], clip_norm: float | None) -> None:
-    """UserError unless the gradients that Adam saw are in the record."""
-    missing = [name for name in ("v", "g") if name not in record]
-    if missing or clip_norm is not None:
-        found = f"no {', '.join(missing)}" if missing else f"clip_norm: {clip_norm}"
-        raise UserError(
-            f"the run has {found}, but this takes v and the gradients as Adam saw them: ask for it "
-            "for a run that records v and g and does not clip."
-        )
-
-
 class Counterfactual:
     """A second moment in float32 that takes up one recorded gradient after the other.
 
     start: v[0], (n, D) float32; `value` is v after the gradients so far.
     """
 
-    def __init__(self, start: torch.Tensor, beta1: float, beta2: float, arithmetic: str):
+    def __init__(self, start: torch.Tensor, law: UpdateLaw):
         self.value = start.clone()
         self._first_moment = torch.zeros_like(self.value)  # which nothing here depends on
-        self._take = choice("adamw", arithmetic, HALVES).take_gradient
-        self._betas = {"beta1": beta1, "beta2": beta2}
+        self._arithmetic = Arithmetic(law)
 
     def take(self, grad: torch.Tensor) -> torch.Tensor:
         """v after this gradient, (n, D) float32; the next call changes it in place."""
-        self._take(self._first_moment, self.value, grad, **self._betas)
+        self._arithmetic.take_gradient(self._first_moment, self.value, grad)
         return self.value
 
 
 @torch.no_grad()
 def follow(
-    chunks: Chunks,
-    beta1: float,
-    beta2: float,
-    arithmetic: str,
+    steps: Iterable[Step],
+    law: UpdateLaw,
     progress: Callable[[int], None] = lambda step: None,
 ) -> Trace:
-    """One pass over all steps, in memory for a chunk; `progress` takes the number of steps done."""
+    """One pass over all steps with `QUANTITIES`; `progress` takes the number of steps done."""
     trace, counterfactual = Trace(), None
-    for start, rows in chunks:
-        recorded, grads = float32_tensor(rows["v"]), float32_tensor(rows["g"])
-        if start == 0:
-            counterfactual = Counterfactual(recorded[0], beta1, beta2, arithmetic)
+    for step in steps:
+        before, v = float32_tensor(step.before["v"]), float32_tensor(step.after["v"])
+        if counterfactual is None:
+            counterfactual = Counterfactual(before, law)
             trace.counterfactual = counterfactual.value
-        for i, grad in enumerate(grads):
-            before, v = recorded[i], recorded[i + 1]
-            counterfactual.take(grad)
-            # By so much a step is shorter than float32 would have made it along the same gradients.
-            shortening = (trace.counterfactual / v).sqrt()
-            shortening = shortening[shortening.isfinite()]
-            trace.add(
-                rose=_share(v > before),
-                fell=_share(v < before),
-                stood=_share(v == before),
-                v_median=float(v.median()),
-                counterfactual_median=float(trace.counterfactual.median()),
-                **{f"shortening_{name}": _quantile(shortening, q) for name, q in QUANTILES.items()},
-            )
-            progress(start + i + 1)
+        counterfactual.take(float32_tensor(step.made["g"]))
+        # By so much a step is shorter than float32 would have made it along the same gradients.
+        shortening = (trace.counterfactual / v).sqrt()
+        shortening = shortening[shortening.isfinite()]
+        trace.add(
+            rose=_share(v > before),
+            fell=_share(v < before),
+            stood=_share(v == before),
+            v_median=float(v.median()),
+            counterfactual_median=float(trace.counterfactual.median()),
+            **{f"shortening_{name}": _quantile(shortening, q) for name, q in QUANTILES.items()},
+        )
+        progress(step.number)
     return trace
 
 
@@ -107,12 +89,6 @@ def summary(trace: Trace, **about: object) -> dict[str, object]:
     over_all = {way: float(np.mean(trace.rows[way])) for way in WAYS}
     at_end = {name: values[-1] for name, values in trace.rows.items() if name not in WAYS}
     return about | {"steps": len(trace.rows["rose"]), "ratchet": over_all, "last_step": at_end}
-
-
-def float32_tensor(rows: np.ndarray) -> torch.Tensor:
-    """The values of stored rows, bfloat16 as bit patterns or float32."""
-    tensor = torch.from_numpy(rows)
-    return tensor.view(torch.bfloat16).float() if rows.dtype == np.uint16 else tensor
 
 
 def _share(mask: torch.Tensor) -> float:

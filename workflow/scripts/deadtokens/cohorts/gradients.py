@@ -237,12 +237,12 @@ def summary(
     }
 
 
-def check(gradients: tuple, displacement: tuple) -> None:
-    """UserError unless these shapes are those of one run."""
-    if len(gradients) != 3 or gradients[:2] != displacement:
+def check(steps: int, tokens: int, displacement: tuple) -> None:
+    """UserError unless gradients of so many steps and tokens are of this displacement's run."""
+    if displacement != (steps, tokens):
         raise UserError(
-            f"gradients g {gradients} and the displacement {displacement} are not of one run: give "
-            "the files of one run."
+            f"gradients g of {steps} steps and {tokens} tokens and the displacement {displacement} "
+            "are not of one run: give the files of one run."
         )
 
 

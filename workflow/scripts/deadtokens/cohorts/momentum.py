@@ -6,28 +6,20 @@ of a token is the largest of its elements', so a token can move if and only if i
 W[t-1] to W[t] with the moments m[t] and v[t].
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from deadtokens import lattice
-from deadtokens.cohorts import critical
-from deadtokens.cohorts.critical import Adam
+from deadtokens import lattice, update_law
 from deadtokens.errors import UserError
+from deadtokens.recorded.steps import Step, numbers
 from deadtokens.statistics import correlation
 from deadtokens.statistics.density import Bins, count
+from deadtokens.update_law import UpdateLaw
 
-# (first row, W (k+1, n, D) uint16 from that row on, m, v (k, n, D) float32 after each of k steps)
-Chunks = Iterable[tuple[int, np.ndarray, np.ndarray, np.ndarray]]
-
-# What is needed of a trajectory; that the shapes are those of one run, `check` tells.
-PATTERNS = {
-    "W": ("U16", ("rows", "tokens", "elements")),
-    **{name: ("F32", (f"rows of {name}", f"tokens of {name}", "elements")) for name in "mv"},
-    "dead_indices": ("I64", ("dead tokens",)),
-}
+QUANTITIES = ("W", "m", "v")
 HALF_WAY = 0x8000  # the last bits of a float32 value in the middle of two bfloat16 values
 QUANTILES = {"p05": 5, "median": 50, "p95": 95}  # percent
 DISTANCES = ("distance", "typical_distance")
@@ -80,52 +72,59 @@ class CommonChange:
         return float((self.squared_mean / self.steps - trend) / total) if total > 0 else None
 
 
-def check(weights: tuple, m: tuple, v: tuple, ids: tuple, displacement: tuple, steps: int) -> None:
-    """UserError unless these shapes are those of one run of so many steps."""
-    n_steps, n_tokens = weights[0] - 1, weights[1]
-    if not (m == v == weights and displacement == (n_steps, n_tokens) and ids == (n_tokens,)):
+def check(shapes: Mapping[str, tuple], displacement: tuple, steps: int) -> None:
+    """UserError unless W, m, v and the displacement are of one run of so many steps."""
+    rows, n_tokens, _ = shapes["W"]
+    if len(set(shapes.values())) > 1 or displacement != (rows - 1, n_tokens):
+        found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise UserError(
-            f"W {weights}, m {m}, v {v}, dead_indices {ids} and the displacement {displacement} "
-            "are not of one run: give the files of one run."
+            f"{found} and the displacement {displacement} are not of one run: give the files of "
+            "one run."
         )
-    if steps != n_steps:
+    if steps != rows - 1:
         raise UserError(
-            f"the trajectory has {n_steps} steps, but the settings are those of a run of {steps}: "
+            f"the trajectory has {rows - 1} steps, but the settings are those of a run of {steps}: "
             "give the settings of this run."
         )
 
 
+def pending(step: Step, law: UpdateLaw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where the update of a step starts, uint16 bits after weight decay, and m and v, float32."""
+    start = law.decayed(step.before["W"], step.number)
+    return start, numbers(step.after["m"]), numbers(step.after["v"])
+
+
 def ratios(
-    weights: np.ndarray, m: np.ndarray, v: np.ndarray, step: int, adam: Adam
+    weights: np.ndarray, m: np.ndarray, v: np.ndarray, step: int, law: UpdateLaw
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """|update| over half a cell, of each element: rounded as the optimizer does, and plain.
 
     weights: (n, D) uint16 before the step (and after weight decay); m, v: (n, D) float32 after it.
     The third array is the update itself. All float32.
     """
-    half = critical.half_cells(weights, m)
-    step_size = adam.step_size(step)
-    update = critical.updates(m, v, adam.denominators(step), step_size)
-    plain = critical.updates(m, v, adam.plain_denominators(step), step_size)
+    half = update_law.half_cells(weights, m)
+    step_size = law.step_size(step)
+    update = update_law.updates(m, v, law.denominators(step), step_size)
+    plain = update_law.updates(m, v, law.plain_denominators(step), step_size)
     with np.errstate(over="ignore"):  # at a weight of zero cells are so small that it may overflow
         return np.abs(update) / half, np.abs(plain) / half, update
 
 
 def follow(
-    chunks: Chunks,
+    run: Iterable[Step],
     last_motion: np.ndarray,
-    adam: Adam,
+    law: UpdateLaw,
     bins: Bins,
     write: Callable[[str, int, np.ndarray], None],
     progress: Callable[[int], None] = lambda step: None,
 ) -> Trace:
-    """One pass over all steps.
+    """One pass over all steps with `QUANTITIES`.
 
     `write(name, row, values)` takes `distance` and `typical_distance`, (n,) float32 of every step,
     `progress` the number of steps done. Changes are followed in the time of freezing: from the
     first last motion to the latest.
     """
-    n_tokens, steps = len(last_motion), len(adam.learning_rates)
+    n_tokens, steps = len(last_motion), law.steps
     trace = Trace(
         last_motion=last_motion,
         last_crossing={name: np.full(n_tokens, -1) for name in CRITERIA},
@@ -138,10 +137,11 @@ def follow(
     )
     first, latest = period_of_freezing(last_motion, steps)
     before = {}
-    for step, weights, after, m, v in _single_steps(chunks):
-        start = adam.decayed(weights, step)
-        exact, plain, update = ratios(start, m, v, step, adam)
-        for name, number in _compare(start, after, exact, update).items():
+    for recorded in run:
+        step = recorded.number
+        start, m, v = pending(recorded, law)
+        exact, plain, update = ratios(start, m, v, step, law)
+        for name, number in _compare(start, recorded.after["W"], exact, update).items():
             trace.elements[name] += int(number)
         largest, typical = exact.max(axis=1), np.median(exact, axis=1)
         beyond = {"optimizer": largest, "formula": plain.max(axis=1), "typical": typical}
@@ -182,12 +182,6 @@ def log2(ratio: np.ndarray) -> np.ndarray:
         return np.log2(ratio).astype(np.float32)
 
 
-def _single_steps(chunks: Chunks) -> Iterator[tuple]:
-    for start, weights, m, v in chunks:
-        for i in range(len(m)):
-            yield start + i + 1, weights[i], weights[i + 1], m[i], v[i]
-
-
 def _compare(
     start: np.ndarray, after: np.ndarray, ratio: np.ndarray, update: np.ndarray
 ) -> dict[str, int]:
@@ -197,7 +191,7 @@ def _compare(
     """
     beyond, moved = ratio > 1, lattice.to_float32(start) != lattice.to_float32(after)
     target = lattice.to_float32(start) + update
-    arrived = lattice.to_float32(critical.nearest(target))
+    arrived = lattice.to_float32(update_law.nearest(target))
     return {
         "all": start.size,
         "beyond": np.count_nonzero(beyond),

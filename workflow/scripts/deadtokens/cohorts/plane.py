@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from deadtokens.cohorts import critical, momentum
-from deadtokens.cohorts.critical import Adam
+from deadtokens.cohorts import momentum
+from deadtokens.recorded.steps import Step
+from deadtokens.update_law import UpdateLaw, half_cells
 
-# step -> W before it (n, D) uint16, m and v after it (n, D) float32
-Read = Callable[[int], tuple[np.ndarray, np.ndarray, np.ndarray]]
+Read = Callable[[int], Step]  # by the number of the step, with `momentum.QUANTITIES`
 
 MOST = (0.1, 99.9)  # percent of the elements; the tails would squeeze the rest into a corner
 ROOM = 1.5  # beyond both ends
@@ -22,24 +22,22 @@ def chosen_steps(wanted: Iterable[int], steps: int) -> list[int]:
 def planes(
     read: Read,
     chosen: list[int],
-    adam: Adam,
+    law: UpdateLaw,
     n_bins: int,
 ) -> tuple[dict[str, np.ndarray], list[dict]]:
     """|m| against sqrt(v) of all elements at chosen steps, with the critical line of typical cells.
 
-    `read(step)` gives W before the step, m and v after it, (n, D) each. The first result is for a
-    file: `plane_steps` (S,), `momentum_edges`, `deviation_edges` (B+1,), even in the log;
-    `plane_counts` (S, B, B), by |m| and sqrt(v); `plane_beyond`, those beyond their own line;
-    `plane_outside` (S,), elements that are 0 or beyond the edges; `line_p05`, `line_median`,
-    `line_p95` (S, B+1): the |m| at which an update equals such a quantile of all half cells, by
-    the formula, at each deviation edge. The second has a JSON object per step.
+    The first result is for a file: `plane_steps` (S,), `momentum_edges`, `deviation_edges` (B+1,),
+    even in the log; `plane_counts` (S, B, B), by |m| and sqrt(v); `plane_beyond`, those beyond
+    their own line; `plane_outside` (S,), elements that are 0 or beyond the edges; `line_p05`,
+    `line_median`, `line_p95` (S, B+1): the |m| at which an update equals such a quantile of all
+    half cells, by the formula, at each deviation edge. The second has a JSON object per step.
     """
-    edges = _plane_edges(read, chosen, n_bins)
+    edges = _plane_edges(read, chosen, law, n_bins)
     counts, beyond, outside, lines, told = [], [], [], {name: [] for name in momentum.QUANTILES}, []
     for step in chosen:
-        weights, m, v = read(step)
-        start = adam.decayed(weights, step)
-        exact, _, _ = momentum.ratios(start, m, v, step, adam)
+        start, m, v = momentum.pending(read(step), law)
+        exact, _, _ = momentum.ratios(start, m, v, step, law)
         size, deviation = np.abs(m).ravel(), np.sqrt(v).ravel()
         there = (size > 0) & (deviation > 0)
         over = (exact > 1).ravel()
@@ -49,18 +47,18 @@ def planes(
         half = dict(
             zip(
                 momentum.QUANTILES,
-                np.percentile(critical.half_cells(start, m), [*momentum.QUANTILES.values()]),
+                np.percentile(half_cells(start, m), [*momentum.QUANTILES.values()]),
                 strict=True,
             )
         )
-        slope = edges[1] / adam.correction(step) + adam.epsilon
+        slope = edges[1] / law.correction(step) + law.epsilon
         for name, cell in half.items():
             with np.errstate(divide="ignore"):
-                lines[name].append(cell * slope / np.float64(adam.step_size(step)))
+                lines[name].append(cell * slope / np.float64(law.step_size(step)))
         told.append(
             {
                 "step": step,
-                "learning_rate": float(adam.learning_rates[step - 1]),
+                "learning_rate": float(law.learning_rates[step - 1]),
                 "share_of_elements_beyond": float(over.mean()),
                 "share_of_tokens_beyond": float(over.reshape(exact.shape).any(axis=1).mean()),
                 "distance": momentum.quantiles(momentum.log2(exact.max(axis=1))),
@@ -82,11 +80,13 @@ def planes(
     return arrays, told
 
 
-def _plane_edges(read: Read, chosen: list[int], n_bins: int) -> tuple[np.ndarray, np.ndarray]:
+def _plane_edges(
+    read: Read, chosen: list[int], law: UpdateLaw, n_bins: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Over most elements of every chosen step; zeros have no place on log axes."""
     low, high = np.full(2, np.inf), np.zeros(2)
     for step in chosen:
-        _, m, v = read(step)
+        _, m, v = momentum.pending(read(step), law)
         for axis, values in enumerate((np.abs(m), np.sqrt(v))):
             values = values[values > 0]
             if len(values):

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from deadtokens.comparison import summary
+from deadtokens.files.access import Reader
+from deadtokens.recorded.rows import TokenRows
 
 Chunks = Iterable[tuple[int, np.ndarray]]
 
@@ -32,18 +34,17 @@ def of_displacement(chunks: Chunks) -> dict[str, object]:
     }
 
 
-def figures(file, moved, last: np.ndarray, max_bytes: int) -> dict[str, object]:
+def figures(rows: TokenRows, moved: Reader, last: np.ndarray, max_bytes: int) -> dict[str, object]:
     """All of them, as a JSON object; a gradient that was not recorded is None.
 
-    file: a reader of the trajectory, moved: one of its displacement, both asked for `chunks` within
+    rows: those of the tokens, moved: a reader of their displacement, both asked for `chunks` within
     `max_bytes`; last: (n,) last motion.
     """
     steps = moved.fields["l2"][1][0]
     ranges = {
-        # What exists before the first step has a row more than there are steps.
-        name: statistic(file.chunks(field, max_bytes), file.fields[field][1][0] - steps)
-        for field, name, statistic in summary.RANGES
-        if field in file.fields
+        name: statistic(rows.values(quantity, max_bytes), rows.first_row(quantity))
+        for quantity, name, statistic in summary.RANGES
+        if quantity in rows
     }
     return {
         "displacement": of_displacement(moved.chunks("l2", max_bytes)),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from deadtokens.recorded.requirements import why_no_dead_rows
+from deadtokens.recorded.requirements import why_no_quantities
 
 
 def why_no_momentum(name: str, run: Mapping) -> str | None:
@@ -13,9 +13,9 @@ def why_no_momentum(name: str, run: Mapping) -> str | None:
             f"{run['weight_precision']}. The critical line is of runs with both in bfloat16, where "
             "an update below half a cell is lost."
         )
-    return why_no_dead_rows(name, run, "W", "m", "v")
+    return why_no_quantities(name, run, "W", "m", "v")
 
 
 def why_no_gradients(name: str, run: Mapping) -> str | None:
-    """The gradients of dead rows, beside their weights."""
-    return why_no_dead_rows(name, run, "g")
+    """The gradients of dead rows, and their weights, which tell when tokens froze."""
+    return why_no_quantities(name, run, "W", "g")

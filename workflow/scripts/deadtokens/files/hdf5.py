@@ -17,10 +17,10 @@ import numpy as np
 
 from deadtokens.errors import UserError
 from deadtokens.files import opening
+from deadtokens.files.access import OpenFile, RowReader
 from deadtokens.files.fileobjects import SparseFile
 from deadtokens.files.hdf5_checks import Checks
 from deadtokens.files.layout import NUMPY_DTYPE, Field, row_bytes
-from deadtokens.files.trajectory import TrajectoryReader
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SLOTS_PER_CHUNK = 10  # of the chunk cache's hash table: what HDF5 recommends, at least
@@ -82,11 +82,11 @@ class RowLayout:
             end = offset + size
 
 
-class Hdf5Reader(TrajectoryReader):
-    """A TrajectoryReader of HDF5 files, compressed or not, of ours or others'.
+class Hdf5Reader(OpenFile, RowReader):
+    """A `Reader` of HDF5 files, compressed or not, of ours or others'.
 
-    Groups and datasets of other kinds than the fields of a
-    trajectory are left out. A compressed dataset keeps one layer of its chunks in memory.
+    Groups and datasets of other kinds than the fields of a trajectory are left out. A compressed
+    dataset keeps one layer of its chunks in memory.
     """
 
     def __init__(self, path: str | Path):

@@ -56,6 +56,11 @@ class Layout:
         """Where row `row` of axis 0 starts."""
         return self.starts[name] + row * row_bytes(self.fields[name])
 
+    def column_start(self, name: str, row: int, column: int) -> int:
+        """Where an entry of axis 1 starts within a row."""
+        dtype, shape = self.fields[name]
+        return self.row_start(name, row) + column * row_bytes((dtype, shape[1:]))
+
     def stretches(self, name: str, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
         """Yield (offset, first row, end row) of each stretch of rows that lie side by side."""
         yield self.row_start(name, start), start, stop

@@ -7,7 +7,7 @@ place of indices. Only what is wanted is read: other tensors may be of any dtype
 import numpy as np
 
 from deadtokens.errors import UserError
-from deadtokens.files.trajectory import TrajectoryReader
+from deadtokens.files.access import Reader
 
 # Of each family: what dead tokens are called, and what those are called that live.
 FAMILIES = (("dead", "live"), ("untrained", "trained"))
@@ -16,13 +16,13 @@ AS_INDICES = ("indices", "ids")
 EXAMPLES = 5  # in a message
 
 
-def mask_name(file: TrajectoryReader) -> str | None:
+def mask_name(file: Reader) -> str | None:
     """The name of the mask of dead tokens in a file; None if it has none."""
     there = file.fields.keys() | file.foreign.keys()
     return next((f"{dead}_mask" for dead, _ in FAMILIES if f"{dead}_mask" in there), None)
 
 
-def read_dead(file: TrajectoryReader, numbers_too: bool = False) -> np.ndarray:
+def read_dead(file: Reader, numbers_too: bool = False) -> np.ndarray:
     """Which tokens are dead, (V,) bool, of which there is one at least.
 
     With `numbers_too` the masks may be numbers as well, 0 and 1. UserError if there is no mask, a
@@ -46,7 +46,7 @@ def read_dead(file: TrajectoryReader, numbers_too: bool = False) -> np.ndarray:
     return mask
 
 
-def counts(file: TrajectoryReader, length: int) -> np.ndarray | None:
+def counts(file: Reader, length: int) -> np.ndarray | None:
     """How often each token occurs, (V,), as a file of masks says; None if it does not."""
     if COUNTS not in _there(file):
         return None
@@ -59,7 +59,7 @@ def counts(file: TrajectoryReader, length: int) -> np.ndarray | None:
     return found
 
 
-def _flags(file: TrajectoryReader, name: str, numbers_too: bool) -> np.ndarray:
+def _flags(file: Reader, name: str, numbers_too: bool) -> np.ndarray:
     file.require(name)
     dtype, shape = file.fields[name]
     if len(shape) != 1 or (dtype != "BOOL" and not numbers_too):
@@ -83,9 +83,7 @@ def _flags(file: TrajectoryReader, name: str, numbers_too: bool) -> np.ndarray:
     return values == 1
 
 
-def _check_mask(
-    file: TrajectoryReader, name: str, by: str, expected: np.ndarray, numbers_too: bool
-) -> None:
+def _check_mask(file: Reader, name: str, by: str, expected: np.ndarray, numbers_too: bool) -> None:
     if name == by or name not in _there(file):
         return
     found = _flags(file, name, numbers_too)
@@ -98,9 +96,7 @@ def _check_mask(
         )
 
 
-def _check_indices(
-    file: TrajectoryReader, name: str, by: str, mask: np.ndarray, flag: bool
-) -> None:
+def _check_indices(file: Reader, name: str, by: str, mask: np.ndarray, flag: bool) -> None:
     if name not in _there(file):
         return
     file.require(name)
@@ -117,7 +113,7 @@ def _check_indices(
         )
 
 
-def _check_counts(file: TrajectoryReader, name: str, mask: np.ndarray) -> None:
+def _check_counts(file: Reader, name: str, mask: np.ndarray) -> None:
     occurring = counts(file, len(mask))
     if occurring is None:
         return
@@ -129,11 +125,11 @@ def _check_counts(file: TrajectoryReader, name: str, mask: np.ndarray) -> None:
         )
 
 
-def _there(file: TrajectoryReader) -> set[str]:
+def _there(file: Reader) -> set[str]:
     return file.fields.keys() | file.foreign.keys()
 
 
-def _kind(file: TrajectoryReader, name: str) -> str:
+def _kind(file: Reader, name: str) -> str:
     dtype, shape = file.fields[name]
     return f"{dtype} {shape}"
 
@@ -142,5 +138,5 @@ def _some(places: np.ndarray) -> str:
     return ", ".join(str(place) for place in places[:EXAMPLES])
 
 
-def _contradiction(file: TrajectoryReader, what: str) -> UserError:
+def _contradiction(file: Reader, what: str) -> UserError:
     return UserError(f"{file.path}: {what}. Make the masks again, or leave out what is not theirs.")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from deadtokens.errors import UserError
-from deadtokens.files.trajectory import OpenFile
+from deadtokens.files.access import OpenFile
 
 # Number of the field, number of the chunk, number of blobs, CRC-32 of sizes and blobs, and last of
 # all what makes it valid.

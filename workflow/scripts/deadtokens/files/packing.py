@@ -19,14 +19,16 @@ import shutil
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Self
 
 import h5py
 import numpy as np
 
 from deadtokens.errors import UserError
 from deadtokens.files import hdf5
+from deadtokens.files.access import RowWriter
 from deadtokens.files.fileobjects import Output
-from deadtokens.files.layout import NUMPY_DTYPE, Field, row_bytes
+from deadtokens.files.layout import NUMPY_DTYPE, Field
 from deadtokens.files.pack import Pack
 from deadtokens.files.trajectory import TrajectoryReader, TrajectoryWriter, full_disk_told
 
@@ -38,8 +40,8 @@ HELD_BYTES = 16_000_000  # of rows in memory at a time
 HELD, PACKED = "held_chunk", "packed_bytes"
 
 
-class PackingWriter(TrajectoryWriter):
-    """A TrajectoryWriter whose file is HDF5 once its `with` block ends without an exception.
+class PackingWriter(RowWriter):
+    """A `Writer` whose file is HDF5 once its `with` block ends without an exception.
 
     Before that, `path` is the pack and the window lies beside it as `path`.window. With `resume`
     both are gone on with, or a finished file is. Rows may come in any order, but going back and
@@ -91,6 +93,9 @@ class PackingWriter(TrajectoryWriter):
         """Close the files as they are, to go on with; a second call does nothing."""
         self._files.close()
 
+    def __enter__(self) -> Self:
+        return self
+
     def __exit__(self, exception_type, exception, traceback) -> None:
         try:
             if exception_type is None:
@@ -104,14 +109,17 @@ class PackingWriter(TrajectoryWriter):
 
     def _put(self, name: str, start: int, values: np.ndarray) -> None:
         if name not in self._chunks:
-            self._window._put(name, start, values)
+            if self.fields[name][1]:
+                self._window.write_rows(name, start, values)
+            else:
+                self._window.write(name, values.reshape(()))
             return
         chunk_rows, stop = self._chunks[name][0], start + len(values)
         for chunk in range(start // chunk_rows, -(-stop // chunk_rows)):
             first = max(start, chunk * chunk_rows)
             end = min(stop, (chunk + 1) * chunk_rows)
             self._hold(name, chunk)
-            self._window._put(name, first % chunk_rows, values[first - start : end - start])
+            self._window.write_rows(name, first % chunk_rows, values[first - start : end - start])
             self._changed.add(name)
 
     def _hold(self, name: str, chunk: int) -> None:
@@ -133,7 +141,7 @@ class PackingWriter(TrajectoryWriter):
     def _pack_window(self, name: str) -> None:
         if name not in self._changed:
             return
-        with full_disk_told(self.path, self._pack.size + self._window._layout.needed):
+        with full_disk_told(self.path, self._pack.size + self._window.needed):
             self._pack.append(
                 self._numbers[name], self._held[name], self._blob_count(name), self._encoded(name)
             )
@@ -176,16 +184,12 @@ class PackingWriter(TrajectoryWriter):
         shape = self._chunks[name]
         rows = np.empty((shape[0], columns, *shape[2:]), NUMPY_DTYPE[self.fields[name][0]])
         for row, values in enumerate(rows):
-            self._in_window._read_at(self._place(name, row, first), values)
+            self._in_window.read_columns(name, row, first, values)
         return rows
 
     def _write_columns(self, name: str, first: int, rows: np.ndarray) -> None:
         for row, values in enumerate(rows):
-            self._window._write_at(self._place(name, row, first), values)
-
-    def _place(self, name: str, row: int, column: int) -> int:
-        dtype, shape = self.fields[name]
-        return self._window._layout.row_start(name, row) + column * row_bytes((dtype, shape[1:]))
+            self._window.write_columns(name, row, first, values)
 
     def _write_hdf5(self) -> None:
         with full_disk_told(self._new_path, self._pack.size):

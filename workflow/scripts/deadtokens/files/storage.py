@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from deadtokens.errors import UserError
 from deadtokens.files import hdf5
+from deadtokens.files.access import Reader, Writer
 from deadtokens.files.layout import Field
 from deadtokens.files.packing import PackingWriter
 from deadtokens.files.trajectory import TrajectoryReader, TrajectoryWriter
@@ -33,10 +34,11 @@ class Storage:
                 f"{', '.join(cls.__dataclass_fields__)}."
             )
         storage = cls(**values)
-        storage._check()
+        storage.check()
         return storage
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """UserError on values that cannot be."""
         for key, names in (("format", SUFFIX), ("compression", COMPRESSIONS)):
             if getattr(self, key) not in tuple(names):
                 raise UserError(
@@ -56,7 +58,7 @@ def create(
     storage: Storage | None = None,
     attributes: Mapping[str, int | float | str] | None = None,
     resume: bool = False,
-) -> TrajectoryWriter:
+) -> Writer:
     """A writer of a file with these fields; `attributes` are for formats that have them (HDF5)."""
     storage, attributes = storage or Storage(), attributes or {}
     if storage.format == "safetensors":
@@ -67,6 +69,6 @@ def create(
     return PackingWriter(path, fields, storage.chunk_rows, attributes, resume)
 
 
-def open_reader(path: str | Path) -> TrajectoryReader:
+def open_reader(path: str | Path) -> Reader:
     """A reader of a file of any format, which the file's first bytes tell."""
     return (hdf5.Hdf5Reader if hdf5.is_hdf5(Path(path)) else TrajectoryReader)(path)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deadtokens.errors import UserError
 from deadtokens.files import documents
-from deadtokens.files.trajectory import TrajectoryWriter
+from deadtokens.files.access import Writer
 
 
 def beside(path: Path) -> Path:
@@ -26,7 +26,7 @@ class RowSums:
     are held against the checksums beside it: UserError if they differ or are gone.
     """
 
-    def __init__(self, file: TrajectoryWriter, first_steps: Mapping[str, int], resume: bool):
+    def __init__(self, file: Writer, first_steps: Mapping[str, int], resume: bool):
         self._file, self._first_steps = file, dict(first_steps)
         self._path = beside(file.path)
         self._new_path = self._path.with_name(self._path.name + ".new")

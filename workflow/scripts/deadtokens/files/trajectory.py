@@ -9,50 +9,26 @@ import contextlib
 import errno
 import os
 import shutil
-import sys
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from deadtokens.errors import UserError
 from deadtokens.files import layout, opening
+from deadtokens.files.access import OpenFile, RowReader, RowWriter
 from deadtokens.files.layout import LENGTH_BYTES, NUMPY_DTYPE, Field, Layout
 from deadtokens.files.provenance import Verifier
-
-if TYPE_CHECKING:
-    import torch
 
 DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-class OpenFile:
-    """An open descriptor that closes itself: what reader and writer share."""
-
-    _descriptor: int | None
-
-    def close(self) -> None:
-        """Close the file; a second call does nothing."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception) -> None:
-        self.close()
-
-
-class TrajectoryWriter(OpenFile):
+class TrajectoryWriter(OpenFile, RowWriter):
     """A safetensors file with the given fields, laid out at once and filled in place.
 
-    Arrays are numpy arrays or CPU torch tensors of exactly the field's dtype and shape; for U16 and
-    BF16 both uint16 bit patterns and bfloat16 tensors are taken. `resume` goes on with an existing
-    file of exactly these fields. What is never written reads as zeros. Leaving a `with` block
-    without an exception waits until everything is on the disk.
+    `resume` continues an existing file of exactly these fields. What is never written reads as
+    zeros. Leaving a `with` block without an exception waits until everything is on the disk.
 
     Raises UserError if the disk is too small, or the file to go on with is not of these fields.
     With `laid_out`, the file is of another format that holds rows as they are (`hdf5.RowLayout`).
@@ -70,23 +46,14 @@ class TrajectoryWriter(OpenFile):
         self._layout = laid_out or layout.lay_out(self.fields)
         self._descriptor = (_open if resume else _create)(self.path, self._layout)
 
-    def write_row(self, name: str, t: int, array: "np.ndarray | torch.Tensor") -> None:
-        """Write row `t` of axis 0."""
-        self.write_rows(name, t, _as_numpy(array)[None])
+    @property
+    def needed(self) -> int:
+        """How many bytes of the disk the file takes."""
+        return self._layout.needed
 
-    def write_rows(self, name: str, start: int, array: "np.ndarray | torch.Tensor") -> None:
-        """Write consecutive rows of axis 0, from row `start` on."""
-        dtype, (rows, *row_shape) = self.fields[name]
-        values = _checked(name, array, dtype, (len(array), *row_shape))
-        if not 0 <= start <= start + len(values) <= rows:
-            raise IndexError(f"{len(values)} rows from {start} on do not fit {name!r}, of {rows}")
-        self._put(name, start, values)
-
-    def write(self, name: str, array: "np.ndarray | torch.Tensor") -> None:
-        """Write a whole field."""
-        dtype, shape = self.fields[name]
-        values = _checked(name, array, dtype, shape)
-        self._put(name, 0, values if shape else values[None])
+    def write_columns(self, name: str, row: int, first: int, values: np.ndarray) -> None:
+        """Write consecutive entries of axis 1 of one row, from `first` on."""
+        self._write_at(self._layout.column_start(name, row, first), values)
 
     def checksum(self, name: str, start: int, stop: int, before: int = 0) -> int:
         """The CRC-32 of the rows start..stop-1 as they lie in the file, continued from `before`."""
@@ -130,7 +97,7 @@ def write_file(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
             file.write(name, array)
 
 
-class TrajectoryReader(OpenFile):
+class TrajectoryReader(OpenFile, RowReader):
     """Lazy access to a safetensors file: memory for the rows asked for, and no more.
 
     `fields` holds dtype and shape of every key, but those of dtypes that numpy has not: `foreign`
@@ -149,33 +116,6 @@ class TrajectoryReader(OpenFile):
         self.fields = self._layout.fields
         self.foreign = self._layout.foreign
 
-    def require(self, *names: str) -> None:
-        """Raise UserError unless all these keys are there, of dtypes that numpy has."""
-        missing = [name for name in names if name not in self.fields]
-        for name in missing:
-            if name in self.foreign:
-                raise UserError(
-                    f"{self.path}: {name} is {self.foreign[name]}, which cannot be read here; "
-                    f"expected one of {', '.join(NUMPY_DTYPE)}."
-                )
-        if missing:
-            raise UserError(
-                f"{self.path}: no {', '.join(missing)} in this file; it holds "
-                f"{', '.join(self.fields) or 'nothing'}. Is it the file of another step?"
-            )
-
-    def expect(self, fields: Mapping[str, layout.Pattern]) -> None:
-        """Raise UserError unless all these keys are there, of these dtypes and shapes.
-
-        A dtype may be several; a size may be a name, which stands for one number in all of them.
-        """
-        self.require(*fields)
-        if told := layout.mismatch(self.fields, fields):
-            raise UserError(
-                f"{self.path}: {told}. It is the file of another step or run, or was damaged: "
-                "make it again."
-            )
-
     def read(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         """A fresh array of the rows start..stop-1 of axis 0 (all of them by default)."""
         self.require(name)
@@ -187,20 +127,9 @@ class TrajectoryReader(OpenFile):
         self._read_at(self._layout.row_start(name, start), values)
         return values
 
-    def chunks(
-        self, name: str, max_bytes: int, overlap: int = 0
-    ) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield (first row, rows) from the first row to the last, each array within `max_bytes`.
-
-        Every array begins with the last `overlap` rows of the one before. An array has at least
-        `overlap` + 1 rows, be they ever so large.
-        """
-        self.require(name)
-        dtype, shape = self.fields[name]
-        row_bytes = max(1, layout.field_bytes((dtype, shape[1:])))
-        rows = max(overlap + 1, max_bytes // row_bytes)
-        for start in range(0, max(0, shape[0] - overlap), rows - overlap):
-            yield start, self.read(name, start, start + rows)
+    def read_columns(self, name: str, row: int, first: int, into: np.ndarray) -> None:
+        """Fill an array with consecutive entries of axis 1 of one row, from `first` on."""
+        self._read_at(self._layout.column_start(name, row, first), into)
 
     def _read_at(self, offset: int, values: np.ndarray) -> None:
         content = left = memoryview(values.reshape(-1).view(np.uint8))
@@ -290,21 +219,3 @@ def full_disk_told(path: Path, size: int) -> Iterator[None]:
             f"{path}: {error.strerror}. The file needs {size:,} bytes and {free:,} are free there. "
             "Free some space, or let the results go to a larger disk."
         ) from error
-
-
-def _as_numpy(array) -> np.ndarray:
-    torch = sys.modules.get("torch")  # a tensor can only come from a torch that is loaded already
-    if torch is not None and isinstance(array, torch.Tensor):
-        array = array.detach()
-        array = (array.view(torch.uint16) if array.dtype == torch.bfloat16 else array).numpy()
-    return np.asarray(array)
-
-
-def _checked(name: str, array, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
-    """The array as it lies in the file; TypeError or ValueError if it is not the field's."""
-    values = _as_numpy(array)
-    if values.dtype != NUMPY_DTYPE[dtype]:
-        raise TypeError(f"{name!r} is {dtype}, not {values.dtype}")
-    if values.shape != shape:
-        raise ValueError(f"{name!r} takes {shape}, not {values.shape}")
-    return np.ascontiguousarray(values)

@@ -61,7 +61,7 @@ def motion_fields(steps: int, tokens: int) -> dict[str, Field]:
 
 
 def motion_patterns() -> dict[str, Pattern]:
-    """What a reader of a file of motion expects (`TrajectoryReader.expect`)."""
+    """What a reader of a file of motion expects (`Reader.expect`)."""
     names = {10: "steps", 11: "states", 20: "tokens"}  # of sizes that stand for any
     return {
         name: (dtype, tuple(names[size] for size in shape))

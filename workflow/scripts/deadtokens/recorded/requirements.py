@@ -6,6 +6,8 @@ holds the run's settings, those at least that are asked for; `name` is what mess
 
 from collections.abc import Iterable, Mapping
 
+from deadtokens.errors import UserError
+
 # What a run may record of each token's row, in the words of its `record`.
 ROWS_OF_TOKENS = ("W", "m", "v", "g")
 
@@ -37,14 +39,10 @@ def why_no_population(name: str, run: Mapping, population: str, *quantities: str
     return None
 
 
-def why_no_dead_rows(name: str, run: Mapping, *quantities: str) -> str | None:
-    """Dead rows of W in Crucible's names, with these quantities."""
-    if run["rows"] != "dead" or run["naming"] != "crucible" or "W" not in run["record"]:
-        return (
-            f"{recorded(name, run)}. This analysis is of runs with rows: dead, naming: crucible "
-            "and W among record."
-        )
-    return why_no_quantities(name, run, *quantities)
+def require(reason: str | None) -> None:
+    """UserError with the reason if there is one: what programs do with what `why_no_...` gives."""
+    if reason is not None:
+        raise UserError(reason)
 
 
 def recorded(name: str, run: Mapping) -> str:

@@ -1,8 +1,7 @@
-"""How each published series names and stores what a run records: tables, no code.
+"""What each published series stores beside what a run records: fixed fields, and attributes.
 
-The code calls a quantity by one name everywhere: W, m, v, g. In a file each series has names, data
-types and first rows of its own, and fixed fields beside them; a notebook written for one of the
-published files opens ours unchanged.
+With the names of quantities (`recorded.naming`) a notebook written for one of the published files
+opens ours unchanged.
 """
 
 from collections.abc import Callable
@@ -11,21 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from deadtokens.recorded.naming import CRUCIBLE, THIMBLE, WORDYBIRD, Stored
 from deadtokens.training.masks import Masks
 from deadtokens.training.settings import RunSettings
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A quantity in a file: its name, its dtype, and the step that row 0 belongs to.
-
-    What does not exist yet at step 0 (gradients, logits) is zeros in a row 0; a loss is NaN.
-    U16 and BF16 both hold the bits of bfloat16 values.
-    """
-
-    name: str
-    dtype: str
-    first: int
 
 
 @dataclass(frozen=True)
@@ -37,34 +24,6 @@ class Naming:
     attributes: Callable[[RunSettings, Masks], dict[str, Any]] = field(
         default=lambda settings, masks: {}
     )
-
-
-CRUCIBLE = {
-    "W": Stored("W", "U16", 0),
-    "m": Stored("m", "F32", 0),
-    "v": Stored("v", "F32", 0),
-    "g": Stored("g", "F32", 1),
-    "delta_W_prime": Stored("delta_W_prime", "F32", 1),
-    "centroid": Stored("centroid", "F32", 0),
-    "h_mean": Stored("h_mean", "F32", 1),
-    "p_mean": Stored("p_mean", "F32", 1),
-    "logits": Stored("logits", "F32", 1),
-    "loss": Stored("loss", "F32", 0),
-}
-THIMBLE = CRUCIBLE | {
-    "g": Stored("grad_W", "U16", 0),
-    "m": Stored("momentum_W", "U16", 0),
-    "v": Stored("variance_W", "U16", 0),
-    "loss": Stored("losses", "F32", 0),
-}
-WORDYBIRD = CRUCIBLE | {
-    "W": Stored("embeddings", "BF16", 0),
-    "g": Stored("grads", "BF16", 0),
-    "m": Stored("momentum", "BF16", 0),
-    "v": Stored("variance", "BF16", 0),
-    "logits": Stored("logits", "BF16", 0),
-    "loss": Stored("losses", "BF16", 0),
-}
 
 
 def _crucible_masks(settings: RunSettings, masks: Masks) -> dict[str, np.ndarray]:

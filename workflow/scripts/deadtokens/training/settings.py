@@ -98,14 +98,15 @@ class RunSettings:
         for key, value in values.items():
             _check_type(key, value, types[key])
         settings = cls(**values)
-        settings._check_consistency()
+        settings.check()
         return settings
 
     def deciding_bits(self) -> dict[str, Any]:
         """The settings that a checkpoint must share with the run that goes on from it."""
         return {k: v for k, v in asdict(self).items() if k not in WITHOUT_EFFECT_ON_BITS}
 
-    def _check_consistency(self) -> None:
+    def check(self) -> None:
+        """UserError on values that contradict one another or cannot be."""
         for key in COUNTS:
             value = getattr(self, key)
             if value is not None and value < 1:

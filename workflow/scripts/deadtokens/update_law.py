@@ -1,4 +1,4 @@
-"""The critical line: Adam's pending update of an element against half a cell of its lattice.
+"""The update law of a run: what Adam adds to a weight, and whether the sum moves it.
 
 Definitions: docs/physics.md. A bfloat16 weight is rounded to the nearest value after every update,
 so it moves only if the update is more than half the way to its neighbour. Towards zero the
@@ -7,17 +7,23 @@ before it is rounded; where it lies exactly half-way it goes to the even value. 
 counted apart: there alone an update a hair above half a cell may not move a weight, or one a hair
 below may.
 
-All arithmetic is that of `training.adamw.for_loop` on bfloat16, rounding by rounding: the square
-root, its bias correction and epsilon are rounded to bfloat16, the quotient stays float32.
+All arithmetic here is that of `training.adamw.for_loop` on bfloat16, rounding by rounding, in numpy
+alone: the square root, its bias correction and epsilon are rounded to bfloat16, the quotient stays
+float32. `causes.arithmetic` has the same law in torch, of every precision.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from deadtokens import lattice
 from deadtokens.errors import UserError
 from deadtokens.training.schedules import SCHEDULES
+
+NAMES = ("adamw", "state_precision", "weight_precision")
+SETTINGS = ("optimizer", "schedule", "total_steps", *NAMES)  # keys, as `from_settings` reads them
 
 SIGN = 0x8000
 MANTISSA = 0x7F
@@ -44,18 +50,19 @@ def nearest(values: np.ndarray) -> np.ndarray:
 
 
 def learning_rates(
-    learning_rate: float, schedule: str, schedule_steps: int, steps: int, steps_behind: int
+    learning_rate: float, schedule: str, schedule_steps: int, steps: int, elapsed_steps: int
 ) -> np.ndarray:
-    """The learning rate of every step of a run, (T,); `steps_behind`: how far the schedule was."""
-    factors = (SCHEDULES[schedule](steps_behind + i, schedule_steps) for i in range(steps))
+    """The learning rate of every step of a run, (T,); `elapsed_steps`: how far the schedule was."""
+    factors = (SCHEDULES[schedule](elapsed_steps + i, schedule_steps) for i in range(steps))
     return np.array([learning_rate * factor for factor in factors])
 
 
 @dataclass(frozen=True)
-class Adam:
+class UpdateLaw:
     """What decides an update beside the moments; `learning_rates` is (T,), one for every step.
 
-    `steps_behind`: how many updates the moments have seen before step 1, for the bias correction.
+    `elapsed_steps`: how many updates the moments have seen before step 1, for the bias correction.
+    `adamw` and the precisions are names, as a run's settings have them. Steps count from 1.
     """
 
     learning_rates: np.ndarray
@@ -63,15 +70,33 @@ class Adam:
     beta2: float
     epsilon: float
     weight_decay: float = 0.0
-    steps_behind: int = 0
+    elapsed_steps: int = 0
+    adamw: str = "for-loop"
+    state_precision: str = "bfloat16"
+    weight_precision: str = "bfloat16"
+
+    @classmethod
+    def from_settings(cls, settings: Mapping) -> Self:
+        """The law of a run of which these settings are `SETTINGS`."""
+        rates = learning_rates(**settings["schedule"], steps=settings["total_steps"])
+        return cls(rates, **settings["optimizer"], **{key: settings[key] for key in NAMES})
+
+    @property
+    def steps(self) -> int:
+        """How many steps the run has."""
+        return len(self.learning_rates)
 
     def step_size(self, step: int) -> float:
-        """The learning rate over the bias correction of the first moment; steps count from 1."""
-        return float(self.learning_rates[step - 1]) / (1 - self.beta1 ** (self.steps_behind + step))
+        """The learning rate over the bias correction of the first moment."""
+        return float(self.learning_rates[step - 1]) / self.first_correction(step)
+
+    def first_correction(self, step: int) -> float:
+        """The bias correction of the first moment."""
+        return 1 - self.beta1 ** (self.elapsed_steps + step)
 
     def correction(self, step: int) -> float:
         """The root of the bias correction of the second moment."""
-        return (1 - self.beta2 ** (self.steps_behind + step)) ** 0.5
+        return (1 - self.beta2 ** (self.elapsed_steps + step)) ** 0.5
 
     def denominators(self, step: int) -> np.ndarray:
         """By the bits of v, as the optimizer rounds them: (32768,) float32."""
