@@ -12,7 +12,7 @@ export HOME := $(CURDIR)/.snakemake/home
 endif
 ready := .venv/installed
 
-.PHONY: help report docs bench test faults test-cuda test-slurm lint format lock FORCE
+.PHONY: help report docs bench test faults test-slow test-cuda test-slurm lint format lock FORCE
 
 help:
 	@echo "make results/RUN/FILE   compute one file, for instance results/crucible2/phases.png;"
@@ -20,6 +20,7 @@ help:
 	@echo "make report             results/report.html: the verdicts, every figure, provenance"
 	@echo "make test               the test suite"
 	@echo "make faults             kills, damage, failures, wrong and foreign files: docs/reliability.md"
+	@echo "make test-slow          what takes minutes: the plain loop at published size"
 	@echo "make test-cuda          what needs a CUDA device; make test-slurm what needs a real Slurm"
 	@echo "make bench              ratios: steps, neighbours, analyses, files, calls of Snakemake, growth, a sweep"
 	@echo "make lint               format and lint checks; make format mends what it can"
@@ -45,11 +46,14 @@ endef
 $(foreach name,phases phase_transitions freezing momentum gradients drift kick onset account,$(eval $(call picture,$(name))))
 
 test: $(ready)
-	pytest -m "not cuda and not slurm" --numprocesses auto --dist worksteal
+	pytest -m "not cuda and not slurm and not slow" --numprocesses auto --dist worksteal
 
 # All faults of docs/reliability.md, which takes long; `make test` has a few of each kind.
 faults: $(ready)
 	FAULTS=all pytest tests/faults --numprocesses auto --dist worksteal
+
+test-slow: $(ready)
+	pytest -m slow
 
 test-cuda: $(ready)
 	pytest -m cuda
