@@ -258,7 +258,8 @@ def test_a_plan_makes_what_snakemake_takes(configured):
     assert json.loads(made.settings(slices.displacement)(wildcards)) == {
         **{"naming": "crucible", "tokens": "dead"}
     }
-    assert made.drawing(figures.FIGURES[0]) == (
+    phases = next(figure for figure in figures.FIGURES if figure.name == "phases")
+    assert made.drawing(phases) == (
         "figures/draw_figure.py figures deadtokens/phases/draw_phases.py"
     )
 

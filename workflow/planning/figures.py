@@ -15,6 +15,7 @@ class Figure:
     question: its package and its chapter of the report. label: what the report says it shows.
     inputs: by the option of the program that draws, files of its folder. folder: the wildcard that
     stands for the folder in results/. populations: whether there is one of live and of all tokens.
+    analysis: the one of `requirements` that a run must be able to have; by itself that of its name.
     """
 
     question: str
@@ -23,6 +24,7 @@ class Figure:
     inputs: Mapping[str, str]
     folder: str = "run"
     populations: bool = False
+    analysis: str = ""
 
     @property
     def path(self) -> str:

@@ -43,4 +43,4 @@ def _shown(figure: Figure, name: str, configuration: Mapping) -> bool:
     run = entries.run(configuration, name)
     if run["naming"] != OF_ONE_SERIES.get(figure.name, run["naming"]):
         return False
-    return requirements.why_not(figure.name, name, configuration) is None
+    return requirements.why_not(figure.analysis or figure.name, name, configuration) is None
