@@ -162,7 +162,7 @@ def spoiled(content, suffix, chance):
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_damage_is_told_or_does_no_harm(tmp_path, program):
+def test_damage_is_reported_or_does_no_harm(tmp_path, program):
     folder = tmp_path / "run"
     folder.mkdir()
     question, chapters = good_files(folder)

@@ -234,7 +234,7 @@ def without_weights(path):
         ),
     ],
 )
-def test_script_tells_of_bad_input_and_leaves_nothing(tmp_path, spoil, message):
+def test_script_reports_bad_input_and_leaves_nothing(tmp_path, spoil, message):
     trajectory = write_weights(tmp_path / "trajectory.safetensors", cooling_weights(3, 2, 2))
     spoil(trajectory)
     output = tmp_path / "made" / "displacement.safetensors"

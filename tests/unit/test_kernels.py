@@ -194,7 +194,7 @@ def test_whatever_a_compiler_does_auto_does_without(
         ("{tmp}/no-version", "does not end within 1 seconds"),
     ],
 )
-def test_what_is_no_compiler_is_told(monkeypatch, anew, tmp_path, value, message):
+def test_what_is_no_compiler_is_reported(monkeypatch, anew, tmp_path, value, message):
     (tmp_path / "no-program").write_bytes(b"\x7fELF of nothing")
     (tmp_path / "no-program").chmod(0o755)
     program(tmp_path / "no-version", "sleep 60")
@@ -393,13 +393,15 @@ def test_what_others_may_have_written_is_never_loaded(planted, caplog, change, r
         assert compiled_again()
         assert works()
         assert not mark.exists()
-        told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-        assert str(kept.parent) in told[0]
-        assert reason in told[0]
+        warnings = [
+            record.getMessage() for record in caplog.records if record.levelname == "WARNING"
+        ]
+        assert str(kept.parent) in warnings[0]
+        assert reason in warnings[0]
         # Where it can be mended it is: what was not trusted is replaced by what can be.
         caplog.clear()
         assert compiled_again()
-        if len(told) == 1:
+        if len(warnings) == 1:
             assert not caplog.records
     finally:
         kept.parents[1].chmod(0o700)

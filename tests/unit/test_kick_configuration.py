@@ -1,4 +1,4 @@
-"""Checkpoint artifacts in the configuration: every mistake is told before anything runs."""
+"""The kick in the configuration: every mistake is reported before anything runs."""
 
 import copy
 import re
@@ -29,8 +29,8 @@ def test_the_published_seam_has_eight_arms_that_differ_in_what_is_restored():
     found = resolved()
     arms = [found["runs"][name] for name in ARMS]
     assert len({frozenset(arm["restore"]) for arm in arms}) == 8
-    told = ("restore",)
-    assert len({str({k: v for k, v in arm.items() if k not in told}) for arm in arms}) == 1
+    restored = ("restore",)
+    assert len({str({k: v for k, v in arm.items() if k not in restored}) for arm in arms}) == 1
     assert (arms[0]["rows"], arms[0]["record"], arms[0]["total_steps"]) == ("dead", ["W"], 100)
     for name, run in zip(ARMS, arms, strict=True):
         parts = name.removeprefix("wordybird1b_").split("_")
@@ -143,7 +143,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_told_with_what_is_allowed(name):
+def test_a_mistake_is_reported_with_what_is_allowed(name):
     artifact, runs, message = MISTAKES[name]
     with pytest.raises(ConfigurationError) as error:
         resolved(runs, **artifact)

@@ -132,11 +132,11 @@ def test_a_swept_key_is_no_column_of_figures():
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_sweep_that_cannot_be_made_is_told(values, expected):
+def test_a_sweep_that_cannot_be_made_is_reported(values, expected):
     refused(expected, runs=DEFAULT["runs"] | {"s": {"like": "crucible2", "sweep": values}})
 
 
-def test_lists_that_no_command_can_be_given_are_told():
+def test_lists_that_no_command_can_be_given_are_reported():
     seeds = {f"s{i:04}": {"like": "crucible1", "random_seed": i} for i in range(2000)}
     runs = DEFAULT["runs"] | seeds
     refused("comparison stands for 2,000 runs", runs=runs, comparison=[*seeds])

@@ -107,15 +107,15 @@ def test_from_weights_to_picture_as_published(tmp_path):
     assert table["step"].tolist() == list(range(1, 81))
     for name in ("mean_ulp", "std_ulp"):
         np.testing.assert_allclose(table[name], expected[name], rtol=1e-5, err_msg=name)
-    told = summary["phases"]
+    of_phases = summary["phases"]
     for phase, fraction in zip(NAMES, expected["fractions"], strict=True):
-        np.testing.assert_allclose(table[told[phase]["column"]], fraction, rtol=1e-6)
-        assert told[phase]["final_fraction"] == pytest.approx(fraction[-1])
+        np.testing.assert_allclose(table[of_phases[phase]["column"]], fraction, rtol=1e-6)
+        assert of_phases[phase]["final_fraction"] == pytest.approx(fraction[-1])
         extremes = [fraction.min(), fraction.max()]
-        np.testing.assert_allclose(told[phase]["fraction_range"], extremes, rtol=1e-6)
-    assert told["Quantum Regime"]["transition"]["first"] == expected["t_quantum"]
-    assert told["Thermal Solid"]["transition"]["first"] == expected["t_solid"]
-    assert told["Fimbulwinter"]["transition"]["first"] == expected["t_frozen"]
+        np.testing.assert_allclose(of_phases[phase]["fraction_range"], extremes, rtol=1e-6)
+    assert of_phases["Quantum Regime"]["transition"]["first"] == expected["t_quantum"]
+    assert of_phases["Thermal Solid"]["transition"]["first"] == expected["t_solid"]
+    assert of_phases["Fimbulwinter"]["transition"]["first"] == expected["t_frozen"]
     assert 1 < expected["t_solid"] < expected["t_frozen"]
     found = [*summary["ulp_range"], summary["ulp_median"]]
     np.testing.assert_allclose(found, [expected[x] for x in ("min", "max", "median")], rtol=1e-6)
@@ -141,11 +141,11 @@ def test_by_hand():
     assert table["fraction_classical_gas"].tolist() == [0, 0, 0.5]
     middle = transitions.median(in_chunks(values, 2), found.high_halves)
     assert middle == np.float32(0.05)  # the lower of the two in the middle
-    told = transitions.summary(found, SCHEME, middle, "dead")
+    summary = transitions.summary(found, SCHEME, middle, "dead")
     # More than half, as in the notebook: a half at step 3 is none.
-    assert told["phases"]["Fimbulwinter"]["transition"] == {"first": 2, "for_good": None}
-    assert told["phases"]["Thermal Solid"]["transition"] == {"first": 1, "for_good": None}
-    assert told["phases"]["Classical Gas"]["transition"] == {"first": 1, "for_good": 1}
+    assert summary["phases"]["Fimbulwinter"]["transition"] == {"first": 2, "for_good": None}
+    assert summary["phases"]["Thermal Solid"]["transition"] == {"first": 1, "for_good": None}
+    assert summary["phases"]["Classical Gas"]["transition"] == {"first": 1, "for_good": 1}
 
 
 @given(motions, st.integers(1, 4))
@@ -199,7 +199,7 @@ AWKWARD = {
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("kind", AWKWARD)
-def test_awkward_runs_are_told_and_drawn(kind, tmp_path):
+def test_awkward_runs_are_summarized_and_drawn(kind, tmp_path):
     drawing, summary = drawn(AWKWARD[kind], tmp_path / "p.png")
     first = {name: phase["transition"]["first"] for name, phase in summary["phases"].items()}
     headline = drawing.get_suptitle()

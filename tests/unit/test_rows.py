@@ -122,7 +122,7 @@ def test_masks_of_another_vocabulary_are_refused(tmp_path, tokens, mask):
 
 
 def test_masks_of_another_corpus_are_refused(tmp_path):
-    """As many dead tokens, but others: the file's own mask tells."""
+    """As many dead tokens, but others: the file's own mask says so."""
     write_file(tmp_path / "t", {"W": WEIGHTS, "dead_mask": DEAD})
     with storage.open_reader(tmp_path / "t") as file:
         TokenRows(file, "crucible", DEAD, "dead")
@@ -172,7 +172,7 @@ def test_script_measures_all_tokens_of_a_thimble(tmp_path):
         np.testing.assert_array_equal(found[which]["l2"], found["all"]["l2"][:, CHOSEN[which]])
 
 
-def test_script_tells_of_another_runs_masks_and_leaves_nothing(tmp_path):
+def test_script_reports_another_runs_masks_and_leaves_nothing(tmp_path):
     written(tmp_path / "t.safetensors", "Wordybird")
     masks = write_masks(tmp_path / "masks.safetensors", 400)
     settings = {"naming": "wordybird", "tokens": "dead"}

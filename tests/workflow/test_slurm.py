@@ -218,7 +218,7 @@ def test_scratch_of_the_node(site, finished, tmp_path, monkeypatch):
         (("gpu=8",), "--gpus=8: allocation failure: Requested node configuration"),
     ],
 )
-def test_what_no_node_can_give_is_told_before_anything_is_submitted(site, resources, message):
+def test_what_no_node_can_give_is_reported_before_anything_is_submitted(site, resources, message):
     rule = [f"train_tokenizer:{resource}" for resource in resources]
     output = failure(site, PHASES, "--set-resources", *rule)
     assert re.search(f"train_tokenizer, which asks for.*{message}", output), output
@@ -226,7 +226,7 @@ def test_what_no_node_can_give_is_told_before_anything_is_submitted(site, resour
     assert jobs_of(site) == {}
 
 
-def test_an_account_that_may_not_use_the_partition_is_told_and_does_not_hang(site):
+def test_an_account_that_may_not_use_the_partition_is_reported_and_does_not_hang(site):
     profile = site.root / "profiles/slurm/config.yaml"
     profile.write_text(
         profile.read_text().replace("slurm_partition: debug", "slurm_partition: physics")
@@ -236,7 +236,7 @@ def test_an_account_that_may_not_use_the_partition_is_told_and_does_not_hang(sit
     assert "Set slurm_partition and slurm_account under default-resources" in output
 
 
-def test_results_that_the_node_cannot_write_are_told(site, slurm):
+def test_results_that_the_node_cannot_write_are_reported(site, slurm):
     results = site.root / "results"
     results.mkdir()
     node = (slurm / "slurmd.pid").read_text().strip()

@@ -58,9 +58,9 @@ def check(jobs: Iterable) -> None:
         raise RefusedError("\n".join([*refused, REFUSED]))
 
 
-def watch(tell: Callable[[str], None]) -> threading.Thread:
+def watch(report: Callable[[str], None]) -> threading.Thread:
     """Look after the waiting jobs of this folder until the process ends."""
-    watcher = threading.Thread(target=_look_again, args=(tell,), daemon=True)
+    watcher = threading.Thread(target=_look_again, args=(report,), daemon=True)
     watcher.start()
     return watcher
 
@@ -91,13 +91,13 @@ def _refusal(options: Iterable[str]) -> str:
     return "; ".join(result.stderr.strip().splitlines()) if result.returncode else ""
 
 
-def _look_again(tell: Callable[[str], None]) -> None:
+def _look_again(report: Callable[[str], None]) -> None:
     seen = {}
     while threading.main_thread().is_alive():
         found = never_starting(_waiting(), os.getcwd())
-        # Twice in a row, for a scheduler may tell of a limit before it has looked at all of them.
+        # Twice in a row, for a scheduler may report a limit before it has looked at all of them.
         for job in found.keys() & seen.keys():
-            tell(f"Slurm job {job} cannot start: {found[job]}. {ADVICE}")
+            report(f"Slurm job {job} cannot start: {found[job]}. {ADVICE}")
             subprocess.run(["scancel", job], check=False)
         seen = found
         threading.Event().wait(SECONDS_BETWEEN_LOOKS)

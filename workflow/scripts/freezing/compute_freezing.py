@@ -43,12 +43,12 @@ def main(options):
         last = freezing.last_motion(moved.chunks("l2", CHUNK_BYTES), threshold)
     norm = np.linalg.norm(start.astype(np.float64), axis=1)
     texts, scripts = readable.describe(tokenizer, ids)
-    told = freezing.summary(ids, scripts, norm, last, shape[0], threshold, which)
+    report = freezing.summary(ids, scripts, norm, last, shape[0], threshold, which)
     outputs = options.table, options.survival, options.summary
     with command.finished(*outputs) as (table, curve, summary):
         tables.write(table, freezing.table(ids, texts, scripts, norm, last, shape[0]))
         tables.write(curve, freezing.survival(last, scripts, shape[0]))
-        command.write_json(summary, told)
+        command.write_json(summary, report)
 
 
 if __name__ == "__main__":

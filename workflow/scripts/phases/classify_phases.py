@@ -44,8 +44,8 @@ def main(options):
     outputs = options.table, options.summary, options.density
     with command.finished(*outputs) as (table, summary, density_file):
         tables.write(table, phases.table(scales, scheme, moving, nonfinite))
-        told = phases.summary(scales, scheme, moving, threshold, nonfinite, settings["tokens"])
-        command.write_json(summary, told)
+        report = phases.summary(scales, scheme, moving, threshold, nonfinite, settings["tokens"])
+        command.write_json(summary, report)
         write_file(density_file, density.fields({s: t.density for s, t in scales.items()}, bins))
 
 

@@ -43,8 +43,8 @@ def main(options):
         ids = file.read("token_ids")
     with command.finished(options.table, options.summary) as (table, summary):
         write_file(table, lifecycle.fields(by_scale, last, edges, ids))
-        told = lifecycle.summary(scheme, steps, edges, n_tokens, settings["tokens"])
-        command.write_json(summary, told)
+        report = lifecycle.summary(scheme, steps, edges, n_tokens, settings["tokens"])
+        command.write_json(summary, report)
 
 
 if __name__ == "__main__":

@@ -39,8 +39,8 @@ def main(options):
     outputs = options.table, options.summary, options.density
     with command.finished(*outputs) as (table, summary, density_file):
         tables.write(table, transitions.table(measured, scheme))
-        told = transitions.summary(measured, scheme, middle, settings["tokens"])
-        command.write_json(summary, told)
+        report = transitions.summary(measured, scheme, middle, settings["tokens"])
+        command.write_json(summary, report)
         write_file(density_file, density.fields({"vector": traces}, bins))
 
 

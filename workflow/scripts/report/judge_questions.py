@@ -27,9 +27,9 @@ def main(options):
     }
     with documents.fitting(*options.evidence):
         rows = verdicts.judge(questions, evidence, options.settings["steps"])
-    told = {"counts": verdicts.counts(rows), "chapters": chapters, "verdicts": rows}
+    found = {"counts": verdicts.counts(rows), "chapters": chapters, "verdicts": rows}
     with command.finished(options.verdicts, options.table) as (report, table):
-        command.write_json(report, told)
+        command.write_json(report, found)
         tables.write(table, verdicts.table(rows))
 
 

@@ -126,8 +126,8 @@ def _draw_below(panel: Axes, table: pd.DataFrame) -> None:
 
 
 def _draw_survival(panel: Axes, tokens: pd.DataFrame, summary: dict) -> None:
-    steps, told = np.arange(1, summary["steps"] + 1), summary["forecast"]
-    at, chosen = summary["forecast_step"], told["chosen"]
+    steps, forecast = np.arange(1, summary["steps"] + 1), summary["forecast"]
+    at, chosen = summary["forecast_step"], forecast["chosen"]
     panel.plot(
         steps, _yet_to_move(tokens["last_motion_step"], steps), **TOTAL | {"label": "so it was"}
     )
@@ -140,7 +140,7 @@ def _draw_survival(panel: Axes, tokens: pd.DataFrame, summary: dict) -> None:
     panel.yaxis.set_major_formatter(PercentFormatter(1))
     panel.set_ylabel("Tokens yet to move")
     panel.set_title(
-        f"c  Foretold from step {at:,}, and what happened\n    {_judgement(told[chosen])}"
+        f"c  Foretold from step {at:,}, and what happened\n    {_judgement(forecast[chosen])}"
     )
     panel.legend(loc="lower left")
 
@@ -149,8 +149,8 @@ def _yet_to_move(last: np.ndarray, steps: np.ndarray) -> np.ndarray:
     return 1 - np.searchsorted(np.sort(last), steps, side="left") / len(last)
 
 
-def _judgement(told: dict) -> str:
-    freeze = told["freeze"]
+def _judgement(judged: dict) -> str:
+    freeze = judged["freeze"]
     if freeze["not_judged"]:
         return f"cannot be judged: {freeze['not_judged']}"
     correlation = freeze["rank_correlation"]

@@ -1,7 +1,7 @@
 """What became of tokens behind a step, and how good a forecast of it was.
 
 Definitions: docs/physics.md. A token *froze* if it was still over the last `window` steps of the
-run at least: of later last motions a run cannot tell whether the token stopped or paused.
+run at least: of later last motions a run cannot show whether the token stopped or paused.
 """
 
 from collections.abc import Mapping
@@ -86,7 +86,7 @@ def judge_freeze(foretold: np.ndarray, outcome: Outcome) -> dict[str, object]:
         "share_right_about_freezing": float((froze == said_so).mean()),
         "share_right_by_the_commoner": float(max(froze.mean(), 1 - froze.mean())),
         "rank_correlation": spearman(foretold, last),
-        # Near 1 where one burst moved all of them last: then there is no time of their own to tell.
+        # Near 1 where one burst moved all of them last: then there are no times of their own.
         "share_that_stopped_at_the_commonest_step": float(at_each_step.max() / froze.sum()),
         **_errors(foretold[froze], last[froze]),
         "calibration": calibration(foretold, last),
@@ -130,14 +130,14 @@ def calibration(foretold: np.ndarray, happened: np.ndarray) -> list[dict[str, fl
 def _errors(foretold: np.ndarray, happened: np.ndarray) -> dict[str, float | None]:
     """Median and mean of absolute errors, and how many times those of the best constant."""
     error, constant = np.abs(foretold - happened), np.abs(happened - np.median(happened))
-    told = {}
+    errors = {}
     for name, average in (("median", np.median), ("mean", np.mean)):
-        told[f"{name}_absolute_error"] = float(average(error))
-        told[f"{name}_of_the_best_constant"] = float(average(constant))
-        told[f"{name}_over_constant"] = (
+        errors[f"{name}_absolute_error"] = float(average(error))
+        errors[f"{name}_of_the_best_constant"] = float(average(constant))
+        errors[f"{name}_over_constant"] = (
             float(average(error) / average(constant)) if average(constant) else None
         )
-    return told
+    return errors
 
 
 def table(

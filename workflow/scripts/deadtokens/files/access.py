@@ -137,9 +137,9 @@ class RowReader:
         A dtype may be several; a size may be a name, which stands for one number in all of them.
         """
         self.require(*fields)
-        if told := layout.mismatch(self.fields, fields):
+        if found := layout.mismatch(self.fields, fields):
             raise UserError(
-                f"{self.path}: {told}. It is the file of another step or run, or was damaged: "
+                f"{self.path}: {found}. It is the file of another step or run, or was damaged: "
                 "make it again."
             )
 

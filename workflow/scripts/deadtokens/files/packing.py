@@ -30,7 +30,7 @@ from deadtokens.files.access import RowWriter
 from deadtokens.files.fileobjects import Output
 from deadtokens.files.layout import NUMPY_DTYPE, Field
 from deadtokens.files.pack import Pack
-from deadtokens.files.trajectory import TrajectoryReader, TrajectoryWriter, full_disk_told
+from deadtokens.files.trajectory import TrajectoryReader, TrajectoryWriter, full_disk_reported
 
 # Elements of a row within a chunk: the row before must lie within deflate's reach of 32 kB.
 ROW_ELEMENTS = 1024
@@ -141,7 +141,7 @@ class PackingWriter(RowWriter):
     def _pack_window(self, name: str) -> None:
         if name not in self._changed:
             return
-        with full_disk_told(self.path, self._pack.size + self._window.needed):
+        with full_disk_reported(self.path, self._pack.size + self._window.needed):
             self._pack.append(
                 self._numbers[name], self._held[name], self._blob_count(name), self._encoded(name)
             )
@@ -192,7 +192,7 @@ class PackingWriter(RowWriter):
             self._window.write_columns(name, row, first, values)
 
     def _write_hdf5(self) -> None:
-        with full_disk_told(self._new_path, self._pack.size):
+        with full_disk_reported(self._new_path, self._pack.size):
             if self._pack.size > shutil.disk_usage(self.path.parent).free:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             with Output(self._new_path, "w+") as output:

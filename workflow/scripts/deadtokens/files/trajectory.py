@@ -66,7 +66,7 @@ class TrajectoryWriter(OpenFile, RowWriter):
 
     def flush(self) -> None:
         """Wait until all that is written is on the disk."""
-        with full_disk_told(self.path, self._layout.needed):
+        with full_disk_reported(self.path, self._layout.needed):
             os.fsync(self._descriptor)
 
     def __exit__(self, exception_type, exception, traceback) -> None:
@@ -82,7 +82,7 @@ class TrajectoryWriter(OpenFile, RowWriter):
 
     def _write_at(self, offset: int, values: np.ndarray) -> None:
         left = memoryview(values.reshape(-1).view(np.uint8))
-        with full_disk_told(self.path, self._layout.needed):
+        with full_disk_reported(self.path, self._layout.needed):
             while left:
                 written = os.pwrite(self._descriptor, left, offset)
                 left, offset = left[written:], offset + written
@@ -101,7 +101,7 @@ class TrajectoryReader(OpenFile, RowReader):
     """Lazy access to a safetensors file: memory for the rows asked for, and no more.
 
     `fields` holds dtype and shape of every key, but those of dtypes that numpy has not: `foreign`
-    tells theirs. Raises UserError if the file is missing, truncated or no safetensors file.
+    says theirs. Raises UserError if the file is missing, truncated or no safetensors file.
     """
 
     def __init__(self, path: str | Path):
@@ -163,7 +163,7 @@ class TrajectoryReader(OpenFile, RowReader):
             raise UserError(f"{self.path}: truncated or damaged: {error}. Make it again.") from None
         if size != found.size:
             raise UserError(
-                f"{self.path}: truncated or damaged: {size} bytes where its header tells of "
+                f"{self.path}: truncated or damaged: {size} bytes where its header states "
                 f"{found.size}. Delete it and make it again."
             )
         return found
@@ -173,7 +173,7 @@ def _create(path: Path, wanted: Layout) -> int:
     """Create the file in its full size; nothing is left of it if the disk is too small."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
     try:
-        with full_disk_told(path, wanted.needed):
+        with full_disk_reported(path, wanted.needed):
             if hasattr(os, "posix_fallocate"):
                 for offset, size in wanted.reserved:
                     os.posix_fallocate(descriptor, offset, size)
@@ -207,7 +207,7 @@ def _open(path: Path, wanted: Layout) -> int:
 
 
 @contextlib.contextmanager
-def full_disk_told(path: Path, size: int) -> Iterator[None]:
+def full_disk_reported(path: Path, size: int) -> Iterator[None]:
     """Turn a full disk into a UserError that says how much is needed and how much is free."""
     try:
         yield

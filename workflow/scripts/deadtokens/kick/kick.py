@@ -153,8 +153,8 @@ def summary(
     """
     arms = sorted(arms, key=lambda arm: attribution.number_of_arm(arm.restored))
     values = Values(continuous, before, after, arms, rules)
-    told = {CONTINUOUS: continuous, STITCHED: after} | {arm.run: arm for arm in arms}
-    kicks = {name: _kick(name, series, continuous, rules, values) for name, series in told.items()}
+    named = {CONTINUOUS: continuous, STITCHED: after} | {arm.run: arm for arm in arms}
+    kicks = {name: _kick(name, series, continuous, rules, values) for name, series in named.items()}
     mean = continuous.by_step["dw_l2_mean"]
     pseudo = motion.pseudo_seams(mean, rules.window)
     sides = {"before": before.run, "after": after.run}
@@ -206,7 +206,7 @@ class Values:
         self._resampled = resampled_means(tokens, rules.resamples, rules.random_seed)
         self._confidence = rules.confidence
 
-    def told(self, statistic: Callable[[Callable], np.ndarray]) -> dict[str, float]:
+    def estimate(self, statistic: Callable[[Callable], np.ndarray]) -> dict[str, float]:
         """Value and interval of a statistic, which gets its means by `of(what, series)`."""
 
         def of_means(means):
@@ -233,7 +233,7 @@ def _kick(
 ) -> dict[str, object]:
     """Kick ratio, excess path, and when the series moves like the continuous run again."""
     side = STITCHED if name == STITCHED else CONTINUOUS
-    ratio = {"kick_ratio": values.told(lambda of: of("after", name) / of("before", side))}
+    ratio = {"kick_ratio": values.estimate(lambda of: of("after", name) / of("before", side))}
     if name == CONTINUOUS:
         return ratio
 
@@ -247,9 +247,9 @@ def _kick(
     mean = series.by_step["dw_l2_mean"][: rules.following]
     there = continuous.by_step["dw_l2_mean"][rules.seam : rules.seam + rules.following]
     return ratio | {
-        "kick_over_continuous": values.told(kick_over),
-        "excess_path": values.told(excess),
-        "excess_path_over_path": values.told(lambda of: excess(of) / of("path", CONTINUOUS)),
+        "kick_over_continuous": values.estimate(kick_over),
+        "excess_path": values.estimate(excess),
+        "excess_path_over_path": values.estimate(lambda of: excess(of) / of("path", CONTINUOUS)),
         "moves_like_continuous": motion.moves_alike(mean, there, rules.band),
     }
 
@@ -262,7 +262,7 @@ def _effects(values: Values) -> list[dict[str, object]]:
     """Main effects and interactions of what begins anew, on the log kick ratio."""
     return [
         {"factors": [attribution.FACTORS[i] for i in group]}
-        | values.told(lambda of, group=group: attribution.effect(values.logs(of), group))
+        | values.estimate(lambda of, group=group: attribution.effect(values.logs(of), group))
         for group in attribution.groups()
     ]
 
@@ -291,7 +291,7 @@ def _contributions(
     }
 
     def part(name, statistic, computed=None):
-        return {"name": name, **values.told(statistic), "from_learning_rates": computed}
+        return {"name": name, **values.estimate(statistic), "from_learning_rates": computed}
 
     def log_after(of, name):
         return np.log(of("after", name))
@@ -329,7 +329,7 @@ def _contributions(
             rate["before"] - rate["stitched_before"],
         ),
     ]
-    total = values.told(lambda of: log_after(of, STITCHED) - log_before(of, STITCHED))
+    total = values.estimate(lambda of: log_after(of, STITCHED) - log_before(of, STITCHED))
     return {"of": "log kick ratio of the stitched pair", "total": total, "parts": parts}
 
 

@@ -134,7 +134,7 @@ def by_step(chunks: Chunks, hop_chunks: Chunks, hop_threshold: float) -> dict[st
 def pseudo_seams(mean: np.ndarray, window: int) -> dict[str, float | int]:
     """The ratio of means over the window after and before every step of a run without any seam.
 
-    mean: mean |ΔW|₂ at each step, (T,). Tells how far from 1 a ratio is where nothing was resumed;
+    mean: mean |ΔW|₂ at each step, (T,). Shows how far from 1 a ratio is where nothing was resumed;
     the early seams hold the warming up of the moments.
     """
     sums = np.concatenate([[0], np.cumsum(mean)])

@@ -101,13 +101,13 @@ def _headline(summary: dict) -> str:
     runs, steps = summary["count"], summary["steps"]
     if runs == 0:
         return f"not one of {steps:,} steps is still{_whose('for', summary)}"
-    told = f"{runs:,} still run{'s' if runs > 1 else ''}{_whose('of', summary)}"
+    sentence = f"{runs:,} still run{'s' if runs > 1 else ''}{_whose('of', summary)}"
     final, times = summary["final"], summary["final_over_longest_other"]
     if final is None:
-        return f"{told}, none of them lasts to step {steps:,}"
+        return f"{sentence}, none of them lasts to step {steps:,}"
     if times is None:
-        return f"{told}, from step {final['start']:,} to the last"
-    return f"{told}, the final one of {final['length']:,} steps is {times:.3g} times any other"
+        return f"{sentence}, from step {final['start']:,} to the last"
+    return f"{sentence}, the final one of {final['length']:,} steps is {times:.3g} times any other"
 
 
 def _whose(word: str, summary: dict) -> str:

@@ -74,7 +74,9 @@ def summary(
 ) -> dict:
     """What the numbers in a lifecycle file mean, as a JSON object; which: see `phases.summary`."""
     if len(scheme.phases) > UNDEFINED:
-        raise UserError(f"phases: {len(scheme.phases)} of them; at most {UNDEFINED} can be told.")
+        raise UserError(
+            f"phases: {len(scheme.phases)} of them; at most {UNDEFINED} can be numbered."
+        )
     return {
         "which": which,
         "steps": steps,

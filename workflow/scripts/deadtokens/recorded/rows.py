@@ -1,6 +1,6 @@
 """The rows of chosen tokens of a trajectory, whatever its series, its storage and its rows.
 
-Runs record the rows of dead tokens or of all; the corpus' masks tell which rows of all are whose.
+Runs record the rows of dead tokens or of all; the corpus' masks say which rows of all are whose.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -22,7 +22,7 @@ from safetensors.torch import save
 
 from deadtokens.errors import UserError
 from deadtokens.files import documents, opening, provenance, sums
-from deadtokens.files.trajectory import full_disk_told
+from deadtokens.files.trajectory import full_disk_reported
 
 log = logging.getLogger("fimbulwinter")
 
@@ -254,7 +254,7 @@ def _brought_beside(path: Path, partial: Path) -> Path:
         return partial
     beside = path.with_name(partial.name)
     try:
-        with full_disk_told(beside, partial.stat().st_size):
+        with full_disk_reported(beside, partial.stat().st_size):
             shutil.copyfile(partial, beside)
             with beside.open("rb") as file:
                 os.fsync(file.fileno())
