@@ -199,7 +199,7 @@ def test_weights_of_another_kind_are_refused(tmp_path, shape_and_dtype):
 
 
 def run(trajectory, masks, output):
-    settings = {"naming": "crucible", "tokens": "dead"}
+    settings = {"naming": "crucible", "population": "dead"}
     files = "--trajectory", trajectory, "--masks", masks, "--displacement", output
     return run_script("measure_displacement", "--settings", settings, *files)
 

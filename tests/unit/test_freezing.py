@@ -227,7 +227,7 @@ def files(tmp_path):
 def compute(files, folder):
     names = {"table": "freezing.csv", "survival": "survival.csv", "summary": "freezing.json"}
     outputs = [word for key, name in names.items() for word in (f"--{key}", folder / name)]
-    settings = {"motion_threshold": 0.1, "naming": "crucible", "tokens": "dead"}
+    settings = {"motion_threshold": 0.1, "naming": "crucible", "population": "dead"}
     return run_script("compute_freezing", "--settings", settings, *files, *outputs)
 
 

@@ -24,7 +24,7 @@ SETTINGS = {
     "thresholds": [0.1, 10, 100],
     "motion_threshold": 0.1,
     "time_bins": 500,
-    "tokens": "dead",
+    "population": "dead",
 }
 displacements = arrays.arrays(
     np.float32,

@@ -32,7 +32,7 @@ SCHEME = phases.Scheme(NAMES, (0.1, 10, 100), vanishing_fraction=0)
 SETTINGS = {
     "phases": list(NAMES),
     "thresholds": [0.1, 10, 100],
-    "tokens": "dead",
+    "population": "dead",
     "density_bins": {"time": 500, "displacement": 40},
 }
 motions = arrays.arrays(
@@ -174,12 +174,12 @@ def test_no_token_is_lost_in_the_density(values, size, time):
     assert np.ptp(np.diff(steps)) <= 1  # even
 
 
-def drawn(values, path, kind="png", which="dead"):
+def drawn(values, path, kind="png", population="dead"):
     found = transitions.measure([(0, values)], SCHEME)
     bins = transitions.bins(found, 500, 40)
     traces = density.fields({"vector": transitions.traces([(0, values)], bins)}, bins)
     middle = transitions.median([(0, values)], found.high_halves)
-    summary = transitions.summary(found, SCHEME, middle, which)
+    summary = transitions.summary(found, SCHEME, middle, population)
     with style.applied():
         table = transitions.table(found, SCHEME)
         drawing = figure.draw(table, summary, traces, "Planted", width_mm=120)
@@ -220,7 +220,7 @@ def test_awkward_runs_are_summarized_and_drawn(kind, tmp_path):
 
 def test_titles_say_what_is_seen(tmp_path):
     values = np.r_[np.full((4, 3), 50), np.full((3, 3), 5), np.zeros((3, 3))].astype(np.float32)
-    drawing, _ = drawn(values, tmp_path / "p.png", which="live")
+    drawing, _ = drawn(values, tmp_path / "p.png", population="live")
     assert drawing.axes[2].get_title(loc="left") == (
         "More than half are first as cold as Quantum Regime at step 1, Thermal Solid at step 5, "
         "Fimbulwinter at step 8"

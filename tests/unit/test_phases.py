@@ -24,7 +24,7 @@ SETTINGS = {
     "thresholds": [0.1, 10, 100],
     "vanishing_fraction": 0.01,
     "motion_threshold": 0.1,
-    "tokens": "dead",
+    "population": "dead",
     "density_bins": {"time": 500, "displacement": 20, "lowest": 1e-4, "highest": 1e6},
 }
 TENTH = np.float32(0.1)

@@ -256,7 +256,7 @@ def test_a_plan_makes_what_snakemake_takes(configured):
     assert made.input(inputs.of_its_corpus, "a")(wildcards) == "results/corpora/flannel/a"
     assert made.of_run("threads")(wildcards) == configured["runs"]["crucible2"]["threads"]
     assert json.loads(made.settings(slices.displacement)(wildcards)) == {
-        **{"naming": "crucible", "tokens": "dead"}
+        **{"naming": "crucible", "population": "dead"}
     }
     assert made.drawing(figures.FIGURES[0]) == (
         "figures/draw_figure.py figures deadtokens/phases/draw_phases.py"

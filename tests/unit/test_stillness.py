@@ -15,7 +15,7 @@ from deadtokens.files.trajectory import write_file
 from deadtokens.permanence import draw_stillness as stillness_figure
 from deadtokens.permanence import stillness
 
-THRESHOLD = {"motion_threshold": 0.1, "tokens": "dead"}
+THRESHOLD = {"motion_threshold": 0.1, "population": "dead"}
 moving_counts = st.lists(st.sampled_from([0, 0, 1, 3]), min_size=1, max_size=40).map(np.array)
 
 

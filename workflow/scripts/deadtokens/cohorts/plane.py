@@ -99,5 +99,5 @@ def _plane_edges(
     )
 
 
-def _counted(size: np.ndarray, deviation: np.ndarray, which: np.ndarray, edges) -> np.ndarray:
-    return np.histogram2d(size[which], deviation[which], edges)[0].astype(np.int64)
+def _counted(size: np.ndarray, deviation: np.ndarray, chosen: np.ndarray, edges) -> np.ndarray:
+    return np.histogram2d(size[chosen], deviation[chosen], edges)[0].astype(np.int64)

@@ -36,8 +36,8 @@ def density_fields(scales: Collection[str]) -> dict[str, Pattern]:
 
 def tokens_of(summary: dict) -> str:
     """What the tokens of a summary are called: dead tokens, live tokens, or all of them tokens."""
-    which = summary.get("which", "dead")
-    return "tokens" if which == "all" else f"{which} tokens"
+    population = summary.get("population", "dead")
+    return "tokens" if population == "all" else f"{population} tokens"
 
 
 def head(drawing: FigureBase, text: str, **place: float) -> None:

@@ -105,9 +105,9 @@ def summary(
     last: np.ndarray,
     steps: int,
     motion_threshold: float,
-    which: str = "dead",
+    population: str = "dead",
 ) -> dict[str, object]:
-    """Who freezes when, as a JSON object; which: see `phases.summary`.
+    """Who freezes when, as a JSON object; population: see `phases.summary`.
 
     `global_last_motion` is −1 if nothing ever moved. The correlations are Spearman's, of the last
     motion with the id and with the norm at the start; None where either does not vary.
@@ -115,7 +115,7 @@ def summary(
     names = np.array(scripts)
     latest = int(last.max())
     return {
-        "which": which,
+        "population": population,
         "steps": steps,
         "motion_threshold": motion_threshold,
         "global_last_motion": latest,

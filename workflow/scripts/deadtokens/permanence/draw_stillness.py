@@ -79,13 +79,13 @@ def _draw_places(panel: Axes, starts: np.ndarray, lengths: np.ndarray, summary: 
         panel.set_yticks([])
         return
     final = starts + lengths > summary["steps"]
-    for which, colour, label in (
+    for chosen, colour, label in (
         (~final, EARLIER_COLOUR, "broken by a motion"),
         (final, FINAL_COLOUR, "unbroken at the last step"),
     ):
-        ends = (starts + lengths - 1)[which]
-        panel.hlines(lengths[which], starts[which] - 0.5, ends + 0.5, colour, linewidth=2)
-        panel.plot(starts[which], lengths[which], "|", color=colour, markersize=5, label=label)
+        ends = (starts + lengths - 1)[chosen]
+        panel.hlines(lengths[chosen], starts[chosen] - 0.5, ends + 0.5, colour, linewidth=2)
+        panel.plot(starts[chosen], lengths[chosen], "|", color=colour, markersize=5, label=label)
     panel.set_yscale("log")
     _whole_numbers(panel.yaxis)
     panel.set_ylim(0.8, lengths.max() * 1.6)
@@ -112,5 +112,5 @@ def _headline(summary: dict) -> str:
 
 def _whose(word: str, summary: dict) -> str:
     """Stillness is of dead tokens unless something else is said."""
-    of_dead = summary.get("which", "dead") == "dead"
+    of_dead = summary.get("population", "dead") == "dead"
     return "" if of_dead else f" {word} {pictures.tokens_of(summary)}"

@@ -31,7 +31,9 @@ class TokenRows:
 
     def __init__(self, trajectory: Reader, naming: str, dead_mask: np.ndarray, population: str):
         if population not in POPULATIONS:
-            raise UserError(f"tokens: {population!r}, expected one of {', '.join(POPULATIONS)}.")
+            raise UserError(
+                f"population: {population!r}, expected one of {', '.join(POPULATIONS)}."
+            )
         self.path = trajectory.path
         self._trajectory = trajectory
         table = names.stored(naming)
