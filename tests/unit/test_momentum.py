@@ -138,7 +138,7 @@ def test_distances_against_brute_force(cooled):
     assert trace.final_largest == written["distance"][final:].max()
 
 
-def test_every_motion_is_foretold(cooled):
+def test_every_motion_is_predicted(cooled):
     trace, _ = followed(cooled)
     summary = momentum.summary(trace, [], STEPS, 0.1)
     elements = summary["elements"]

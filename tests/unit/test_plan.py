@@ -246,7 +246,7 @@ def test_memory_grows_with_chunks_that_must_be_unpacked_and_with_attempts(config
 
 
 class Digests:
-    def step_digest(self, *names):
+    def job_digest(self, *names):
         return " ".join(names)
 
 

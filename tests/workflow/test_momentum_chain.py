@@ -5,7 +5,7 @@ import json
 FIGURES = ("results/crucible2/momentum.png", "results/crucible2/gradients.png")
 
 
-def test_every_motion_of_a_real_run_is_foretold(finished):
+def test_every_motion_of_a_real_run_is_predicted(finished):
     finished.run(*FIGURES)
     results = finished.root / "results/crucible2"
     momentum = json.loads((results / "momentum.json").read_text())

@@ -1,4 +1,4 @@
-"""Killed within a step and started again by the same command: real Snakemake, real SIGKILLs."""
+"""Killed within a job and started again by the same command: real Snakemake, real SIGKILLs."""
 
 import contextlib
 import subprocess

@@ -145,7 +145,7 @@ def test_the_same_command_on_a_cluster_leaves_the_same_bytes(site, finished):
         assert (site.root / name).read_bytes() == (finished.root / name).read_bytes(), name
 
     jobs = jobs_of(site)
-    # All steps from text to masks are one job, and so are all from displacement to picture.
+    # All rules from text to masks are one Slurm job, and so are all from displacement to picture.
     assert len(jobs) == 3
     training = jobs.pop("rule_train_run_wildcards_crucible2")
     assert training["JobState"] == "COMPLETED"

@@ -11,7 +11,7 @@ RESERVED = (
     *("verdicts.csv", "verdicts.html", "verdicts.json"),
 )
 RESERVED_KEYS = {name.casefold() for name in RESERVED}
-LONGEST = 100  # a file name may have 255 bytes, and what a step adds to it needs room
+LONGEST = 100  # a file name may have 255 bytes, and what a job adds to it needs room
 
 
 def check(configuration: Mapping) -> None:

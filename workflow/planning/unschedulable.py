@@ -1,7 +1,7 @@
 """Jobs that a Slurm cluster refuses, or accepts and would let wait for ever: reported at once.
 
 What `sbatch` refuses is asked before anything is submitted, since Snakemake does not show its
-answer for a group of steps. A partition that the account may not use, or a time limit beyond the
+answer for a group of jobs. A partition that the account may not use, or a time limit beyond the
 partition's, it accepts; the job then waits for something that never comes, and Snakemake with it.
 Only the reason that Slurm gives sets it apart from one that waits for its turn: it is cancelled.
 """

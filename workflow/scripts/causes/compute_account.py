@@ -59,7 +59,7 @@ def main(options):
             happened.add(step)
             progress(step.number)
     forecasts = {
-        trend.form: forecast.foretell(
+        trend.form: forecast.predict(
             trend, level, law, at, law.steps, window, happened.last_motion_then
         )
         for trend, level in zip(trends, levels, strict=True)

@@ -33,8 +33,8 @@ PUBLISHED = {"color": "#d55e00", "label": "as published"}
 WITHOUT = {"color": "#009e73", "label": "v in float32, same gradients"}
 TOTAL = {"color": style.INK, "linewidth": 1.0, "label": "update in cells"}
 FORMS = {
-    "power_law": {"color": "#0072b2", "label": "foretold, power law"},
-    "exponential": {"color": "#56b4e9", "label": "foretold, exponential"},
+    "power_law": {"color": "#0072b2", "label": "predicted, power law"},
+    "exponential": {"color": "#56b4e9", "label": "predicted, exponential"},
 }
 
 # What is drawn of account.csv, beside the terms that the run allows, and of account_tokens.csv.
@@ -64,7 +64,7 @@ INPUTS = {
 def draw(
     table: pd.DataFrame, tokens: pd.DataFrame, summary: dict, title: str, width_mm: float
 ) -> Figure:
-    """a: causes by step. b: updates below half a cell. c: tokens yet to move, foretold or not."""
+    """a: causes by step. b: updates below half a cell. c: tokens yet to move, predicted or not."""
     drawing = style.figure(width_mm, width_mm * HEIGHT_OVER_WIDTH)
     grid = drawing.add_gridspec(2, 2)
     causes = drawing.add_subplot(grid[0, :])
@@ -133,14 +133,14 @@ def _draw_survival(panel: Axes, tokens: pd.DataFrame, summary: dict) -> None:
     )
     for form, look in FORMS.items():
         dashed = "-" if form == chosen else (0, (3, 1.5))
-        foretold = _yet_to_move(tokens[f"last_motion_step_{form}"], steps)
-        panel.plot(steps[at - 1 :], foretold[at - 1 :], **look, linestyle=dashed)
+        predicted = _yet_to_move(tokens[f"last_motion_step_{form}"], steps)
+        panel.plot(steps[at - 1 :], predicted[at - 1 :], **look, linestyle=dashed)
     panel.axvline(at, color=style.FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
     panel.set_ylim(0, 1.02)
     panel.yaxis.set_major_formatter(PercentFormatter(1))
     panel.set_ylabel("Tokens yet to move")
     panel.set_title(
-        f"c  Foretold from step {at:,}, and what happened\n    {_judgement(forecast[chosen])}"
+        f"c  Predicted from step {at:,}, and what happened\n    {_judgement(forecast[chosen])}"
     )
     panel.legend(loc="lower left")
 

@@ -34,7 +34,7 @@ class Trends:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What is foretold, of T steps: a last motion for each token, T for one beyond the run."""
+    """What is predicted, of T steps: a last motion for each token, T for one beyond the run."""
 
     trends: Trends
     last_motion: np.ndarray  # (n,) int64
@@ -98,7 +98,7 @@ def levels(
     return highest
 
 
-def foretell(
+def predict(
     trend: Trends,
     level: np.ndarray,
     law: UpdateLaw,
