@@ -120,7 +120,7 @@ def test_a_changed_source_is_forgotten(tree, name):
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", "null", '{"sources": 1, "digests": {}}'])
-def test_a_spoiled_memory_is_written_anew(tree, content):
+def test_a_spoiled_memory_is_written_again(tree, content):
     first = remembered(tree).job_digest("program.py", "env")
     whole = (tree / "kept/digests.json").read_text()
     (tree / "kept/digests.json").write_text(content)

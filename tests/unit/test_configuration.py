@@ -170,6 +170,6 @@ def test_precisions_that_do_not_go_together_are_reported(run, message):
         resolved(runs=DEFAULT["runs"] | {"new": run})
 
 
-def test_moments_of_another_precision_may_begin_anew():
+def test_moments_of_another_precision_may_be_reset():
     run = {"like": "wordybird3", "state_precision": "float32", "record": ["W"]}
     assert resolved(runs=DEFAULT["runs"] | {"new": run})["runs"]["new"]["restore"] == ["parameters"]

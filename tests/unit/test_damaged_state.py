@@ -93,7 +93,7 @@ def test_damage_stops_the_run_and_says_what_to_delete(script, tmp_path, storage)
         content = path.read_bytes()
         path.write_bytes(spoil(content))
         steps, message = script(**storage)
-        assert len(steps) <= 1  # where it would go on, and no step
+        assert len(steps) <= 1  # where it would resume, and no step
         assert message.startswith("error: ")
         assert expected in message
         assert str(out) in message

@@ -1,4 +1,4 @@
-"""The forecast where it must be exact, and that it sees nothing behind its step."""
+"""The forecast where it must be exact, and that it sees nothing after its step."""
 
 import argparse
 import csv
@@ -144,7 +144,7 @@ def computed(folder, trajectory, into, **changes):
     return tokens, json.loads(paths["summary"].read_text("utf-8"))
 
 
-def test_nothing_behind_its_step_is_seen(folder, tmp_path):
+def test_nothing_after_its_step_is_seen(folder, tmp_path):
     """All that comes later is replaced by what a frozen run would have."""
     trajectory = folder / "trajectory.safetensors"
     fields, at = load_file(trajectory), SETTINGS["forecast_step"]

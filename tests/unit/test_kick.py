@@ -87,7 +87,7 @@ def test_planted_effects_are_recovered_from_the_motion_of_tokens():
         # Every token is kicked alike, so that drawing others changes nothing.
         assert effect["low"] == pytest.approx(value, abs=1e-6)
         assert effect["high"] == pytest.approx(value, abs=1e-6)
-    assert [arm["begun_anew"] for arm in summary["arms"]][:4] == [
+    assert [arm["reset"] for arm in summary["arms"]][:4] == [
         [],
         ["moments"],
         ["schedule"],
@@ -153,7 +153,7 @@ def test_the_parts_of_the_stitched_pairs_kick_add_up():
     other = parts["other_weights_and_shorter_schedule"]["value"]
     assert other == pytest.approx(math.log(2 / 3.6), abs=1e-6)
     for i, factor in enumerate(attribution.FACTORS):
-        part = parts[f"{factor}_begun_anew"]
+        part = parts[f"{factor}_reset"]
         added = [math.log(sizes[a | 1 << i] / sizes[a]) for a in range(8) if not a >> i & 1]
         assert part["orders"] == pytest.approx([min(added), max(added)])
         expected = attribution.contribution(np.log(sizes), i)
@@ -165,14 +165,14 @@ def test_what_learning_rates_alone_would_make_by_hand():
     summary = kick.summary(*planted(lambda arm: 1.0), RULES)["contributions"]
     computed = {part["name"]: part["from_learning_rates"] for part in summary["parts"]}
     before, after = np.mean([25, 24, 23, 22, 21]) / 40, np.mean([20, 19, 18, 17, 16]) / 40
-    anew, last = np.mean([40, 39, 38, 37, 36]) / 40, np.mean([5, 4, 3, 2, 1]) / 20
+    reset, last = np.mean([40, 39, 38, 37, 36]) / 40, np.mean([5, 4, 3, 2, 1]) / 20
     shorter = np.mean([20, 19, 18, 17, 16]) / 20
     expected = {
         "continuous_trend": math.log(after / before),
-        "moments_begun_anew": None,
-        "schedule_begun_anew": math.log(anew / after),
-        "data_begun_anew": None,
-        "other_weights_and_shorter_schedule": math.log(shorter / anew),
+        "moments_reset": None,
+        "schedule_reset": math.log(reset / after),
+        "data_reset": None,
+        "other_weights_and_shorter_schedule": math.log(shorter / reset),
         "schedule_before_the_seam": math.log(before / last),
     }
     assert {k: v for k, v in computed.items() if v is None} == {
@@ -236,8 +236,8 @@ def test_the_figure_shows_the_kick_and_is_the_same_bytes(kind, tmp_path):
     assert widths[-1] == pytest.approx(6 * math.exp(-0.25) - 1, rel=1e-5)
     kicks = drawing.axes[5]
     labels = [label.get_text() for label in kicks.get_yticklabels()]
-    assert labels[:3] == ["all restored", "moments anew", "schedule anew"]
-    assert labels[-2:] == ["all three anew", "stitched pair"]
+    assert labels[:3] == ["all restored", "moments reset", "schedule reset"]
+    assert labels[-2:] == ["all three reset", "stitched pair"]
 
 
 @pytest.mark.filterwarnings("error")

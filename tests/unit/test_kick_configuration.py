@@ -94,7 +94,7 @@ MISTAKES = {
         {},
         "wordybird3, which begins from wordybird1; allowed: .* resume_run: wordybird1b",
     ),
-    "an arm that begins anew": (
+    "an arm that restores nothing": (
         {"arms": [*ARMS[:-1], "wordybird1"]},
         {},
         "wordybird1, which begins from nothing",

@@ -118,7 +118,7 @@ def continued_by_hand(run, tokens, restore):
 
 
 def test_wordybird_3_equals_a_second_trainer_on_the_weights_of_the_first(tmp_path):
-    """Its optimizer and schedule begin anew, and its batches come again."""
+    """Its optimizer and schedule are reset, and its batches come again."""
     tiny_run.make_inputs(tmp_path)
     tokens = load_file(tmp_path / "tokens.safetensors")["tokens"].numpy()
     masks = load_file(tmp_path / "masks.safetensors")

@@ -229,7 +229,7 @@ def test_too_small_a_disk_shows_before_the_first_row(path, largest_file):
         pass
 
 
-def test_a_full_disk_leaves_nothing_behind(path, monkeypatch):
+def test_a_full_disk_leaves_no_file(path, monkeypatch):
     def full(descriptor, offset, size):
         os.ftruncate(descriptor, size // 2)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -171,7 +171,7 @@ def test_a_training_that_is_requeued_leaves_the_same_bytes(site, uninterrupted):
     subprocess.run(["scontrol", "update", f"JobId={job}", "StartTime=now"], check=True)
     output = end(process)
     assert process.returncode == 0, output
-    assert re.search(r"going on after step \d+", log.read_text())
+    assert re.search(r"resuming after step \d+", log.read_text())
     assert (site.root / TRAJECTORY).read_bytes() == uninterrupted
 
 
@@ -185,7 +185,7 @@ def test_a_training_that_is_out_of_time_goes_on_in_the_next_attempt(site, uninte
     again = jobs_of(site)["rule_train_run_wildcards_crucible2"]
     assert again["JobId"] != job
     assert (again["MinMemoryNode"], again["TimeLimit"]) == ("5000M", "08:00:00")
-    assert re.search(r"going on after step \d+", (site.root / LOG).read_text())
+    assert re.search(r"resuming after step \d+", (site.root / LOG).read_text())
     assert (site.root / TRAJECTORY).read_bytes() == uninterrupted
 
 

@@ -1,7 +1,7 @@
 """Results that stand already: each must be ours, unchanged, and of the configuration as it is.
 
-Snakemake decides by its own notes in .snakemake, which do not know of files put in place by other
-hands, of results that were moved, or of a file between two others that a failed job took away.
+Snakemake decides by its own notes in .snakemake, which do not know of files put in place by
+others, of results that were moved, or of a file between two others that a failed job took away.
 """
 
 from collections.abc import Callable

@@ -66,7 +66,7 @@ def watch(report: Callable[[str], None]) -> threading.Thread:
 
 
 def never_starting(listing: str, folder: str) -> dict[str, str]:
-    """The jobs of this working folder that wait in vain, and why.
+    """The jobs of this working folder that can never start, and why.
 
     listing: what `squeue --format "%i|%Z|%r"` prints: job, working folder, reason.
     """

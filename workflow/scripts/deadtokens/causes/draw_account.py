@@ -22,7 +22,7 @@ CAUSES = {
     "gradients smaller": (("gradient",), "#0072b2"),
     "p of the token smaller: sharper softmax": (("p_dead",), "#0072b2"),
     "gradients over p: hidden states": (("hidden",), "#999999"),
-    "m lags behind g": (("lag", "m_correction"), "#56b4e9"),
+    "m lags g": (("lag", "m_correction"), "#56b4e9"),
     "weights' cells larger": (("cell",), "#e69f00"),
     "ratchet of √v": (("ratchet",), "#d55e00"),
     "√v̂ as in float32, falls with g": (("v_float32", "v_correction"), "#009e73"),

@@ -1,6 +1,6 @@
 """A forecast of each token's freeze: the trends of |m|, √v and the cell in a window, drawn out.
 
-Definitions: docs/physics.md. Nothing here reads a step behind the last one of the window; what then
+Definitions: docs/physics.md. Nothing here reads a step after the last one of the window; what then
 happened is kept apart from it (`causes.outcome`). Distances are log2(|update| / half a cell).
 """
 

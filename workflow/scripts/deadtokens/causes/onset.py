@@ -5,7 +5,7 @@ not say when it would stop: what lies beyond the run is None, *never in T steps*
 
 All of it is of W as the model computes with it, in bfloat16. Where the weights are held in float32
 that is their rounded view: it stands on the same lattice and its displacement is counted in the
-same cells, but it may stand still while the weights behind it creep on.
+same cells, but it may stand still while the weights themselves creep on.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""What became of tokens behind a step, and how good a forecast of it was.
+"""What became of tokens after a step, and how good a forecast of it was.
 
 Definitions: docs/physics.md. A token *froze* if it was still over the last `window` steps of the
 run at least: of later last motions a run cannot show whether the token stopped or paused.

@@ -127,7 +127,7 @@ class Hdf5Reader(OpenFile, RowReader):
         if foreign := [number for number in used if number not in FILTERS]:
             raise UserError(
                 f"{self.path}: {name} is packed by the filter {foreign[0]}, which is not built in "
-                "and would be looked for among programs to load. Pack it anew: h5repack -f GZIP=1."
+                "and would be looked for among programs to load. Pack it again: h5repack -f GZIP=1."
             )
         return h5py.Dataset(dataset)
 

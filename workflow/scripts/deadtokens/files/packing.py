@@ -90,7 +90,7 @@ class PackingWriter(RowWriter):
         self._window.flush()  # what is in the pack is on the disk already
 
     def close(self) -> None:
-        """Close the files as they are, to go on with; a second call does nothing."""
+        """Close the files as they are, to resume with; a second call does nothing."""
         self._files.close()
 
     def __enter__(self) -> Self:
@@ -227,7 +227,7 @@ class PackingWriter(RowWriter):
             if file.fields != self.fields:
                 raise UserError(
                     f"{self.path}: holds {', '.join(file.fields)}, which is not laid out for what "
-                    f"this run records ({', '.join(self.fields)}). Delete it to start anew."
+                    f"this run records ({', '.join(self.fields)}). Delete it to start again."
                 )
             with TrajectoryWriter(self._window_path, self._window_fields()) as window:
                 window.write(HELD, np.full(len(self._chunks), -1))

@@ -75,7 +75,7 @@ def recorded(path: Path) -> tuple[Record, ...]:
     """
     where = place(path)
     try:
-        # A folder that is opened is looked up anew, also on a network file system.
+        # A folder that is opened is looked up again, also on a network file system.
         with contextlib.suppress(FileNotFoundError), os.scandir(where.parent):
             pass
         values = json.loads(where.read_text("utf-8"))

@@ -30,7 +30,7 @@ class TrajectoryWriter(OpenFile, RowWriter):
     `resume` continues an existing file of exactly these fields. What is never written reads as
     zeros. Leaving a `with` block without an exception waits until everything is on the disk.
 
-    Raises UserError if the disk is too small, or the file to go on with is not of these fields.
+    Raises UserError if the disk is too small, or the file to resume with is not of these fields.
     With `laid_out`, the file is of another format that holds rows as they are (`hdf5.RowLayout`).
     """
 
@@ -190,18 +190,18 @@ def _create(path: Path, wanted: Layout) -> int:
 
 
 def _open(path: Path, wanted: Layout) -> int:
-    """Open a file to go on with."""
+    """Open a file to resume with."""
     try:
         descriptor = os.open(path, os.O_RDWR)
     except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file to go on with. Start anew.") from None
+        raise UserError(f"{path}: there is no such file to resume with. Start again.") from None
     size = os.fstat(descriptor).st_size
     frame = wanted.frame.items()
     if size != wanted.size or any(os.pread(descriptor, len(c), at) != c for at, c in frame):
         os.close(descriptor)
         raise UserError(
             f"{path}: {size} bytes that are not laid out for what this run records "
-            f"({wanted.size} bytes: {', '.join(wanted.fields)}). Delete it to start anew."
+            f"({wanted.size} bytes: {', '.join(wanted.fields)}). Delete it to start again."
         )
     return descriptor
 

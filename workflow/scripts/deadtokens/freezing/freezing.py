@@ -29,9 +29,9 @@ def last_motion(chunks: Chunks, threshold: float) -> np.ndarray:
     last = None
     for start, l2 in chunks:
         moving = l2 >= np.float32(threshold)
-        from_behind = moving[::-1].argmax(axis=0)
+        from_end = moving[::-1].argmax(axis=0)
         last = np.full(l2.shape[1], -1) if last is None else last
-        last = np.where(moving.any(axis=0), start + len(l2) - from_behind, last)
+        last = np.where(moving.any(axis=0), start + len(l2) - from_end, last)
     return last
 
 

@@ -72,11 +72,11 @@ def series(
     losses: np.ndarray,
     rules: Rules,
 ) -> Series:
-    """A series from the motion of its run; `chunks` gives `dw_l2` and `hop_cells` anew each time.
+    """A series from the motion of its run; `chunks` gives `dw_l2` and `hop_cells` again each time.
 
     The run as the configuration has it: `run`, its name; `first`, steps before its own first;
     `restored`, None but for arms; `learning_rate`, `schedule`, `schedule_steps`, and
-    `schedule_position`, how many of these it has behind it at its start. losses, (T,), and what
+    `schedule_position`, how many of these were done at its start. losses, (T,), and what
     `from_start` holds, (T,) each, are of its own steps. UserError if the motion is shorter than the
     window or the following steps.
     """
@@ -86,9 +86,9 @@ def series(
     if first == 0:
         totals["before"] = motion.path(chunks("dw_l2"), rules.seam - rules.window + 1, rules.seam)
     if first + len(losses) > rules.seam:
-        behind = rules.seam - first  # own steps before the seam
-        totals["after"] = motion.path(chunks("dw_l2"), behind + 1, behind + rules.window)
-        totals["path"] = motion.path(chunks("dw_l2"), behind + 1, behind + rules.following)
+        elapsed = rules.seam - first  # own steps before the seam
+        totals["after"] = motion.path(chunks("dw_l2"), elapsed + 1, elapsed + rules.window)
+        totals["path"] = motion.path(chunks("dw_l2"), elapsed + 1, elapsed + rules.following)
     schedule, done = SCHEDULES[run["schedule"]], run["schedule_position"]
     factors = [schedule(done + step, run["schedule_steps"]) for step in range(len(losses))]
     return Series(
@@ -174,7 +174,7 @@ def summary(
         CONTINUOUS: {"run": continuous.run, **kicks[CONTINUOUS], "pseudo_seams": pseudo},
         STITCHED: sides | kicks[STITCHED] | _token_spread(after, before, rules),
         "arms": [
-            {"run": arm.run, "restored": list(arm.restored), "begun_anew": _anew(arm)}
+            {"run": arm.run, "restored": list(arm.restored), "reset": _reset(arm)}
             | kicks[arm.run]
             | _token_spread(arm, continuous, rules)
             for arm in arms
@@ -224,7 +224,7 @@ class Values:
             return self.logs(lambda *key: self._means[..., self._place[key]])
 
 
-def _anew(arm: Series) -> list[str]:
+def _reset(arm: Series) -> list[str]:
     return [factor for factor in attribution.FACTORS if factor not in arm.restored]
 
 
@@ -259,7 +259,7 @@ def _token_spread(after: Series, before: Series, rules: Rules) -> dict[str, obje
 
 
 def _effects(values: Values) -> list[dict[str, object]]:
-    """Main effects and interactions of what begins anew, on the log kick ratio."""
+    """Main effects and interactions of what is reset, on the log kick ratio."""
     return [
         {"factors": [attribution.FACTORS[i] for i in group]}
         | values.estimate(lambda of, group=group: attribution.effect(values.logs(of), group))
@@ -285,7 +285,7 @@ def _contributions(
     rate = {
         "before": _log_mean(continuous.rates[seam - window : seam]),
         "after": _log_mean(continuous.rates[seam : seam + window]),
-        "anew": _log_mean(arms[-1].rates[:window]),
+        "reset": _log_mean(arms[-1].rates[:window]),
         "stitched_before": _log_mean(before.rates[-window:]),
         "stitched_after": _log_mean(after.rates[:window]),
     }
@@ -306,10 +306,10 @@ def _contributions(
             rate["after"] - rate["before"],
         )
     ]
-    computed = {"schedule": rate["anew"] - rate["after"]}
+    computed = {"schedule": rate["reset"] - rate["after"]}
     for i, factor in enumerate(attribution.FACTORS):
         of_factor = part(
-            f"{factor}_begun_anew",
+            f"{factor}_reset",
             lambda of, i=i: attribution.contribution(values.logs(of), i),
             computed.get(factor),
         )
@@ -321,7 +321,7 @@ def _contributions(
         part(
             "other_weights_and_shorter_schedule",
             lambda of: log_after(of, STITCHED) - log_after(of, values.arms[-1]),
-            rate["stitched_after"] - rate["anew"],
+            rate["stitched_after"] - rate["reset"],
         ),
         part(
             "schedule_before_the_seam",

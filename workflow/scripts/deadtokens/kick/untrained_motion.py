@@ -1,7 +1,7 @@
 """The kick at a checkpoint: how far untrained tokens go on either side of a seam.
 
 Definitions: docs/physics.md. Steps are counted from 1: step t leads from W[t-1] to W[t]; the seam
-lies behind a step. A run that was resumed there counts its own steps anew.
+lies after a step. A run that was resumed there counts its own steps from 1.
 """
 
 import itertools
