@@ -1,4 +1,4 @@
-"""The checkpoint artifact as a whole: planted kicks are found, a null is none, parts add up."""
+"""The kick at a checkpoint as a whole: planted kicks are found, a null is none, parts add up."""
 
 import csv
 import itertools

@@ -13,13 +13,13 @@ from planning.mistakes import ConfigurationError
 ROOT = Path(__file__).parents[2]
 SCHEMA = schema.load(ROOT / "workflow/schemas/config.schema.yaml")
 DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-ARTIFACT = DEFAULT["kick"]["wordybird"]
-ARMS = ARTIFACT["arms"]
+ENTRY = DEFAULT["kick"]["wordybird"]
+ARMS = ENTRY["arms"]
 
 
-def resolved(runs=None, **artifact):
+def resolved(runs=None, **entry):
     changed = copy.deepcopy(DEFAULT)
-    changed["kick"]["wordybird"] |= artifact
+    changed["kick"]["wordybird"] |= entry
     for name, run in (runs or {}).items():
         changed["runs"].setdefault(name, {}).update(run)
     return configuration.resolve(changed, SCHEMA)
@@ -40,7 +40,7 @@ def test_the_published_seam_has_eight_arms_that_differ_in_what_is_restored():
 
 
 @pytest.mark.parametrize("name", ["fineweb", "smoke"])
-def test_shipped_configurations_have_whole_artifacts(name):
+def test_shipped_configurations_have_whole_kicks(name):
     def merged(base, top):
         nested = {
             key: merged(base.get(key) or {}, value) if isinstance(value, dict) else value
@@ -50,15 +50,15 @@ def test_shipped_configurations_have_whole_artifacts(name):
 
     top = yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())
     found = configuration.resolve(merged(DEFAULT, top), SCHEMA)
-    for artifact in found["kick"].values():
-        assert len(artifact["arms"]) == 8
-        corpora = {found["runs"][arm]["corpus"] for arm in artifact["arms"]}
-        assert corpora == {found["runs"][artifact["before"]]["corpus"]}
+    for entry in found["kick"].values():
+        assert len(entry["arms"]) == 8
+        corpora = {found["runs"][arm]["corpus"] for arm in entry["arms"]}
+        assert corpora == {found["runs"][entry["before"]]["corpus"]}
 
 
-def test_a_configuration_needs_no_artifact():
-    of_artifacts = ("kick", "report", "verdicts")
-    without = {key: value for key, value in DEFAULT.items() if key not in of_artifacts}
+def test_a_configuration_needs_no_kick():
+    of_kicks = ("kick", "report", "verdicts")
+    without = {key: value for key, value in DEFAULT.items() if key not in of_kicks}
     assert configuration.resolve(without, SCHEMA)["kick"] == {}
 
 
@@ -144,9 +144,9 @@ MISTAKES = {
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_is_reported_with_what_is_allowed(name):
-    artifact, runs, message = MISTAKES[name]
+    entry, runs, message = MISTAKES[name]
     with pytest.raises(ConfigurationError) as error:
-        resolved(runs, **artifact)
+        resolved(runs, **entry)
     assert re.search(message, str(error.value)), error.value
 
 

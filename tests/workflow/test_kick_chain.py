@@ -1,4 +1,4 @@
-"""The checkpoint artifact in real Snakemake at smoke size: eleven runs to one figure."""
+"""The kick at a checkpoint in real Snakemake at smoke size: eleven runs to one figure."""
 
 import csv
 import json
@@ -65,7 +65,7 @@ def test_the_arm_that_restores_everything_is_the_continuous_run_bit_for_bit(fres
     assert fresh.planned(FIGURE, changes="figures: {dpi: 77}") == drawn
 
 
-def test_a_wrong_name_of_an_artifact_suggests_the_right_one(fresh):
+def test_a_wrong_name_of_a_kick_suggests_the_right_one(fresh):
     output = fresh.failure("results/wordybrid/kick.json", "--dry-run")
     assert "'wordybrid' is no entry of kick. Did you mean wordybird?" in output
 

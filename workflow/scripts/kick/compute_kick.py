@@ -1,7 +1,7 @@
 """Set resumed runs beside the continuous one, and attribute their kick to what was not restored.
 
-    python workflow/scripts/kick/compute_kick.py --settings artifact.json \\
-        --check checkpoint_artifact_check.json \\
+    python workflow/scripts/kick/compute_kick.py --settings settings.json \\
+        --check kick_check.json \\
         --motions results/wordybird1b/untrained_motion.safetensors ... \\
         --table kick.csv --summary kick.json
 

@@ -1,6 +1,6 @@
 """The figure of the account: why updates shrink, what rounding swallows, forecast and outcome.
 
-Draws what `analysis.account`, `analysis.forecast` and `analysis.outcome` have found.
+Draws what `causes.account`, `causes.forecast` and `causes.outcome` have found.
 """
 
 from functools import partial
@@ -17,7 +17,7 @@ from deadtokens.files import tables
 from deadtokens.files.documents import NUMBER, IfThere, Maybe
 
 HEIGHT_OVER_WIDTH = 0.85
-# Okabe and Ito's, for every kind of colour blindness; the terms of `analysis.account` in each.
+# Okabe and Ito's, for every kind of colour blindness; the terms of `causes.account` in each.
 CAUSES = {
     "gradients smaller": (("gradient",), "#0072b2"),
     "p of the token smaller: sharper softmax": (("p_dead",), "#0072b2"),

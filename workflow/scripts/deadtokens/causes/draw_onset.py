@@ -1,6 +1,6 @@
 """The figure of the onset: shares frozen, motion over time, and what makes the freeze go away.
 
-Draws what `analysis.onset_arms` and `analysis.onset_effects` have found; computes nothing.
+Draws what `causes.onset_arms` and `causes.onset_effects` have found; computes nothing.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """The figure of gradients: their alignment at every step, that of cohorts, and its null.
 
-Draws what `analysis.alignment` has found; computes nothing.
+Draws what `cohorts.gradients` has found; computes nothing.
 """
 
 from textwrap import fill

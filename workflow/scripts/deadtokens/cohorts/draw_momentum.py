@@ -1,6 +1,6 @@
 """The figure of momentum: the critical line, the distance of tokens to it, crossing and stopping.
 
-Draws what `analysis.plane` and `analysis.momentum` have counted; computes nothing.
+Draws what `cohorts.plane` and `cohorts.momentum` have counted; computes nothing.
 """
 
 from functools import partial

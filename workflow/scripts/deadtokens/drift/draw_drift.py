@@ -1,6 +1,6 @@
 """The figure of drift: h_mean's persistence, both clouds, angles, and what h_mean points at.
 
-Draws what `analysis.drift`, `persistence` and `pointing` have found; computes nothing.
+Draws what `drift.drift`, `persistence` and `pointing` have found; computes nothing.
 """
 
 from functools import partial

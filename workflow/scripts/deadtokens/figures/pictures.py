@@ -24,7 +24,7 @@ def kind_of(path: Path) -> str:
 
 
 def density_fields(scales: Collection[str]) -> dict[str, Pattern]:
-    """What a file of densities holds of these scales (`analysis.density.fields`)."""
+    """What a file of densities holds of these scales (`statistics.density.fields`)."""
     beside = [f"{scale}_{name}" for scale in scales for name in ("zero", "below", "above")]
     return {
         "step_edges": ("I64", ("step edges",)),

@@ -69,7 +69,7 @@ class Pack(OpenFile):
         yield from self._read(begin, sizes)
 
     def damaged(self, what: str) -> UserError:
-        """The exception for a file that cannot be gone on with."""
+        """The exception for a file that cannot be resumed."""
         return UserError(
             f"{self.path}: cannot resume with these rows: {what}. Delete it to start again."
         )

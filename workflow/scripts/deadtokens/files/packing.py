@@ -44,7 +44,7 @@ class PackingWriter(RowWriter):
     """A `Writer` whose file is HDF5 once its `with` block ends without an exception.
 
     Before that, `path` is the pack and the window lies beside it as `path`.window. With `resume`
-    both are gone on with, or a finished file is. Rows may come in any order, but going back and
+    both are resumed, or a finished file is. Rows may come in any order, but going back and
     forth between chunks packs each time. The window's disk space is reserved; how much the packed
     chunks take nobody knows beforehand. They lie there twice while the HDF5 file is made.
     """

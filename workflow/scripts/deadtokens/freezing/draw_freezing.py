@@ -1,6 +1,6 @@
 """The figure of freezing: the survival curve, and last motion by script, initial norm and id.
 
-Draws what `analysis.freezing` has found; computes nothing.
+Draws what `freezing.freezing` has found; computes nothing.
 """
 
 from collections.abc import Iterable

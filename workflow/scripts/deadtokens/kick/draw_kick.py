@@ -1,6 +1,6 @@
-"""The figure of the checkpoint artifact: a stitched pair of runs, every arm, what makes the kick.
+"""The figure of the kick at a checkpoint: a stitched pair of runs, every arm, what makes the kick.
 
-Draws what `analysis.checkpoint_artifact` has found; computes nothing.
+Draws what `kick.kick` has found; computes nothing.
 """
 
 import math
@@ -75,7 +75,7 @@ KICK = {
     "excess_path_over_path": INTERVAL,
     "token_log_ratios": {"p05": NUMBER, "p95": NUMBER},
 }
-# What is drawn of checkpoint_artifact.json.
+# What is drawn of kick.json.
 SUMMARY = {
     **{"seam": int, "window": int, "following_steps": int, "band": float},
     "intervals": {"confidence": float},

@@ -1,4 +1,4 @@
-"""The checkpoint artifact: resumed runs beside the continuous one, and what their kick consists of.
+"""The kick at a checkpoint: resumed runs beside the continuous one, and what makes the kick.
 
 Definitions: docs/physics.md. Series: `continuous` is the run without a seam; `stitched` the
 published pair of runs, one to the seam and one from its weights; every arm is a resume from the

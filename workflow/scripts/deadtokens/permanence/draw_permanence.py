@@ -1,6 +1,6 @@
 """The figure of permanence: how often a token that has been still moves again.
 
-Draws what `analysis.permanence` has found; computes nothing.
+Draws what `permanence.permanence` has found; computes nothing.
 """
 
 from functools import partial

@@ -1,6 +1,6 @@
 """The figure of stillness: how long the still runs are, and where in time they lie.
 
-Draws what `analysis.stillness` has found; computes nothing.
+Draws what `permanence.stillness` has found; computes nothing.
 """
 
 from functools import partial

@@ -1,6 +1,6 @@
 """The figure of the lifecycle: the phase of every token at every step, sorted by last motion.
 
-Draws what `analysis.lifecycle` has sorted; computes nothing.
+Draws what `phases.lifecycle` has sorted; computes nothing.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """The three plots of the Thimble 7 notebook: mean and spread, all trajectories, shares of phases.
 
-Draws what `analysis.phase_transitions` has measured; computes nothing. Where the notebook lays a
+Draws what `phases.phase_transitions` has measured; computes nothing. Where the notebook lays a
 faint line for each token over the others, all of them are here as a density.
 """
 

@@ -1,6 +1,6 @@
 """The figure of the phases: who is in which phase when, how far tokens go, and every trace.
 
-Draws what `analysis.phases` and `analysis.density` have counted; computes nothing.
+Draws what `phases.phases` and `statistics.density` have counted; computes nothing.
 """
 
 from itertools import chain, zip_longest
