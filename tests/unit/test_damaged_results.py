@@ -1,4 +1,4 @@
-"""Programs that read what other steps found: any damage ends in one message that names the file.
+"""Programs that read what other jobs found: any damage ends in one message that names the file.
 
 Each program runs in this process on good files, then again and again with one of them spoiled: a
 name left out, a value of another type or far out of range, flipped bits, the end cut off.

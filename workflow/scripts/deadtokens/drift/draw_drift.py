@@ -302,13 +302,13 @@ def _headline(summary: dict) -> str:
     if apart["end_over_start"] is None:
         return "live and dead tokens begin at one centroid"
     way = "apart" if apart["end"] > apart["start"] else "together"
-    clouds = f"the clouds drift {way}, {apart['start']:.3f} to {apart['end']:.3f}"
+    drift = f"the clouds drift {way}, {apart['start']:.3f} to {apart['end']:.3f}"
     left = {name: cloud["origin"]["bounding_sphere"]["left"] for name, cloud in clouds.items()}
     left = {name: step for name, step in left.items() if step is not None}
     if not left:
-        return f"{clouds}; the origin stays inside both"
+        return f"{drift}; the origin stays inside both"
     if len(left) == 1:
-        return f"{clouds}; the origin leaves the {next(iter(left))} one at {min(left.values()):,}"
+        return f"{drift}; the origin leaves the {next(iter(left))} one at {min(left.values()):,}"
     return (
-        f"{clouds}; the origin leaves both, at {left['live']:,} (live) and {left['dead']:,} (dead)"
+        f"{drift}; the origin leaves both, at {left['live']:,} (live) and {left['dead']:,} (dead)"
     )
