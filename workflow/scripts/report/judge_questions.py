@@ -1,4 +1,4 @@
-"""Judge the questions of the published notebooks by the statistics that other steps found.
+"""Judge the questions of the published notebooks by the statistics that other jobs found.
 
     python workflow/scripts/report/judge_questions.py --settings verdicts.json \\
         --evidence results/crucible1/freezing.json results/crucible1/stillness.json \\

@@ -18,7 +18,7 @@ from typing import Any
 from deadtokens.errors import UserError
 from deadtokens.files import opening
 
-AGAIN = "It was damaged or changed, or is the file of another step: make it again."
+AGAIN = "It was damaged or changed, or is the file of another rule: make it again."
 LONGEST_QUOTE = 40  # characters of a value in a message
 NAMES = {
     dict: "an object",
