@@ -4,7 +4,7 @@ FROM python:3.11-slim
 # A second index for pip, such as that of PyTorch's builds for the CPU: gigabytes less than for CUDA.
 ARG PIP_EXTRA_INDEX_URL
 
-# The lock alone comes first: a changed source installs nothing anew.
+# The lock alone comes first: a changed source installs nothing again.
 COPY requirements.txt /fimbulwinter/
 RUN python3 -m venv /opt/venv \
  && /opt/venv/bin/pip install --no-cache-dir --requirement /fimbulwinter/requirements.txt

@@ -25,7 +25,7 @@ LAST_MOTION = 2509  # of Crucible 1, as published
 PHASES = ("Fimbulwinter", "Thermal Solid", "Quantum Regime", "Classical Gas")
 SCHEME = {
     **{"phases": PHASES, "thresholds": (0.1, 10, 100), "vanishing_fraction": 0.01},
-    **{"motion_threshold": 0.1, "tokens": "dead"},
+    **{"motion_threshold": 0.1, "population": "dead"},
     "density_bins": {"time": 500, "displacement": 160, "lowest": 1e-4, "highest": 1e6},
 }
 
@@ -52,7 +52,7 @@ def analysis(folder: Path, rounds: int) -> None:
     names = ("trajectory", "masks", "displacement", "density")
     files = {name: folder / f"{name}.safetensors" for name in names}
     files |= {"table": folder / "phases.csv", "summary": folder / "phases.json"}
-    rows = {"naming": "crucible", "tokens": "dead"}
+    rows = {"naming": "crucible", "population": "dead"}
     scripts = {
         "measure_displacement": (rows, "trajectory", "masks", "displacement"),
         "classify_phases": (SCHEME, "displacement", "table", "summary", "density"),

@@ -7,7 +7,7 @@ Prints a Markdown table of ratios, to the same call of a workflow of one rule an
 one of medians: of the time that passes, and of processor time, which other work on the machine
 touches less. `nothing to do`: the phases of a run at the sizes of config/smoke.yaml, made before.
 `dry run of everything`: `report_results` of the default configuration, none of it made, in a folder
-where Snakemake was called before, and in a new one, where no digest of a step is remembered.
+where Snakemake was called before, and in a new one, where no digest of a job is remembered.
 """
 
 import argparse

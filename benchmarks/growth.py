@@ -149,7 +149,7 @@ def displacement(folder: Path, steps: int, tokens: int) -> float:
         write_file(masks, {"dead_mask": dead, "dead_indices": np.flatnonzero(dead)})
     return seconds(
         measure_displacement.main,
-        settings={"naming": "crucible", "tokens": "dead"},
+        settings={"naming": "crucible", "population": "dead"},
         trajectory=trajectory,
         masks=masks,
         displacement=folder / "displacement",
@@ -190,7 +190,7 @@ def phases(folder: Path, steps: int, tokens: int) -> float:
     bins = ("time", "displacement", "lowest", "highest")
     settings = {key: scheme[key] for key in classify_phases.SCHEME}
     settings |= {"density_bins": {key: scheme[f"density_{key}"] for key in bins}}
-    settings |= {"motion_threshold": published(RUN)["motion_threshold"], "tokens": "dead"}
+    settings |= {"motion_threshold": published(RUN)["motion_threshold"], "population": "dead"}
     outputs = {name: folder / name for name in ("table", "summary", "density")}
     return seconds(classify_phases.main, settings=settings, displacement=path, **outputs)
 

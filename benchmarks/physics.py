@@ -51,9 +51,9 @@ def pairs(way: str, seeds: list[str]) -> list[tuple[str, str]]:
 
 def distances() -> dict[str, tuple[Callable[[Path, Path], float], str]]:
     """What is compared of two runs' folders, and the unit of its distance."""
-    told = {f"phases, {scale} scale": (phase_distance(scale), "%") for scale in SCALES}
-    told |= {f"motion, {scale} scale": (motion_distance(scale), " octaves") for scale in SCALES}
-    return told | {
+    measured = {f"phases, {scale} scale": (phase_distance(scale), "%") for scale in SCALES}
+    measured |= {f"motion, {scale} scale": (motion_distance(scale), " octaves") for scale in SCALES}
+    return measured | {
         "tokens that move": (moving_distance, "%"),
         "last motions": (freeze_distance, " steps"),
         "last motions, largest gap": (largest_freeze_distance, "%"),

@@ -26,14 +26,14 @@ from deadtokens.files import provenance
 from deadtokens.files.checksums import Checksums
 
 PHASES = {
-    **{"phases": ["a", "b", "c", "d"], "thresholds": [0.1, 10, 100], "tokens": "dead"},
+    **{"phases": ["a", "b", "c", "d"], "thresholds": [0.1, 10, 100], "population": "dead"},
     **{"vanishing_fraction": 0.01, "motion_threshold": 0.1},
     "density_bins": {"time": 500, "displacement": 160, "lowest": 1e-4, "highest": 1e6},
 }
 # Program, settings, and its files by option.
 PROGRAMS = {
     "measure_displacement": (
-        {"naming": "crucible", "tokens": "dead"},
+        {"naming": "crucible", "population": "dead"},
         {"trajectory": "trajectory", "masks": "masks", "displacement": "displacement"},
     ),
     "classify_phases": (PHASES, {"displacement": "displacement", "density": "density"}),

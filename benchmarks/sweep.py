@@ -64,7 +64,7 @@ def planned(folder: Path, n: int) -> tuple[float, tuple[float, dict[str, int]]]:
 
 
 def submitted(steps: dict[str, int], groups: dict[str, str], n: int) -> int:
-    """Jobs of the cluster: grouped steps are one for each corpus, and one for each run."""
+    """Jobs of the cluster: grouped rules are one for each corpus, and one for each run."""
     alone = sum(count for rule, count in steps.items() if rule not in groups)
     return alone + (1 if {"make_corpus"} & steps.keys() else 0) + n
 

@@ -36,7 +36,7 @@ class S3Server:
 
     def know_no_key(self) -> None:
         """From now on the server refuses every key, for it knows of none."""
-        _tell(self.url, "reset-auth", b"0")
+        _command(self.url, "reset-auth", b"0")
 
 
 @pytest.fixture
@@ -62,12 +62,12 @@ def s3(monkeypatch) -> Iterator[S3Server]:
     client.create_bucket(Bucket=BUCKET)
     yield S3Server(url, client)
     # Its state is the process's own, and outlives it.
-    _tell(url, "reset-auth", b"inf")
-    _tell(url, "reset", b"")
+    _command(url, "reset-auth", b"inf")
+    _command(url, "reset", b"")
     server.stop()
 
 
-def _tell(url: str, what: str, body: bytes) -> None:
+def _command(url: str, what: str, body: bytes) -> None:
     import requests
 
     requests.post(f"{url}/moto-api/{what}", data=body, timeout=10).raise_for_status()

@@ -127,7 +127,7 @@ def check_all(project: Project, found: list[Job], each: int = len(DAMAGES)) -> N
     wrong = []
     for number, job in enumerate(found):
         for damage in [DAMAGES[(number + k) % len(DAMAGES)] for k in range(each)]:
-            # Logs tell of this call alone.
+            # Logs are of this call alone.
             shutil.rmtree(project.root / Path(job.words[job.words.index("--log") + 1]).parent)
             came_to = outcome(project, job, damage, random.Random(number))
             count("damaged intermediates", came_to)

@@ -41,7 +41,7 @@ def call(project: Project, *targets: str, fault: str = "", changes: str = "") ->
     return result.returncode, result.stdout + result.stderr
 
 
-def made_anew(project: Project, script: str) -> None:
+def changed(project: Project, script: str) -> None:
     """Change the behaviour of a program, so that its results are of yesterday."""
     (path,) = (project.root / "workflow/scripts").glob(f"*/{script}.py")
     path.write_text(path.read_text("utf-8") + "\n\nANOTHER_CONSTANT = 1\n", "utf-8")
@@ -62,7 +62,7 @@ def check_never_taken_for_made(project: Project, targets, fault: str, changes: s
 
 @pytest.mark.parametrize(("program", "how"), [("train_run", "kill"), ("draw_figure", "disk")])
 def test_a_program_of_the_default_dies(finished, program, how):
-    made_anew(finished, program)
+    changed(finished, program)
     target = "results/crucible2/phases.png"
     check_never_taken_for_made(finished, [target], f"{program} {how}")
     # And without the fault it is made, to the same bytes, for the constant changes nothing.
@@ -130,7 +130,7 @@ def test_a_text_that_is_spoilt_after_a_finished_run(own, name, how):
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("program", programs())
 def test_any_program_dies(all_made, program, how):
-    made_anew(all_made, program)
+    changed(all_made, program)
     check_never_taken_for_made(all_made, TARGETS, f"{program} {how}", CONFIGURATION)
 
 

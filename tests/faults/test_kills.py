@@ -16,7 +16,7 @@ WHOM = ("everybody", "Snakemake", "the program")
 
 
 def content(project: Project) -> dict[str, bytes]:
-    """All results but what tells of times and machines."""
+    """All results but what speaks of times and machines."""
     results = project.root / "results"
     return {
         str(path.relative_to(results)): path.read_bytes()

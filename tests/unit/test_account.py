@@ -156,10 +156,10 @@ def test_gradients_are_split_where_probabilities_were_recorded():
     np.testing.assert_allclose(table["p_dead"], -since / 4, atol=1e-4)
     np.testing.assert_allclose(table["hidden"], since / 8, atol=1e-4)
     np.testing.assert_allclose(table["p_dead"] + table["hidden"], table["gradient"], atol=1e-12)
-    told = account.summary(made, 10)
-    assert told["gradient_over_last_window"]["p_dead"] == pytest.approx(-25.5 / 4, abs=1e-4)
-    assert sum(told["shares_over_last_window"].values()) == pytest.approx(1)
-    assert {*told["terms"]} == {*account.TERMS, *account.GRADIENT}
+    summary = account.summary(made, 10)
+    assert summary["gradient_over_last_window"]["p_dead"] == pytest.approx(-25.5 / 4, abs=1e-4)
+    assert sum(summary["shares_over_last_window"].values()) == pytest.approx(1)
+    assert {*summary["terms"]} == {*account.TERMS, *account.GRADIENT}
     without = {name: x for name, x in rows.items() if name != "p_mean"}
     table, made = accounted(without, law, 10)
     assert not {*account.GRADIENT} & {*table}
@@ -191,12 +191,12 @@ def test_zeros_are_left_out_and_counted():
 def test_the_summary_names_causes_that_add_up(runs):
     rows, law = runs["bfloat16"]
     table, made = accounted(rows, law)
-    told = account.summary(made, 10)
-    assert told["change_over_last_window"]["cell"] == pytest.approx(table["cell"][-10:].mean())
-    total = told["change_over_last_window"]["total"]
-    assert sum(told["causes_over_last_window"].values()) == pytest.approx(total)
-    assert sum(told["shares_over_last_window"].values()) == pytest.approx(1)
-    assert told["change_at_last_step"]["ratchet"] == table["ratchet"][-1]
+    summary = account.summary(made, 10)
+    assert summary["change_over_last_window"]["cell"] == pytest.approx(table["cell"][-10:].mean())
+    total = summary["change_over_last_window"]["total"]
+    assert sum(summary["causes_over_last_window"].values()) == pytest.approx(total)
+    assert sum(summary["shares_over_last_window"].values()) == pytest.approx(1)
+    assert summary["change_at_last_step"]["ratchet"] == table["ratchet"][-1]
 
 
 def test_a_start_beyond_the_run_is_refused():

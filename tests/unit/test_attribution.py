@@ -37,15 +37,17 @@ def test_planted_main_effects_and_interactions_are_recovered():
 
 def test_an_effect_is_the_difference_of_the_means_of_its_halves():
     logs = np.random.default_rng(3).normal(size=NUMBER)
-    anew = [arm for arm in range(NUMBER) if arm & 0b010]
+    reset = [arm for arm in range(NUMBER) if arm & 0b010]
     restored = [arm for arm in range(NUMBER) if not arm & 0b010]
-    assert attribution.effect(logs, [1]) == pytest.approx(logs[anew].mean() - logs[restored].mean())
-    # An interaction: half of how much the effect of one changes when the other begins anew.
+    assert attribution.effect(logs, [1]) == pytest.approx(
+        logs[reset].mean() - logs[restored].mean()
+    )
+    # An interaction: half of how much the effect of one changes when the other is reset.
     of_first = [logs[arm | 1] - logs[arm] for arm in range(NUMBER) if not arm & 1]
     at_second = [arm >> 1 & 1 for arm in range(NUMBER) if not arm & 1]
-    anew = np.mean([d for d, s in zip(of_first, at_second, strict=True) if s])
+    reset = np.mean([d for d, s in zip(of_first, at_second, strict=True) if s])
     restored = np.mean([d for d, s in zip(of_first, at_second, strict=True) if not s])
-    assert attribution.effect(logs, [0, 1]) == pytest.approx((anew - restored) / 2)
+    assert attribution.effect(logs, [0, 1]) == pytest.approx((reset - restored) / 2)
 
 
 def test_no_difference_between_arms_is_no_effect():
@@ -84,7 +86,7 @@ def test_contributions_against_all_orders_of_losing_the_factors():
         (("moments", "schedule", "parameters"), 4),
     ],
 )
-def test_arms_are_numbered_by_what_begins_anew(restored, number):
+def test_arms_are_numbered_by_what_is_reset(restored, number):
     assert attribution.number_of_arm(restored) == number
 
 

@@ -222,8 +222,8 @@ def test_what_is_kept_in_a_checkpoint_alone_cannot_be_carried_along():
     clean = {"recorded": True, "clipped": False}
     assert audit.why_not(**clean, weight_precision="float32", resumed=False) == {}
     assert audit.why_not(**clean, weight_precision="stochastic", resumed=True) == {}
-    told = {"W": audit.FROM_A_CHECKPOINT}
-    assert audit.why_not(**clean, weight_precision="kahan", resumed=True) == told
+    expected = {"W": audit.FROM_A_CHECKPOINT}
+    assert audit.why_not(**clean, weight_precision="kahan", resumed=True) == expected
 
 
 def test_settings_of_another_run_are_refused(trained, tmp_path):

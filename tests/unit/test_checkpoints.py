@@ -133,7 +133,7 @@ def test_the_script_killed_and_started_again_leaves_the_same_bytes(folder):
     assert process.wait() == -signal.SIGKILL
     last = tiny_run.run_script(folder, output, **long)
     assert last.returncode == 0, last.stderr
-    assert "going on after step" in last.stderr
+    assert "resuming after step" in last.stderr
     assert (output / "trajectory.safetensors").read_bytes() == expected
     left = sorted(path.name for path in output.iterdir())
     assert left == [".provenance", "metadata.json", "trajectory.safetensors"]
@@ -167,7 +167,7 @@ def test_a_run_that_died_at_these_steps_ends_with_the_same_bytes(
     assert (folder / "trajectory.safetensors").read_bytes() == expected
 
 
-def test_another_identity_begins_anew_and_clears_up_at_the_end(folder):
+def test_another_identity_starts_again_and_clears_up_at_the_end(folder):
     settings = tiny_run.settings(checkpoint_seconds=0)
     with pytest.raises(Killed):
         tiny_run.train(folder, settings, report=kill_after(7), identity="1" * 64)
@@ -177,7 +177,7 @@ def test_another_identity_begins_anew_and_clears_up_at_the_end(folder):
     assert [path.name for path in folder.glob(".*") if path.is_file()] == []
 
 
-def test_a_checkpoint_whose_rows_are_gone_begins_anew(folder):
+def test_a_checkpoint_whose_rows_are_gone_starts_again(folder):
     settings = tiny_run.settings(checkpoint_seconds=0)
     with pytest.raises(Killed):
         tiny_run.train(folder, settings, report=kill_after(7))
@@ -223,7 +223,7 @@ def test_every_flipped_bit_is_noticed(checkpoint):
         flipped[place] ^= 1 << (place * 5 % 8)
         checkpoint.write_bytes(flipped)
         state = blank()
-        with pytest.raises(UserError, match=r"checkpoint\.safetensors.*Delete it to begin anew"):
+        with pytest.raises(UserError, match=r"checkpoint\.safetensors.*Delete it to start again"):
             restored(checkpoint, state, RUN)
         assert not any(tensor.any() for tensor in state.values())
 
@@ -232,7 +232,7 @@ def test_every_truncation_is_noticed(checkpoint):
     content = checkpoint.read_bytes()
     for length in range(len(content)):
         checkpoint.write_bytes(content[:length])
-        with pytest.raises(UserError, match="Delete it to begin anew"):
+        with pytest.raises(UserError, match="Delete it to start again"):
             restored(checkpoint, blank(), RUN)
 
 

@@ -10,7 +10,7 @@ from planning import codedigest
 @pytest.fixture
 def tree(tmp_path) -> Path:
     files = {
-        "step.py": '"""Doc."""\nfrom package import direct\nprint(direct.x)\n',
+        "program.py": '"""Doc."""\nfrom package import direct\nprint(direct.x)\n',
         "package/__init__.py": '"""Package."""\n',
         "package/direct.py": "from .indirect import y\nx = y  # comment\n",
         "package/indirect.py": "def y():\n    '''Doc.'''\n    return 1\n",
@@ -24,14 +24,20 @@ def tree(tmp_path) -> Path:
 
 
 def digest(tree: Path) -> str:
-    return codedigest.step_digest([tree / "step.py"], tree / "env.yaml", tree)
+    return codedigest.job_digest([tree / "program.py"], tree / "env.yaml", tree)
 
 
 def test_closure_holds_direct_and_indirect_imports_and_packages(tree):
     names = {
-        str(path.relative_to(tree)) for path in codedigest.import_closure([tree / "step.py"], tree)
+        str(path.relative_to(tree))
+        for path in codedigest.import_closure([tree / "program.py"], tree)
     }
-    assert names == {"step.py", "package/__init__.py", "package/direct.py", "package/indirect.py"}
+    assert names == {
+        "program.py",
+        "package/__init__.py",
+        "package/direct.py",
+        "package/indirect.py",
+    }
 
 
 @pytest.mark.parametrize(
@@ -44,8 +50,8 @@ def test_closure_holds_direct_and_indirect_imports_and_packages(tree):
         ("package/direct.py", "from .indirect import y\nx = [y]\n", True),
         ("package/__init__.py", "flag = True\n", True),
         ("package/unrelated.py", "z = 2\n", False),
-        ("step.py", "from package import direct\nprint(direct.x)\n", False),
-        ("step.py", "import package.direct as direct\nprint(direct.x)\n", True),
+        ("program.py", "from package import direct\nprint(direct.x)\n", False),
+        ("program.py", "import package.direct as direct\nprint(direct.x)\n", True),
         ("env.yaml", "dependencies: [numpy==2]\n", True),
         ("env.yaml", "# comment\ndependencies:\n  - numpy==1\n", False),
     ],
@@ -63,8 +69,8 @@ def test_every_spelling_of_an_import_is_followed(tree):
         "from package.unrelated import z",
         "def late():\n    import package.unrelated",
     ):
-        (tree / "step.py").write_text(spelling + "\n")
-        closure = codedigest.import_closure([tree / "step.py"], tree)
+        (tree / "program.py").write_text(spelling + "\n")
+        closure = codedigest.import_closure([tree / "program.py"], tree)
         assert tree / "package/unrelated.py" in closure, spelling
 
 
@@ -95,32 +101,33 @@ def remembered(tree: Path) -> codedigest.Remembered:
 
 
 def test_a_remembered_digest_is_the_digest_and_is_not_worked_out_again(tree, monkeypatch):
-    first = remembered(tree).step_digest("step.py", "env")
-    assert first == codedigest.step_digest([tree / "step.py"], tree / "env.yaml", tree)
-    monkeypatch.setattr(codedigest, "step_digest", None)
-    assert remembered(tree).step_digest("step.py", "env") == first
+    first = remembered(tree).job_digest("program.py", "env")
+    assert first == codedigest.job_digest([tree / "program.py"], tree / "env.yaml", tree)
+    monkeypatch.setattr(codedigest, "job_digest", None)
+    assert remembered(tree).job_digest("program.py", "env") == first
 
 
 @pytest.mark.parametrize(
-    "name", ["step.py", "package/indirect.py", "package/direct.cpp", "package/direct.h", "env.yaml"]
+    "name",
+    ["program.py", "package/indirect.py", "package/direct.cpp", "package/direct.h", "env.yaml"],
 )
 def test_a_changed_source_is_forgotten(tree, name):
-    before = remembered(tree).step_digest("step.py", "env")
+    before = remembered(tree).job_digest("program.py", "env")
     text = "dependencies: []" if name == "env.yaml" else "def y():\n    return 2\n"
     (tree / name).write_text(text)
-    after = remembered(tree).step_digest("step.py", "env")
-    assert after == codedigest.step_digest([tree / "step.py"], tree / "env.yaml", tree) != before
+    after = remembered(tree).job_digest("program.py", "env")
+    assert after == codedigest.job_digest([tree / "program.py"], tree / "env.yaml", tree) != before
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", "null", '{"sources": 1, "digests": {}}'])
-def test_a_spoiled_memory_is_written_anew(tree, content):
-    first = remembered(tree).step_digest("step.py", "env")
+def test_a_spoiled_memory_is_written_again(tree, content):
+    first = remembered(tree).job_digest("program.py", "env")
     whole = (tree / "kept/digests.json").read_text()
     (tree / "kept/digests.json").write_text(content)
-    assert remembered(tree).step_digest("step.py", "env") == first
+    assert remembered(tree).job_digest("program.py", "env") == first
     assert (tree / "kept/digests.json").read_text() == whole
 
 
 def test_without_a_place_to_remember_there_are_digests_all_the_same(tree):
     (tree / "kept").write_text("in the way of the folder")
-    assert remembered(tree).step_digest("step.py", "env") == digest(tree)
+    assert remembered(tree).job_digest("program.py", "env") == digest(tree)

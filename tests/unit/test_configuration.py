@@ -112,7 +112,7 @@ def test_resolving_leaves_the_given_configuration_alone():
     assert yaml.safe_dump(DEFAULT) == before
 
 
-def test_all_mistakes_are_told_at_once():
+def test_all_mistakes_are_reported_at_once():
     runs = {"a": {"total_steps": 0, "seed": 1}}
     with pytest.raises(ConfigurationError) as error:
         resolved(runs=runs)
@@ -165,11 +165,11 @@ def test_the_runs_of_the_onset_differ_from_crucible1_in_what_their_names_say():
         ({"like": "crucible1", "state_precision": "kahan"}, "Allowed: bfloat16, float32."),
     ],
 )
-def test_precisions_that_do_not_go_together_are_told(run, message):
+def test_precisions_that_do_not_go_together_are_reported(run, message):
     with pytest.raises(ConfigurationError, match=re.escape(message)):
         resolved(runs=DEFAULT["runs"] | {"new": run})
 
 
-def test_moments_of_another_precision_may_begin_anew():
+def test_moments_of_another_precision_may_be_reset():
     run = {"like": "wordybird3", "state_precision": "float32", "record": ["W"]}
     assert resolved(runs=DEFAULT["runs"] | {"new": run})["runs"]["new"]["restore"] == ["parameters"]

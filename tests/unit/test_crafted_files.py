@@ -93,7 +93,7 @@ FLIPS, CUTS = 60, 12
 
 
 def outcome(read, path):
-    """ "read", or "told" with the name of the file; whatever else is raised, goes through."""
+    """ "read", or "refused" with the name of the file; whatever else is raised, goes through."""
     try:
         read(path)
     except UserError as error:
@@ -102,7 +102,7 @@ def outcome(read, path):
         return "read"
     assert str(path) in message
     assert len(message) < 1500
-    return "told"
+    return "refused"
 
 
 @EACH_KIND
@@ -120,7 +120,7 @@ def test_flipped_bits(tmp_path, kind):
             damaged[place] ^= 1 << random.integers(8)
         path.write_bytes(damaged)
         outcomes.append(outcome(read, path))
-    assert "told" in outcomes
+    assert "refused" in outcomes
 
 
 @EACH_KIND
@@ -133,11 +133,11 @@ def test_cut_and_lengthened(tmp_path, kind):
     for length in {0, 1, 7, 8, 9, *np.linspace(10, len(content) - 1, CUTS).astype(int).tolist()}:
         path.write_bytes(content[:length])
         whole_lines = kind == "table" and content[:length].endswith(b"\n")
-        assert outcome(read, path) == "told" or whole_lines
+        assert outcome(read, path) == "refused" or whole_lines
     path.write_bytes(bytes(len(content)))
-    assert outcome(read, path) == "told"
+    assert outcome(read, path) == "refused"
     path.write_bytes(content + b"\xff")
-    assert outcome(read, path) == "told" or "hdf5" in kind  # HDF5 knows its own end
+    assert outcome(read, path) == "refused" or "hdf5" in kind  # HDF5 knows its own end
 
 
 @EACH_KIND
@@ -148,15 +148,15 @@ def test_every_other_kind_in_its_place(tmp_path, kind):
         path.unlink(missing_ok=True)
         write(path)
         alike = {CONTENT[kind], CONTENT[other]}
-        assert outcome(read, path) == "told" or len(alike) == 1 or read is read_everything
+        assert outcome(read, path) == "refused" or len(alike) == 1 or read is read_everything
     for make in (Path.mkdir, os.mkfifo):
         path.unlink()
         make(path)
-        assert outcome(read, path) == "told"
+        assert outcome(read, path) == "refused"
         path.rmdir() if path.is_dir() else None
         path.touch()
     path.unlink()
-    assert outcome(read, path) == "told"
+    assert outcome(read, path) == "refused"
 
 
 def header(text, data=b"", length=None):

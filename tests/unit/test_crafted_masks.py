@@ -73,16 +73,16 @@ def test_what_agrees_is_read(tmp_path, dead, live, read):
 @FAMILIES
 @pytest.mark.parametrize("way", CONTRADICTIONS)
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)
-def test_every_contradiction_is_told(tmp_path, dead, live, way, read):
+def test_every_contradiction_is_reported(tmp_path, dead, live, way, read):
     spoken, spoil = CONTRADICTIONS[way]
     tensors = good(dead, live)
     name = {"dead": dead, "live": live}.get(spoken.partition("_")[0], "token")
     name += "_" + spoken.partition("_")[2]
     write_file(tmp_path / "masks", tensors | {name: spoil(tensors[name])})
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         read(tmp_path / "masks")
-    assert str(tmp_path / "masks") in str(told.value)
-    assert name in str(told.value)
+    assert str(tmp_path / "masks") in str(raised.value)
+    assert name in str(raised.value)
 
 
 NO_FLAGS = {
@@ -135,7 +135,7 @@ def test_counts_of_another_text(tmp_path):
         given_dead_mask(tmp_path / "masks", flipped(COUNTS, 3, 8))
 
 
-def test_all_false_is_told_as_what_it_is(tmp_path):
+def test_all_false_is_named_as_what_it_is(tmp_path):
     write_file(tmp_path / "masks", {"dead_mask": DEAD & False})
     with pytest.raises(UserError, match=r"masks: dead_mask marks none of its 6 entries"):
         given_dead_mask(tmp_path / "masks", COUNTS)
@@ -165,7 +165,7 @@ def test_tensors_that_nobody_asks_for_may_be_of_any_dtype(tmp_path, dtype, size,
             file.read("extra")
 
 
-def test_a_wanted_mask_of_such_a_dtype_is_told(tmp_path):
+def test_a_wanted_mask_of_such_a_dtype_is_reported(tmp_path):
     write_file(tmp_path / "masks", {"dead_indices": np.flatnonzero(DEAD)})
     with_foreign(tmp_path / "masks", "dead_mask", "F8_E4M3", 3)
     for read in READERS.values():

@@ -1,4 +1,4 @@
-"""Programs that read what other steps found: any damage ends in one message that names the file.
+"""Programs that read what other jobs found: any damage ends in one message that names the file.
 
 Each program runs in this process on good files, then again and again with one of them spoiled: a
 name left out, a value of another type or far out of range, flipped bits, the end cut off.
@@ -162,7 +162,7 @@ def spoiled(content, suffix, chance):
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_damage_is_told_or_does_no_harm(tmp_path, program):
+def test_damage_is_reported_or_does_no_harm(tmp_path, program):
     folder = tmp_path / "run"
     folder.mkdir()
     question, chapters = good_files(folder)

@@ -88,14 +88,14 @@ def test_damage_stops_the_run_and_says_what_to_delete(script, tmp_path, storage)
         f"{name} of step {step} flipped": (ROWS, lambda c, p=place: flipped(c, p), "do not match")
         for name, step, place in places
     }
-    for pattern, spoil, told in damage.values():
+    for pattern, spoil, expected in damage.values():
         path = one(out, pattern)
         content = path.read_bytes()
         path.write_bytes(spoil(content))
         steps, message = script(**storage)
-        assert len(steps) <= 1  # where it would go on, and no step
+        assert len(steps) <= 1  # where it would resume, and no step
         assert message.startswith("error: ")
-        assert told in message
+        assert expected in message
         assert str(out) in message
         assert "elete " in message
         path.write_bytes(content)
@@ -124,7 +124,7 @@ def test_a_state_of_another_run_or_of_other_code_is_never_gone_on_from(script, t
         own.unlink()
 
 
-def test_a_device_that_is_not_there_is_told(script, monkeypatch):
+def test_a_device_that_is_not_there_is_reported(script, monkeypatch):
     monkeypatch.setattr(machine, "DEVICES", machine.DEVICES | {"cuda": lambda: False})
     steps, message = script(device="cuda")
     assert (steps, message.startswith("error: device: cuda asked for")) == ([], True)

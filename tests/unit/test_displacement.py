@@ -199,7 +199,7 @@ def test_weights_of_another_kind_are_refused(tmp_path, shape_and_dtype):
 
 
 def run(trajectory, masks, output):
-    settings = {"naming": "crucible", "tokens": "dead"}
+    settings = {"naming": "crucible", "population": "dead"}
     files = "--trajectory", trajectory, "--masks", masks, "--displacement", output
     return run_script("measure_displacement", "--settings", settings, *files)
 
@@ -234,7 +234,7 @@ def without_weights(path):
         ),
     ],
 )
-def test_script_tells_of_bad_input_and_leaves_nothing(tmp_path, spoil, message):
+def test_script_reports_bad_input_and_leaves_nothing(tmp_path, spoil, message):
     trajectory = write_weights(tmp_path / "trajectory.safetensors", cooling_weights(3, 2, 2))
     spoil(trajectory)
     output = tmp_path / "made" / "displacement.safetensors"

@@ -66,7 +66,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_a_bad_file_is_told_with_its_name(tmp_path, kind):
+def test_a_bad_file_is_reported_with_its_name(tmp_path, kind):
     content, expected = BAD[kind]
     path = tmp_path / "mine.yaml"
     path.write_bytes(content)
@@ -103,7 +103,7 @@ def test_shipped_files_pass(path):
     documents.check_files([path])
 
 
-def test_what_is_no_file_is_told(tmp_path):
+def test_what_is_no_file_is_reported(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "dangling").symlink_to(tmp_path / "gone")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
@@ -152,12 +152,12 @@ def test_nested_values_of_config_are_what_a_file_would_have():
         (["runs={a: &x [*x]}"], "contains itself"),
     ],
 )
-def test_wrong_entries_of_config_are_told(entries, expected):
+def test_wrong_entries_of_config_are_reported(entries, expected):
     with pytest.raises(ConfigurationError, match=re.escape(expected)):
         documents.typed(entries)
 
 
-def test_options_that_snakemake_would_drop_are_told():
+def test_options_that_snakemake_would_drop_are_reported():
     with pytest.raises(ConfigurationError, match="--configfile is given twice"):
         documents.check_call(["--configfile", "a", "--configfile", "b"])
     with pytest.raises(ConfigurationError, match="--config is given twice"):

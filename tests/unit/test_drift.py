@@ -84,10 +84,10 @@ def test_a_constant_h_correlates_fully_at_every_lag():
     found = persistence.autocorrelation(hidden, LAGS, 0.95)
     np.testing.assert_allclose(found["mean"], 1, atol=1e-12)
     assert np.isnan(found["centred"]).all()
-    told = persistence.summary(hidden, found, 0.95)
-    assert told["persistent_up_to_lag"] == 7
-    assert told["first_step_away"] is None
-    assert told["norm"]["min"] == pytest.approx(norm([0.1, 0.7, 0.3]))
+    summary = persistence.summary(hidden, found, 0.95)
+    assert summary["persistent_up_to_lag"] == 7
+    assert summary["first_step_away"] is None
+    assert summary["norm"]["min"] == pytest.approx(norm([0.1, 0.7, 0.3]))
 
 
 def test_a_random_h_does_not_correlate():
@@ -98,8 +98,8 @@ def test_a_random_h_does_not_correlate():
     bound = 6 / math.sqrt(width * (steps - 300))
     assert (np.abs(found["mean"]) < bound).all()
     assert (np.abs(found["centred"]) < bound).all()
-    told = persistence.summary(hidden, found, 0.95)
-    assert (told["persistent_up_to_lag"], told["first_step_away"]) == (None, 1)
+    summary = persistence.summary(hidden, found, 0.95)
+    assert (summary["persistent_up_to_lag"], summary["first_step_away"]) == (None, 1)
 
 
 def test_a_turning_h_has_the_cosine_of_its_angle():
@@ -109,9 +109,11 @@ def test_a_turning_h_has_the_cosine_of_its_angle():
     lags = [40, 18, 19, 1]
     found = persistence.autocorrelation(hidden, lags, 0.95)
     np.testing.assert_allclose(found["mean"], np.cos(np.radians(lags)), atol=1e-6)
-    told = persistence.summary(hidden, found, 0.95)
-    assert (told["persistent_up_to_lag"], told["first_step_away"]) == (18, 19)
-    assert told["cosine_of_first_and_last"] == pytest.approx(math.cos(math.radians(59)), abs=1e-6)
+    summary = persistence.summary(hidden, found, 0.95)
+    assert (summary["persistent_up_to_lag"], summary["first_step_away"]) == (18, 19)
+    assert summary["cosine_of_first_and_last"] == pytest.approx(
+        math.cos(math.radians(59)), abs=1e-6
+    )
 
 
 def test_a_direction_that_is_lost_at_a_short_lag_does_not_persist_to_a_longer_one():
@@ -194,10 +196,10 @@ def test_the_seeds_quick_statistics():
     history = lattice.to_float32(weights)
     centroid = {"dead": history[:, mask].mean(axis=1), "live": history[:, ~mask].mean(axis=1)}
     for cloud, values in centroid.items():
-        told = found["clouds"][cloud]
+        summary = found["clouds"][cloud]
         size = np.linalg.norm(values, axis=1)
-        assert told["centroid_norm"] == pytest.approx({"start": size[0], "end": size[-1]})
-        assert told["centroid_displacement"] == pytest.approx(
+        assert summary["centroid_norm"] == pytest.approx({"start": size[0], "end": size[-1]})
+        assert summary["centroid_displacement"] == pytest.approx(
             np.linalg.norm(values[-1] - values[0]), rel=1e-5
         )
     separation = np.linalg.norm(centroid["dead"] - centroid["live"], axis=1)
@@ -223,26 +225,26 @@ def test_the_summary_of_a_cloud_against_brute_force():
     mean_hidden = hidden.astype(float).mean(axis=0)
     centres = {}
     for cloud, of in (("live", ~mask), ("dead", mask)):
-        told = found["clouds"][cloud]
+        summary = found["clouds"][cloud]
         centres[cloud] = centre = values[:, of].mean(axis=1)
         walked = sum(norm(b - a) for a, b in pairwise(centre))
         net = centre[-1] - centre[0]
-        assert told["centroid_path"] == pytest.approx(walked)
-        assert told["centroid_straightness"] == pytest.approx(norm(net) / walked)
-        assert told["centroid_displacement_cosine_with_mean_h"] == pytest.approx(
+        assert summary["centroid_path"] == pytest.approx(walked)
+        assert summary["centroid_straightness"] == pytest.approx(norm(net) / walked)
+        assert summary["centroid_displacement_cosine_with_mean_h"] == pytest.approx(
             plain_cosine(net, mean_hidden)
         )
         tokens = [values[:, i] for i in np.flatnonzero(of) if (values[:, i] != values[0, i]).any()]
         paths = [sum(norm(b - a) for a, b in pairwise(x)) for x in tokens]
         straight = [norm(x[-1] - x[0]) / path for x, path in zip(tokens, paths, strict=True)]
         along = [plain_cosine(x[-1] - x[0], mean_hidden) for x in tokens]
-        assert told["still_tokens"] == of.sum() - len(tokens) == (cloud == "dead")
-        assert told["token_straightness"]["median"] == pytest.approx(np.median(straight))
+        assert summary["still_tokens"] == of.sum() - len(tokens) == (cloud == "dead")
+        assert summary["token_straightness"]["median"] == pytest.approx(np.median(straight))
         name = "token_displacement_cosine_with_mean_h"
-        assert told[name]["p05"] == pytest.approx(np.percentile(along, 5))
-        assert told["tokens_displaced_against_h"] == sum(c < 0 for c in along) / len(along)
+        assert summary[name]["p05"] == pytest.approx(np.percentile(along, 5))
+        assert summary["tokens_displaced_against_h"] == sum(c < 0 for c in along) / len(along)
         angles = table[f"angle_h_{cloud}"].to_numpy()[:-1]
-        assert told["angle_with_h"] == pytest.approx(
+        assert summary["angle_with_h"] == pytest.approx(
             {
                 **{"start": angles[0], "end": angles[-1], "mean": angles.mean()},
                 **{"min": angles.min(), "max": angles.max()},
@@ -264,9 +266,9 @@ def test_what_separation_chance_gives():
     squares, expected = [], []
     for seed in range(300):
         weights, hidden, mask, loss = random_run(seed, steps=2, vocab=40, width=6, dead=11)
-        told = analysed(weights, hidden, mask, loss)[2]["separation"]
-        squares.append(told["start"] ** 2)
-        expected.append(told["by_chance_at_start"] ** 2)
+        summary = analysed(weights, hidden, mask, loss)[2]["separation"]
+        squares.append(summary["start"] ** 2)
+        expected.append(summary["by_chance_at_start"] ** 2)
     assert np.mean(squares) == pytest.approx(6 * (1 / 29 + 1 / 11), rel=0.15)
     assert np.mean(expected) == pytest.approx(np.mean(squares), rel=0.15)
 
@@ -336,10 +338,10 @@ def test_planted_clouds_are_found():
     assert (table["dead_nearer_own"][1:] == 1).all()
 
 
-def test_bounding_spheres_that_part_are_told():
+def test_bounding_spheres_that_part_are_reported():
     weights, hidden, mask, loss = planted_run(steps=40, speed=0.5)
-    told = analysed(weights, hidden, mask, loss)[2]["separation"]
-    assert told["bounding_spheres_apart_for_good_since"] == 19  # separation t, radii 2 + 16
+    summary = analysed(weights, hidden, mask, loss)[2]["separation"]
+    assert summary["bounding_spheres_apart_for_good_since"] == 19  # separation t, radii 2 + 16
     assert analysed(*random_run())[2]["separation"]["bounding_spheres_apart_for_good_since"] is None
 
 
@@ -397,7 +399,7 @@ def test_top_tokens_against_brute_force():
     assert few["token_id"][:2].tolist() == found["token_id"][:2].tolist()
 
 
-def test_lists_are_told_by_cloud_and_script():
+def test_lists_are_given_by_cloud_and_script():
     by = ["cosine", "cosine", "logit"]
     rows = [pd.DataFrame({"step": [0, 0, 0], "by": by, "token_id": [2, 0, 1]})]
     table = pointing.described(

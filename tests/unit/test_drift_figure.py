@@ -33,7 +33,7 @@ def drawn(run, path, kind="png", tokens=("the", "ก", "x"), width_mm=180):
     return drawing
 
 
-def test_the_figure_tells_what_is_seen(tmp_path):
+def test_the_figure_says_what_is_seen(tmp_path):
     drawing = drawn(planted_run(speed=1 / 16), tmp_path / "drift.png")
     assert "begin at one centroid" in drawing.get_suptitle()
     weights, hidden, mask, loss = planted_run(speed=1 / 16)
@@ -64,7 +64,7 @@ def test_awkward_runs_are_drawn_without_a_warning(kind, tmp_path):
     drawn((weights, hidden, mask, loss), tmp_path / "a.png", tokens=tokens, width_mm=width_mm)
 
 
-def test_names_are_told_in_letters_that_the_font_has():
+def test_names_are_written_in_letters_that_the_font_has():
     assert drift_figure.label("the", "Latin", 5) == "the"
     assert drift_figure.label(" the", "Latin", 5) == "␣the"
     assert drift_figure.label("ก", "Thai", 77) == "Thai 77"
@@ -114,11 +114,11 @@ def test_scripts_from_trajectory_to_picture(files, tmp_path):
     for name, column in table.items():
         written = [float(row[name] or "nan") for row in rows]
         np.testing.assert_allclose(written, column, atol=1e-12, err_msg=name)
-    told = json.loads((tmp_path / "drift.json").read_text())
+    summary = json.loads((tmp_path / "drift.json").read_text())
     without_nan = json.loads(json.dumps(found).replace("NaN", "null"))
-    assert {name: told[name] for name in found} == without_nan
-    assert told["h_mean"]["autocorrelation"][0]["mean"] == pytest.approx(1)
-    assert [entry["step"] for entry in told["tokens_pointed_at"]] == [0, 0, 20, 20, 39, 39]
+    assert {name: summary[name] for name in found} == without_nan
+    assert summary["h_mean"]["autocorrelation"][0]["mean"] == pytest.approx(1)
+    assert [entry["step"] for entry in summary["tokens_pointed_at"]] == [0, 0, 20, 20, 39, 39]
     with open(tmp_path / "tokens.csv", newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     mask = planted_run()[2]
@@ -165,7 +165,7 @@ def bad(kind):
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
+    ("kind", "message"),
     [
         ("no h_mean", "no h_mean in this file"),
         ("dead rows only", "needs every row of W. Give a run with `rows: all`"),
@@ -178,9 +178,9 @@ def bad(kind):
         ("other tokenizer", "W has 24 rows, but the tokenizer 12 entries"),
     ],
 )
-def test_a_wrong_run_is_refused(files, tmp_path, kind, told):
+def test_a_wrong_run_is_refused(files, tmp_path, kind, message):
     write_file(tmp_path / "t.safetensors", bad(kind))
     done = compute(files, tmp_path / "made")
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
-    assert told in done.stderr
+    assert message in done.stderr
     assert not (tmp_path / "made").exists()

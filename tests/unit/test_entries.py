@@ -20,8 +20,8 @@ PLACES = {
         None,
         pre_tokenizers.Sequence([pre_tokenizers.Sequence([BYTES]), pre_tokenizers.Punctuation()]),
     ),
-    "behind words": (None, pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), BYTES])),
-    "behind a split, without a pattern": (
+    "after words": (None, pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), BYTES])),
+    "after a split, without a pattern": (
         None,
         pre_tokenizers.Sequence(
             [
@@ -35,7 +35,7 @@ PLACES = {
         normalizers.Sequence([normalizers.NFC(), normalizers.ByteLevel()]),
         pre_tokenizers.Split("Ġ", "merged_with_next"),
     ),
-    "behind a normalizer": (normalizers.NFD(), BYTES),
+    "after a normalizer": (normalizers.NFD(), BYTES),
 }
 
 

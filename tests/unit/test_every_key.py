@@ -157,7 +157,7 @@ def test_every_definition_has_its_place():
 
 
 @pytest.mark.parametrize(("definition", "key"), KEYS, ids=lambda name: name)
-def test_a_wrong_value_is_told_with_its_key(definition, key):
+def test_a_wrong_value_is_reported_with_its_key(definition, key):
     rule, place = SCHEMA["$defs"][definition]["properties"][key], PLACES[definition]
     wrong = wrong_values(rule)
     assert len(wrong) > len(NOWHERE)
@@ -172,7 +172,7 @@ def test_a_wrong_value_is_told_with_its_key(definition, key):
 
 
 @pytest.mark.parametrize("section", SCHEMA["properties"])
-def test_a_wrong_section_is_told(section):
+def test_a_wrong_section_is_reported(section):
     wrong = [] if section == "verify_files" else [True]
     for value in (*wrong, 3, "text", math.nan, 10**400, [1.5], [math.inf], {"no_such": 1}):
         with pytest.raises(ConfigurationError) as error:
@@ -201,7 +201,7 @@ BAD_NAMES = [
 
 @pytest.mark.parametrize("section", NAMED)
 @pytest.mark.parametrize("name", [*BAD_NAMES, "x" * 101, "x" * 5000], ids=repr)
-def test_a_name_that_is_no_file_name_is_told(section, name):
+def test_a_name_that_is_no_file_name_is_reported(section, name):
     given = copy.deepcopy(DEFAULT) | {"causes": {"onsets": copy.deepcopy(ONSET)}}
     entries = given
     for key in section.split("."):
@@ -213,7 +213,7 @@ def test_a_name_that_is_no_file_name_is_told(section, name):
     assert len(str(error.value)) < 600
 
 
-def test_a_value_that_contains_itself_is_told():
+def test_a_value_that_contains_itself_is_reported():
     given = copy.deepcopy(SMALL)
     given["runs"]["crucible2"]["record"] = own = []
     own.append(own)

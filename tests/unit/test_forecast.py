@@ -1,4 +1,4 @@
-"""The forecast where it must be exact, and that it sees nothing behind its step."""
+"""The forecast where it must be exact, and that it sees nothing after its step."""
 
 import argparse
 import csv
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:enable_nested_tensor")
 TOTAL, AT, WINDOW = 160, 60, 30
 
 
-def foretold(rows, law, form):
+def predicted(rows, law, form):
     """The forecast of one form, what came of it, and the shares of elements by the law itself."""
 
     def run(first=1, last=TOTAL):
@@ -37,7 +37,7 @@ def foretold(rows, law, form):
     last = np.where(beyond.any(axis=2), times, -1).max(axis=0)
     then = np.where(beyond.any(axis=2)[:AT], times[:AT], -1).max(axis=0)
     share = beyond[-WINDOW:].any(axis=0).mean(axis=1)
-    made = forecast.foretell(trend, level, law, AT, TOTAL, WINDOW, then)
+    made = forecast.predict(trend, level, law, AT, TOTAL, WINDOW, then)
     return made, last, share
 
 
@@ -61,16 +61,16 @@ WAYS = {
 
 
 @pytest.mark.parametrize("form", forecast.FORMS)
-def test_a_decay_of_the_form_is_foretold_exactly(form):
+def test_a_decay_of_the_form_is_predicted_exactly(form):
     law = planted_steps.law(TOTAL)
-    made, last, share = foretold(decaying(WAYS[form]), law, form)
+    made, last, share = predicted(decaying(WAYS[form]), law, form)
     assert made.trends.misfit < 1e-5
     np.testing.assert_array_equal(made.last_motion, last)
     assert len(set(last[(last > AT) & (last < TOTAL)])) > 10
     np.testing.assert_array_equal(made.share_moving, share)
     assert 0 < share.mean() < 1
     other = next(name for name in forecast.FORMS if name != form)
-    worse, _, _ = foretold(decaying(WAYS[form]), law, other)
+    worse, _, _ = predicted(decaying(WAYS[form]), law, other)
     assert worse.trends.misfit > 100 * made.trends.misfit
     assert (worse.last_motion != last).any()
 
@@ -82,7 +82,7 @@ def test_slopes_are_those_of_the_parts():
         v=lambda t: 1e-12 * 2 ** (t / 20),
         W=lambda t: 1.5 * 2.0 ** np.floor(t / 30),
     )
-    made, _, _ = foretold(rows, planted_steps.law(TOTAL), "exponential")
+    made, _, _ = predicted(rows, planted_steps.law(TOTAL), "exponential")
     slopes = made.trends.slopes
     np.testing.assert_allclose(slopes["m"], -1 / 10, rtol=1e-4)
     np.testing.assert_allclose(slopes["root_v"], -1 / 40, rtol=1e-4)
@@ -95,14 +95,14 @@ def test_a_known_schedule_is_drawn_out_and_not_fitted():
     law = planted_steps.law(TOTAL, schedule="linear")
     size = spread((40, 8))
     rows = planted_steps.record(TOTAL, (40, 8), m=lambda t: 3e-5 * size + 0 * t[:, None, None])
-    made, last, _ = foretold(rows, law, "exponential")
+    made, last, _ = predicted(rows, law, "exponential")
     np.testing.assert_array_equal(made.last_motion, last)
     assert len(set(last[(last > AT) & (last < TOTAL)])) > 5
 
 
 def test_a_token_that_grows_never_freezes():
     rows = planted_steps.record(TOTAL, m=lambda t: 6e-5 * 2 ** (t / 100))
-    made, _, _ = foretold(rows, planted_steps.law(TOTAL), "exponential")
+    made, _, _ = predicted(rows, planted_steps.law(TOTAL), "exponential")
     assert (made.last_motion == TOTAL).all()
     assert (made.share_moving == 1).all()
 
@@ -144,14 +144,14 @@ def computed(folder, trajectory, into, **changes):
     return tokens, json.loads(paths["summary"].read_text("utf-8"))
 
 
-def test_nothing_behind_its_step_is_seen(folder, tmp_path):
+def test_nothing_after_its_step_is_seen(folder, tmp_path):
     """All that comes later is replaced by what a frozen run would have."""
     trajectory = folder / "trajectory.safetensors"
     fields, at = load_file(trajectory), SETTINGS["forecast_step"]
     for name, first in (("W", at + 1), ("m", at + 1), ("v", at + 1), ("g", at)):
         fields[name][first:] = fields[name][at if name == "W" else first - 1] * (name != "g")
     save_file(fields, tmp_path / "frozen.safetensors")
-    tokens, told = computed(folder, trajectory, tmp_path / "a")
+    tokens, summary = computed(folder, trajectory, tmp_path / "a")
     others, frozen = computed(folder, tmp_path / "frozen.safetensors", tmp_path / "b")
     blind = [
         f"{what}_{form}" for form in forecast.FORMS for what in ("last_motion_step", "share_moving")
@@ -161,16 +161,16 @@ def test_nothing_behind_its_step_is_seen(folder, tmp_path):
     assert [row["last_motion_step"] for row in tokens] != [
         row["last_motion_step"] for row in others
     ]
-    assert told["forecast"]["chosen"] == frozen["forecast"]["chosen"]
+    assert summary["forecast"]["chosen"] == frozen["forecast"]["chosen"]
 
 
 def test_last_motions_are_those_of_the_run(folder, tmp_path):
     trajectory = folder / "trajectory.safetensors"
-    tokens, told = computed(folder, trajectory, tmp_path / "a")
+    tokens, summary = computed(folder, trajectory, tmp_path / "a")
     recorded = load_file(trajectory)["last_motion_step"]
     assert [int(row["last_motion_step"]) for row in tokens] == recorded.tolist()
     assert len({*recorded}) > 5
-    assert told["steps"] == 40
+    assert summary["steps"] == 40
     moved = np.diff(load_file(trajectory)["W"].astype(int), axis=0)[-10:].any(axis=0)
     shares = [float(row["share_moving"]) for row in tokens]
     np.testing.assert_allclose(shares, moved.mean(axis=1))
@@ -207,35 +207,35 @@ def happened(last, then, share=None):
 
 def test_the_judgement_of_freezing_against_counting():
     of = happened([5, 25, 30, 38, 45, 50], [5, 20, 20, 19, 20, 20])
-    told = outcome.judge_freeze(np.array([5, 27, 26, 50, 50, 30]), of)
-    assert (told["tokens_judged"], told["frozen_before"]) == (5, 1)
-    assert (told["froze"], told["foretold_to_freeze"]) == (3, 3)
-    assert told["share_right_about_freezing"] == pytest.approx(3 / 5)
-    assert told["share_right_by_the_commoner"] == pytest.approx(3 / 5)
-    assert told["median_absolute_error"] == 4  # of 2, 4, 12
-    assert told["median_of_the_best_constant"] == 5  # of 5, 0, 8
-    assert told["median_over_constant"] == pytest.approx(4 / 5)
-    # Ranks of foretold 2 1 4.5 4.5 3 against 1 2 3 4 5.
+    summary = outcome.judge_freeze(np.array([5, 27, 26, 50, 50, 30]), of)
+    assert (summary["tokens_judged"], summary["frozen_before"]) == (5, 1)
+    assert (summary["froze"], summary["predicted_to_freeze"]) == (3, 3)
+    assert summary["share_right_about_freezing"] == pytest.approx(3 / 5)
+    assert summary["share_right_by_the_commoner"] == pytest.approx(3 / 5)
+    assert summary["median_absolute_error"] == 4  # of 2, 4, 12
+    assert summary["median_of_the_best_constant"] == 5  # of 5, 0, 8
+    assert summary["median_over_constant"] == pytest.approx(4 / 5)
+    # Ranks of predicted 2 1 4.5 4.5 3 against 1 2 3 4 5.
     expected = np.corrcoef([2, 1, 4.5, 4.5, 3], [1, 2, 3, 4, 5])[0, 1]
-    assert told["rank_correlation"] == pytest.approx(expected)
+    assert summary["rank_correlation"] == pytest.approx(expected)
 
 
 def test_where_nothing_freezes_it_cannot_be_judged():
-    told = outcome.judge_freeze(np.array([30, 50]), happened([50, 41], [20, 20]))
-    assert told["not_judged"] == outcome.NONE_FROZE
-    told = outcome.judge_freeze(np.array([5, 3]), happened([5, 3], [5, 3]))
-    assert told["not_judged"] == outcome.ALL_FROZE
+    summary = outcome.judge_freeze(np.array([30, 50]), happened([50, 41], [20, 20]))
+    assert summary["not_judged"] == outcome.NONE_FROZE
+    summary = outcome.judge_freeze(np.array([5, 3]), happened([5, 3], [5, 3]))
+    assert summary["not_judged"] == outcome.ALL_FROZE
 
 
 def test_shares_are_judged_beside_their_rivals():
     of = happened([50] * 3, [20] * 3, [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 1]])
-    told = outcome.judge_share(np.array([0.25, 0.5, 0.75]), of)
-    assert told["rank_correlation"] == pytest.approx(1)
-    assert told["median_absolute_error"] == 0
-    assert told["mean_absolute_error"] == pytest.approx(0.25 / 3)
-    assert told["mean_of_the_best_constant"] == pytest.approx(0.75 / 3)
-    assert told["as_before"]["mean"] == 1
-    assert told["as_before"]["mean_absolute_error"] == pytest.approx(1.25 / 3)
+    summary = outcome.judge_share(np.array([0.25, 0.5, 0.75]), of)
+    assert summary["rank_correlation"] == pytest.approx(1)
+    assert summary["median_absolute_error"] == 0
+    assert summary["mean_absolute_error"] == pytest.approx(0.25 / 3)
+    assert summary["mean_of_the_best_constant"] == pytest.approx(0.75 / 3)
+    assert summary["as_before"]["mean"] == 1
+    assert summary["as_before"]["mean_absolute_error"] == pytest.approx(1.25 / 3)
     groups = outcome.calibration(np.arange(40.0), np.arange(40.0) ** 2)
     assert [group["tokens"] for group in groups] == [4] * 10
-    assert groups[1] == {"tokens": 4, "foretold": 5.5, "happened": (25 + 36) / 2}
+    assert groups[1] == {"tokens": 4, "predicted": 5.5, "happened": (25 + 36) / 2}

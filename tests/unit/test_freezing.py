@@ -128,7 +128,7 @@ AWKWARD = {
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("kind", AWKWARD)
-def test_awkward_runs_are_told_and_drawn(kind, tmp_path):
+def test_awkward_runs_are_summarized_and_drawn(kind, tmp_path):
     last = AWKWARD[kind]
     ids, scripts = np.arange(len(last)), ["Thai"] * len(last)
     found = freezing.summary(ids, scripts, ids / 10, last, 50, 0.1)
@@ -192,7 +192,7 @@ def tokenizer(*entries, of_bytes=False):
     return made
 
 
-def test_tokens_are_told_as_people_read_them():
+def test_tokens_are_named_as_people_read_them():
     kind = tokenizer("<|end|>", "the", "ก", ",", '"')
     assert readable.describe(kind, [4, 2, 0, 1]) == (
         ['"', "ก", "<|end|>", "the"],
@@ -227,7 +227,7 @@ def files(tmp_path):
 def compute(files, folder):
     names = {"table": "freezing.csv", "survival": "survival.csv", "summary": "freezing.json"}
     outputs = [word for key, name in names.items() for word in (f"--{key}", folder / name)]
-    settings = {"motion_threshold": 0.1, "naming": "crucible", "tokens": "dead"}
+    settings = {"motion_threshold": 0.1, "naming": "crucible", "population": "dead"}
     return run_script("compute_freezing", "--settings", settings, *files, *outputs)
 
 
@@ -257,7 +257,7 @@ def test_scripts_from_trajectory_to_picture(files, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("d", {"l2": np.ones((3, 3), np.float32), "token_ids": IDS}, "give the files of one run"),
         ("d", {"l2": np.ones((4, 2), np.float32), "token_ids": IDS[:2]}, "the files of one run"),
@@ -271,11 +271,11 @@ def test_scripts_from_trajectory_to_picture(files, tmp_path):
         ),
     ],
 )
-def test_files_of_different_runs_are_refused(files, tmp_path, name, content, told):
+def test_files_of_different_runs_are_refused(files, tmp_path, name, content, message):
     write_file(tmp_path / f"{name}.safetensors", content)
     done = compute(files, tmp_path / "made")
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
-    assert told in done.stderr
+    assert message in done.stderr
     assert not (tmp_path / "made").exists()
 
 

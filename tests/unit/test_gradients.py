@@ -86,9 +86,13 @@ def test_cohorts_by_hand():
     assert cohorts.tokens.tolist() == [0, 1, 3, 7, 2, 5, 8]
     assert cohorts.sizes.tolist() == [3, 1, 3]
     assert cohorts.steps(3) == [3, 8, 14]
-    told = cohorts.each(cohorts.rows([gradients()], lambda units: units))
-    assert [(c["from"], c["to"], c["tokens"]) for c in told] == [(1, 5, 3), (6, 10, 1), (11, 15, 3)]
-    assert told[1]["cosine"] is None
+    arrays_of = cohorts.each(cohorts.rows([gradients()], lambda units: units))
+    assert [(c["from"], c["to"], c["tokens"]) for c in arrays_of] == [
+        (1, 5, 3),
+        (6, 10, 1),
+        (11, 15, 3),
+    ]
+    assert arrays_of[1]["cosine"] is None
 
 
 def test_cosine_within_cohorts_against_all_pairs():
@@ -101,8 +105,8 @@ def test_cosine_within_cohorts_against_all_pairs():
         of[members] = [np.mean([cosine(g[a], g[b]) for g in steps]) for a, b in pairs]
     everything = [value for values in of.values() for value in values]
     assert cohorts.within(rows) == pytest.approx(np.mean(everything), abs=1e-6)
-    told = [c["cosine"] for c in cohorts.each(rows) if c["cosine"] is not None]
-    np.testing.assert_allclose(told, [np.mean(values) for values in of.values()], atol=1e-6)
+    arrays_of = [c["cosine"] for c in cohorts.each(rows) if c["cosine"] is not None]
+    np.testing.assert_allclose(arrays_of, [np.mean(values) for values in of.values()], atol=1e-6)
 
 
 def planted(seed, strength, n=120, steps=40, width=16):
@@ -148,7 +152,7 @@ def test_p_against_all_assignments():
 
 
 def test_a_permutation_that_changes_nothing_counts():
-    """All gradients alike: every shuffle reaches what was found, so p is 1 and no effect told."""
+    """All gradients alike: every shuffle reaches what was found, so p is 1 with no effect."""
     g = np.tile(np.float32([0.3, 0.7, 0.1]), (12, 1))
     cohorts = alignment.Cohorts(np.arange(1, 13), 20, 5)
     found = cohorts.permutation_test(cohorts.rows([g], lambda units: units), 99, 0)
@@ -199,13 +203,13 @@ def test_scripts_from_gradients_to_picture(with_h, tmp_path):
     h = g.mean(axis=1) if with_h else None
     done, table, summary = computed(last, g, tmp_path, h)
     assert done.returncode == 0, done.stderr
-    told = json.loads(summary.read_text())
-    assert told["direction_of_h"] == ("h_mean" if with_h else "others")
+    report = json.loads(summary.read_text())
+    assert report["direction_of_h"] == ("h_mean" if with_h else "others")
     cohorts = alignment.Cohorts(last, 40, 5)
     looked_at = cohorts.steps(8)
-    assert told["steps_looked_at"] == looked_at
+    assert report["steps_looked_at"] == looked_at
     compared = alignment.compare(cohorts, [g[t - 1] for t in looked_at], 199, 7)
-    assert told["cohort_tests"] == compared["cohort_tests"]
+    assert report["cohort_tests"] == compared["cohort_tests"]
     with table.open(newline="") as lines:
         rows = list(csv.DictReader(lines))
     units = alignment.directions(g[4])
@@ -222,13 +226,13 @@ def test_h_of_another_run_of_the_same_training_is_taken_and_of_another_refused(t
     assert expected.returncode == 0, expected.stderr
     with_own = own_table.read_text()
     write_file(tmp_path / "t.safetensors", {"g": g, "loss": loss})
-    for other, told in ((loss, ""), (loss[::-1].copy(), "that of another training")):
+    for other, message in ((loss, ""), (loss[::-1].copy(), "that of another training")):
         write_file(tmp_path / "h.safetensors", {"h_mean": h, "loss": other})
         given = given_files(tmp_path, **{"hidden-mean": "h"})
         made = "--table", tmp_path / "b.csv", "--summary", tmp_path / "b.json"
         done = run_script("compute_gradients", "--settings", SETTINGS, *given, *made)
-        assert (done.returncode, "Traceback" in done.stderr) == (1 if told else 0, False)
-        assert told in done.stderr
+        assert (done.returncode, "Traceback" in done.stderr) == (1 if message else 0, False)
+        assert message in done.stderr
     assert (tmp_path / "b.csv").read_text() == with_own
 
 
@@ -236,24 +240,24 @@ def test_h_of_another_run_of_the_same_training_is_taken_and_of_another_refused(t
 def test_nothing_to_test_is_said(reason, tmp_path):
     done, table, summary = computed(NOTHING[reason], np.ones((20, 3, 4)), tmp_path)
     assert done.returncode == 0, done.stderr
-    told = json.loads(summary.read_text())["cohort_tests"]["as_recorded"]
-    assert reason in told["reason"]
-    assert told["p_value"] is None
+    report = json.loads(summary.read_text())["cohort_tests"]["as_recorded"]
+    assert reason in report["reason"]
+    assert report["p_value"] is None
     drawn(table, summary, tmp_path)
 
 
 def test_one_dead_token_and_no_gradient(tmp_path):
     done, table, summary = computed([5], np.zeros((20, 1, 4)), tmp_path)
     assert done.returncode == 0, done.stderr
-    told = json.loads(summary.read_text())
-    assert told["mean_over_steps"]["pairwise_cosine"] is None
+    report = json.loads(summary.read_text())
+    assert report["mean_over_steps"]["pairwise_cosine"] is None
     drawn(table, summary, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("t", "no g in this file"), ("d", "give the files of one run")]
+    ("name", "message"), [("t", "no g in this file"), ("d", "give the files of one run")]
 )
-def test_files_of_another_step_or_run_are_refused(name, told, tmp_path):
+def test_files_of_another_step_or_run_are_refused(name, message, tmp_path):
     last, g = planted(3, strength=0)
     computed(last, g, tmp_path)
     shutil.rmtree(tmp_path / "made")
@@ -267,7 +271,7 @@ def test_files_of_another_step_or_run_are_refused(name, told, tmp_path):
     made = "--table", tmp_path / "made/a.csv", "--summary", tmp_path / "made/a.json"
     done = run_script("compute_gradients", "--settings", SETTINGS, *given, *made)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
-    assert told in done.stderr
+    assert message in done.stderr
     assert list((tmp_path / "made").iterdir()) == []
 
 

@@ -157,7 +157,7 @@ def test_layout_in_memory_is_what_hdf5_writes_to_disk(path, tmp_path, monkeypatc
 def test_bytes_depend_on_rows_alone(path, tmp_path, how):
     write_all(path, how)
     other = tmp_path / "other.h5"
-    time.sleep(1.1)  # the unit of the time stamps that HDF5 writes unless told not to
+    time.sleep(1.1)  # the unit of the time stamps that HDF5 writes by default
     with storage.create(other, FIELDS, how, ATTRIBUTES):
         pass
     for name, values in reversed(list(arrays())):
@@ -242,7 +242,7 @@ def test_reader_refuses_a_damaged_file(path, how, damage):
         storage.open_reader(path)
 
 
-def test_reader_tells_of_a_missing_file(path):
+def test_reader_reports_a_missing_file(path):
     with pytest.raises(UserError, match="no such file"):
         hdf5.Hdf5Reader(path)
     with pytest.raises(UserError, match="no such file"):
@@ -261,7 +261,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 @pytest.mark.parametrize("flushed", [False, True])
 @pytest.mark.parametrize("libver", ["earliest", "latest"])
-def test_reader_tells_of_a_file_left_open_by_a_killed_writer(path, libver, flushed):
+def test_reader_reports_a_file_left_open_by_a_killed_writer(path, libver, flushed):
     code = LEFT_OPEN.format(path=str(path), libver=libver, flushed=flushed)
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
     if (libver, flushed) == ("earliest", True):
@@ -271,7 +271,7 @@ def test_reader_tells_of_a_file_left_open_by_a_killed_writer(path, libver, flush
         with pytest.raises(UserError, match="left open by a program that was killed"):
             hdf5.Hdf5Reader(path)
         with pytest.raises(UserError, match="Make it again"):
-            storage.open_reader(path)  # nothing may be there to tell the format by
+            storage.open_reader(path)  # nothing may be there that names the format
 
 
 @BOTH

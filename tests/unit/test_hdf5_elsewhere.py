@@ -1,4 +1,4 @@
-"""HDF5 that points elsewhere is refused and never followed; a lock is told as a lock."""
+"""HDF5 that points elsewhere is refused and never followed; a lock is named as a lock."""
 
 import os
 import subprocess
@@ -134,22 +134,22 @@ sys.stdin.read()
 """
 
 
-def test_a_lock_is_told_as_a_lock(path):
+def test_a_lock_is_named_as_a_lock(path):
     words = [sys.executable, "-c", HOLDING.format(path=str(path))]
     with subprocess.Popen(words, stdin=-1, stdout=-1, text=True) as other:
         assert other.stdout.readline() == "open\n"
         with pytest.raises(
             UserError, match=r"trajectory\.h5: is locked by another program"
-        ) as told:
+        ) as raised:
             storage.open_reader(path)
         other.communicate("")
-    assert "amaged" not in str(told.value)
-    assert "wait until that program is done" in str(told.value)
+    assert "amaged" not in str(raised.value)
+    assert "wait until that program is done" in str(raised.value)
     with storage.open_reader(path) as file:
         assert file.read("W").tolist() == VALUES.tolist()
 
 
-def test_what_is_no_file_is_told_at_once(path):
+def test_what_is_no_file_is_reported_at_once(path):
     for what in (path.parent, path.parent / "elsewhere"):
         with pytest.raises(UserError, match="is no regular file, but a"):
             storage.open_reader(what)

@@ -42,15 +42,15 @@ ONE_BIT_MORE = np.nextafter(LOSS, np.float32(10))
 
 
 @pytest.mark.parametrize(
-    ("other", "told"),
+    ("other", "message"),
     [
         ({"h_mean": H, "loss": ONE_BIT_MORE}, "its loss differs .* at step 1, .*another training"),
         ({"h_mean": H[:1], "loss": LOSS[:2]}, "it has 1 steps, .* has 2"),
         ({"loss": LOSS}, "no h_mean in this file"),
     ],
 )
-def test_another_training_is_refused(tmp_path, other, told):
-    with pytest.raises(UserError, match=rf"other\.safetensors: {told}"):
+def test_another_training_is_refused(tmp_path, other, message):
+    with pytest.raises(UserError, match=rf"other\.safetensors: {message}"):
         read(tmp_path, {"loss": LOSS}, other)
 
 

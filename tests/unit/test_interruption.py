@@ -1,4 +1,4 @@
-"""A run that is asked to end writes a checkpoint at once, and goes on to the same bytes."""
+"""A run that is asked to end writes a checkpoint at once, and resumes to the same bytes."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ def test_a_signal_is_noted_once_and_the_second_is_not_heeded(number):
         signal.signal(number, before)
 
 
-def test_a_run_that_is_asked_stops_behind_a_checkpoint_and_ends_with_the_same_bytes(tmp_path):
+def test_a_run_that_is_asked_stops_after_a_checkpoint_and_ends_with_the_same_bytes(tmp_path):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     for folder in (whole, stopped):
         folder.mkdir()
@@ -47,9 +47,9 @@ def test_a_run_that_is_asked_stops_behind_a_checkpoint_and_ends_with_the_same_by
     def asked():
         return signal.SIGTERM if steps[-1] == 11 else None
 
-    with pytest.raises(Stopped, match="stopped by SIGTERM after step 11") as told:
+    with pytest.raises(Stopped, match="stopped by SIGTERM after step 11") as raised:
         tiny_run.train(stopped, settings, lambda step, loss: steps.append(step), asked=asked)
-    assert told.value.exit_code == 143
+    assert raised.value.exit_code == 143
     assert any(stopped.glob(".checkpoint.*.safetensors"))
     steps.clear()
     tiny_run.train(stopped, settings, lambda step, loss: steps.append(step))

@@ -26,7 +26,7 @@ SOMEBODY = 65534
 
 
 @pytest.fixture
-def anew(monkeypatch, tmp_path):
+def empty_cache(monkeypatch, tmp_path):
     """As if they had not been asked for yet, and an empty cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(machine, "cpu_flags", lambda: ["avx512_bf16"])
@@ -83,7 +83,7 @@ def works():
     return loss.item() + tied.grad.double().sum().item() + hidden.grad.double().sum().item()
 
 
-def test_without_the_instruction_there_is_none(monkeypatch, anew):
+def test_without_the_instruction_there_is_none(monkeypatch, empty_cache):
     monkeypatch.setattr(machine, "cpu_flags", lambda: ["avx2"])
     assert "needs a processor with avx512_bf16" in kernels.missing()
 
@@ -92,11 +92,13 @@ def test_without_the_instruction_there_is_none(monkeypatch, anew):
     ("compiler", "message"),
     [("no-such-c++", "there is no no-such-c++"), ("false", "cannot compile")],
 )
-def test_without_a_compiler_that_works_auto_does_without(monkeypatch, anew, compiler, message):
+def test_without_a_compiler_that_works_auto_does_without(
+    monkeypatch, empty_cache, compiler, message
+):
     monkeypatch.setenv("CXX", compiler)
     assert message in kernels.missing()
     assert matmul.resolved("auto", CPU) == "bfloat16"
-    assert not [*anew.glob("*")]
+    assert not [*empty_cache.glob("*")]
     with pytest.raises(UserError, match=message):
         fused_head.fused["plain"](
             *(torch.zeros(shape).bfloat16() for shape in ((1, 3, 8), (5, 8))),
@@ -105,13 +107,13 @@ def test_without_a_compiler_that_works_auto_does_without(monkeypatch, anew, comp
 
 
 @needs_kernels
-def test_they_are_compiled_once(anew):
+def test_they_are_compiled_once(empty_cache):
     assert kernels.missing() is None
-    (library,) = anew.glob("*")
+    (library,) = empty_cache.glob("*")
     written = library.stat().st_mtime_ns
     kernels.library.cache_clear()
     assert kernels.missing() is None
-    assert [*anew.glob("*")] == [library]
+    assert [*empty_cache.glob("*")] == [library]
     assert library.stat().st_mtime_ns == written
     assert stat.S_IMODE(library.stat().st_mode) == 0o600
 
@@ -158,7 +160,7 @@ def running_in_group(group):
     ],
 )
 def test_whatever_a_compiler_does_auto_does_without(
-    monkeypatch, anew, tmp_path, prebuilt, does, message
+    monkeypatch, empty_cache, tmp_path, prebuilt, does, message
 ):
     libraries = {"CRASHES": CRASHES, "HARMLESS": "void f() {}"}
     for name, source in libraries.items():
@@ -176,7 +178,7 @@ def test_whatever_a_compiler_does_auto_does_without(
     with pytest.raises(UserError, match=f"(?s)^matmul_backend: .*{message}"):
         matmul.named("fused", CPU)
     assert time.monotonic() - start < 30  # asked for twice, tried once
-    assert not [*anew.glob("*")]
+    assert not [*empty_cache.glob("*")]
     if "sleep" in does:
         group, patience = (tmp_path / "group").read_text().strip(), time.monotonic() + 10
         while running_in_group(group):  # what is killed ends a moment later
@@ -194,7 +196,7 @@ def test_whatever_a_compiler_does_auto_does_without(
         ("{tmp}/no-version", "does not end within 1 seconds"),
     ],
 )
-def test_what_is_no_compiler_is_told(monkeypatch, anew, tmp_path, value, message):
+def test_what_is_no_compiler_is_reported(monkeypatch, empty_cache, tmp_path, value, message):
     (tmp_path / "no-program").write_bytes(b"\x7fELF of nothing")
     (tmp_path / "no-program").chmod(0o755)
     program(tmp_path / "no-version", "sleep 60")
@@ -207,8 +209,8 @@ def test_what_is_no_compiler_is_told(monkeypatch, anew, tmp_path, value, message
 
 @needs_kernels
 @pytest.mark.parametrize("value", ["", "  ", "{c} -O2", "{w} {c} -O2", "'{spaced}' -g"])
-def test_a_compiler_is_named_as_make_takes_it(monkeypatch, anew, tmp_path, quick, value):
-    """With options, behind ccache, with a blank in its path, or not at all."""
+def test_a_compiler_is_named_as_make_takes_it(monkeypatch, empty_cache, tmp_path, quick, value):
+    """With options, after ccache, with a blank in its path, or not at all."""
     there = os.environ["CXX"]
     wrapper = program(tmp_path / "ccache", 'exec "$@"')
     spaced = program(tmp_path / "a compiler", f'exec {there} "$@"')
@@ -222,14 +224,14 @@ def test_a_compiler_is_named_as_make_takes_it(monkeypatch, anew, tmp_path, quick
 
 
 @needs_kernels
-def test_options_of_the_user_change_no_bit(monkeypatch, anew, quick):
+def test_options_of_the_user_change_no_bit(monkeypatch, empty_cache, quick):
     """Fast math in a library would have the whole process take subnormal numbers for zero."""
     expected = works()
     kernels.library.cache_clear()
     monkeypatch.setenv("CXX", "c++ -Ofast -ffast-math -ffp-contract=fast")
     assert works() == expected
     assert (torch.full((64,), 1e-40) * 2 > 0).all()
-    assert len([*anew.glob("*")]) == 2
+    assert len([*empty_cache.glob("*")]) == 2
 
 
 DAMAGED = """
@@ -266,10 +268,10 @@ def damages(intact):
 
 
 @needs_kernels
-def test_a_damaged_library_is_noticed_before_it_is_loaded(anew, quick):
+def test_a_damaged_library_is_noticed_before_it_is_loaded(empty_cache, quick):
     """In a process that a signal may kill."""
     assert kernels.missing() is None
-    (library,) = anew.glob("*")
+    (library,) = empty_cache.glob("*")
     paths = [str(SCRIPTS), str(Path(__file__).parent)]
     text = DAMAGED.format(paths=paths)
     done = tiny_run.completed([sys.executable, "-c", text, str(library)])
@@ -280,13 +282,13 @@ def test_a_damaged_library_is_noticed_before_it_is_loaded(anew, quick):
 
 
 @needs_kernels
-def test_a_run_with_a_damaged_library_has_the_same_numbers(anew, tmp_path, quick):
+def test_a_run_with_a_damaged_library_has_the_same_numbers(empty_cache, tmp_path, quick):
     tiny_run.make_inputs(tmp_path)
     first = tiny_run.run_script(tmp_path, tmp_path / "first", matmul_backend="auto")
     assert (first.returncode, first.stderr.count("matmul_backend: fused (auto: ")) == (0, 1), (
         first.stderr
     )
-    (library,) = anew.glob("*")
+    (library,) = empty_cache.glob("*")
     intact, name = library.read_bytes(), "trajectory.safetensors"
     for damaged in (b"", intact[:9000]):
         library.write_bytes(damaged)
@@ -368,10 +370,10 @@ NOT_TRUSTED = [
 
 
 @pytest.fixture
-def planted(anew, tmp_path, quick):
+def planted(empty_cache, tmp_path, quick):
     """A kept library that leaves a mark where it is loaded; its checksum is right."""
     assert kernels.missing() is None
-    (kept,) = anew.glob("*")
+    (kept,) = empty_cache.glob("*")
     mark = tmp_path / "mark"
     user_cache.keep(kept.name, small_library(tmp_path, MARKS % mark).read_bytes())
     return kept, mark
@@ -393,13 +395,15 @@ def test_what_others_may_have_written_is_never_loaded(planted, caplog, change, r
         assert compiled_again()
         assert works()
         assert not mark.exists()
-        told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-        assert str(kept.parent) in told[0]
-        assert reason in told[0]
+        warnings = [
+            record.getMessage() for record in caplog.records if record.levelname == "WARNING"
+        ]
+        assert str(kept.parent) in warnings[0]
+        assert reason in warnings[0]
         # Where it can be mended it is: what was not trusted is replaced by what can be.
         caplog.clear()
         assert compiled_again()
-        if len(told) == 1:
+        if len(warnings) == 1:
             assert not caplog.records
     finally:
         kept.parents[1].chmod(0o700)
@@ -407,11 +411,11 @@ def test_what_others_may_have_written_is_never_loaded(planted, caplog, change, r
 
 
 @needs_kernels
-def test_a_cache_of_links_and_open_parents_of_ones_own_is_used(anew, quick, tmp_path):
+def test_a_cache_of_links_and_open_parents_of_ones_own_is_used(empty_cache, quick, tmp_path):
     """`~/.cache` on another disk, and folders of a umask of 002."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir(mode=0o755)
-    anew.symlink_to(elsewhere)
+    empty_cache.symlink_to(elsewhere)
     tmp_path.chmod(0o775)
     assert compiled_again()
     assert compiled_again()
@@ -422,7 +426,7 @@ def test_a_cache_of_links_and_open_parents_of_ones_own_is_used(anew, quick, tmp_
 @needs_kernels
 @pytest.mark.parametrize("place", ["{tmp}/file", "{tmp}/file/below", "/proc/nowhere", "relative"])
 def test_a_cache_that_cannot_be_written_costs_time_alone(
-    monkeypatch, anew, quick, tmp_path, caplog, place
+    monkeypatch, empty_cache, quick, tmp_path, caplog, place
 ):
     (tmp_path / "file").touch()
     monkeypatch.setenv("HOME", "/proc/nowhere")
@@ -435,14 +439,14 @@ def test_a_cache_that_cannot_be_written_costs_time_alone(
 
 
 @needs_kernels
-def test_without_room_for_temporary_files_auto_does_without(monkeypatch, anew):
+def test_without_room_for_temporary_files_auto_does_without(monkeypatch, empty_cache):
     monkeypatch.setattr("tempfile.tempdir", "/proc/nowhere")
     assert matmul.resolved("auto", CPU) == "bfloat16"
     assert "/proc/nowhere" in kernels.missing()
 
 
 @needs_kernels
-def test_a_system_without_files_in_memory_has_them_too(monkeypatch, anew, quick):
+def test_a_system_without_files_in_memory_has_them_too(monkeypatch, empty_cache, quick):
     expected = works()
     monkeypatch.delattr(os, "memfd_create")
     assert compiled_again()
@@ -462,7 +466,7 @@ def not_executable(folder):
 
 
 @needs_kernels
-def test_a_cache_that_may_not_be_executed_serves(anew, quick, tmp_path):
+def test_a_cache_that_may_not_be_executed_serves(empty_cache, quick, tmp_path):
     with not_executable(tmp_path):
         assert compiled_again()
         assert compiled_again()
@@ -471,7 +475,7 @@ def test_a_cache_that_may_not_be_executed_serves(anew, quick, tmp_path):
 
 
 @needs_kernels
-def test_where_nothing_may_be_executed_auto_does_without(monkeypatch, anew, quick, tmp_path):
+def test_where_nothing_may_be_executed_auto_does_without(monkeypatch, empty_cache, quick, tmp_path):
     monkeypatch.delattr(os, "memfd_create")
     with not_executable(tmp_path):
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -480,7 +484,7 @@ def test_where_nothing_may_be_executed_auto_does_without(monkeypatch, anew, quic
 
 
 @needs_kernels
-def test_processes_that_compile_at_once_all_have_them(monkeypatch, anew, tmp_path, prebuilt):
+def test_processes_that_compile_at_once_all_have_them(monkeypatch, empty_cache, tmp_path, prebuilt):
     """Each waits in the compiler until all are there; the cache holds one intact library."""
     text = (
         f'case "$*" in *--version) exit;; esac; mkdir {tmp_path}/here.$$; n=0; '
@@ -498,5 +502,5 @@ def test_processes_that_compile_at_once_all_have_them(monkeypatch, anew, tmp_pat
     assert [process.returncode for process in running] == [0, 0, 0], said
     assert len({out for out, _ in said}) == 1
     assert len([*tmp_path.glob("here.*")]) == 3
-    (library,) = anew.glob("*")
+    (library,) = empty_cache.glob("*")
     assert user_cache.read(library.name) == prebuilt.read_bytes()

@@ -1,4 +1,4 @@
-"""The checkpoint artifact as a whole: planted kicks are found, a null is none, parts add up."""
+"""The kick at a checkpoint as a whole: planted kicks are found, a null is none, parts add up."""
 
 import csv
 import itertools
@@ -79,22 +79,22 @@ def test_planted_effects_are_recovered_from_the_motion_of_tokens():
         logs = (value / 2 * math.prod(signs[i] for i in g) for g, value in effects.items())
         return math.exp(sum(logs))
 
-    told = kick.summary(*planted(factor), RULES)
-    names = [tuple(attribution.FACTORS.index(f) for f in e["factors"]) for e in told["effects"]]
+    summary = kick.summary(*planted(factor), RULES)
+    names = [tuple(attribution.FACTORS.index(f) for f in e["factors"]) for e in summary["effects"]]
     assert names == [*effects]
-    for effect, value in zip(told["effects"], effects.values(), strict=True):
+    for effect, value in zip(summary["effects"], effects.values(), strict=True):
         assert effect["value"] == pytest.approx(value, abs=1e-6)
         # Every token is kicked alike, so that drawing others changes nothing.
         assert effect["low"] == pytest.approx(value, abs=1e-6)
         assert effect["high"] == pytest.approx(value, abs=1e-6)
-    assert [arm["begun_anew"] for arm in told["arms"]][:4] == [
+    assert [arm["reset"] for arm in summary["arms"]][:4] == [
         [],
         ["moments"],
         ["schedule"],
         ["moments", "schedule"],
     ]
     trend = math.exp(-0.05 * 5)
-    for number, arm in enumerate(told["arms"]):
+    for number, arm in enumerate(summary["arms"]):
         assert arm["kick_ratio"]["value"] == pytest.approx(trend * factor(number), rel=1e-6)
         assert arm["kick_over_continuous"]["value"] == pytest.approx(factor(number), rel=1e-6)
         excess = factor(number) - 1
@@ -104,18 +104,18 @@ def test_planted_effects_are_recovered_from_the_motion_of_tokens():
         spread = arm["token_log_ratios"]
         assert spread["std"] == pytest.approx(0, abs=1e-6)
         assert spread["median"] == pytest.approx(math.log(trend * factor(number)), abs=1e-6)
-    assert told["continuous"]["kick_ratio"]["value"] == pytest.approx(trend)
-    assert told["stitched"]["kick_ratio"]["value"] == pytest.approx(2 * 3 * trend)
-    assert told["tokens"] == 30
+    assert summary["continuous"]["kick_ratio"]["value"] == pytest.approx(trend)
+    assert summary["stitched"]["kick_ratio"]["value"] == pytest.approx(2 * 3 * trend)
+    assert summary["tokens"] == 30
 
 
 def test_arms_that_are_all_the_continuous_run_have_no_effect():
-    told = kick.summary(*planted(lambda arm: 1.0, stitched=1.0), RULES)
-    for effect in told["effects"]:
+    summary = kick.summary(*planted(lambda arm: 1.0, stitched=1.0), RULES)
+    for effect in summary["effects"]:
         assert effect["low"] <= 1e-12
         assert effect["high"] >= -1e-12
         assert abs(effect["value"]) < 1e-12
-    for arm in told["arms"]:
+    for arm in summary["arms"]:
         assert arm["kick_over_continuous"]["value"] == 1
         assert arm["excess_path"] == {"value": 0, "low": 0, "high": 0}
         like = {"first": 1, "for_good": 1, "share_of_steps": 1}
@@ -128,32 +128,32 @@ def test_intervals_cover_no_effect_as_often_as_they_say():
     for seed in range(40):
         noise = np.random.default_rng(100 + seed).lognormal(0, 0.2, (8, 60))
         parts = planted(lambda arm, noise=noise: noise[arm], tokens=60, seed=seed)
-        told = kick.summary(*parts, RULES)
-        covered += [effect["low"] <= 0 <= effect["high"] for effect in told["effects"]]
+        summary = kick.summary(*parts, RULES)
+        covered += [effect["low"] <= 0 <= effect["high"] for effect in summary["effects"]]
     assert 0.90 < np.mean(covered) < 0.985
 
 
 def test_an_effect_of_some_tokens_widens_the_interval():
     one_in_three = np.where(np.arange(30) % 3, 1.0, 2.0)
-    told = kick.summary(*planted(lambda arm: one_in_three if arm & 1 else np.ones(30)), RULES)
-    moments = told["effects"][0]
+    summary = kick.summary(*planted(lambda arm: one_in_three if arm & 1 else np.ones(30)), RULES)
+    moments = summary["effects"][0]
     assert 0 < moments["low"] < moments["value"] < moments["high"] < math.log(2)
-    spread = told["arms"][1]["token_log_ratios"]
+    spread = summary["arms"][1]["token_log_ratios"]
     assert spread["p95"] - spread["p05"] == pytest.approx(math.log(2), abs=1e-6)
 
 
 def test_the_parts_of_the_stitched_pairs_kick_add_up():
     sizes = [1.0, 1.7, 2.1, 3.3, 1.05, 1.8, 2.0, 3.6]
-    told = kick.summary(*planted(lambda arm: sizes[arm]), RULES)["contributions"]
-    parts = {part["name"]: part for part in told["parts"]}
+    summary = kick.summary(*planted(lambda arm: sizes[arm]), RULES)["contributions"]
+    parts = {part["name"]: part for part in summary["parts"]}
     total = sum(part["value"] for part in parts.values())
-    assert total == pytest.approx(told["total"]["value"], abs=1e-12)
-    assert told["total"]["value"] == pytest.approx(math.log(6) - 0.25, abs=1e-6)
+    assert total == pytest.approx(summary["total"]["value"], abs=1e-12)
+    assert summary["total"]["value"] == pytest.approx(math.log(6) - 0.25, abs=1e-6)
     assert parts["schedule_before_the_seam"]["value"] == pytest.approx(math.log(3), abs=1e-6)
     other = parts["other_weights_and_shorter_schedule"]["value"]
     assert other == pytest.approx(math.log(2 / 3.6), abs=1e-6)
     for i, factor in enumerate(attribution.FACTORS):
-        part = parts[f"{factor}_begun_anew"]
+        part = parts[f"{factor}_reset"]
         added = [math.log(sizes[a | 1 << i] / sizes[a]) for a in range(8) if not a >> i & 1]
         assert part["orders"] == pytest.approx([min(added), max(added)])
         expected = attribution.contribution(np.log(sizes), i)
@@ -162,17 +162,17 @@ def test_the_parts_of_the_stitched_pairs_kick_add_up():
 
 def test_what_learning_rates_alone_would_make_by_hand():
     """Rates of 40 steps: 0.6 to 0.52 before the seam, 0.5 to 0.4 after; of 20: 0.25 to 0.05."""
-    told = kick.summary(*planted(lambda arm: 1.0), RULES)["contributions"]
-    computed = {part["name"]: part["from_learning_rates"] for part in told["parts"]}
+    summary = kick.summary(*planted(lambda arm: 1.0), RULES)["contributions"]
+    computed = {part["name"]: part["from_learning_rates"] for part in summary["parts"]}
     before, after = np.mean([25, 24, 23, 22, 21]) / 40, np.mean([20, 19, 18, 17, 16]) / 40
-    anew, last = np.mean([40, 39, 38, 37, 36]) / 40, np.mean([5, 4, 3, 2, 1]) / 20
+    reset, last = np.mean([40, 39, 38, 37, 36]) / 40, np.mean([5, 4, 3, 2, 1]) / 20
     shorter = np.mean([20, 19, 18, 17, 16]) / 20
     expected = {
         "continuous_trend": math.log(after / before),
-        "moments_begun_anew": None,
-        "schedule_begun_anew": math.log(anew / after),
-        "data_begun_anew": None,
-        "other_weights_and_shorter_schedule": math.log(shorter / anew),
+        "moments_reset": None,
+        "schedule_reset": math.log(reset / after),
+        "data_reset": None,
+        "other_weights_and_shorter_schedule": math.log(shorter / reset),
         "schedule_before_the_seam": math.log(before / last),
     }
     assert {k: v for k, v in computed.items() if v is None} == {
@@ -182,7 +182,7 @@ def test_what_learning_rates_alone_would_make_by_hand():
     assert {name: computed[name] for name in numbers} == pytest.approx(numbers)
 
 
-def test_a_motion_shorter_than_the_window_is_told():
+def test_a_motion_shorter_than_the_window_is_reported():
     with pytest.raises(UserError, match=r"steps 1 to 5 .* has 4"):
         series(AFTER, motion(4, 3))
 
@@ -206,11 +206,11 @@ def test_rows_of_the_table():
 
 def drawn(parts, path, kind="png"):
     *runs, arms = parts
-    told = json.loads(json.dumps(kick.summary(*runs, arms, RULES)))
-    told = _null(told)
+    summary = json.loads(json.dumps(kick.summary(*runs, arms, RULES)))
+    summary = _null(summary)
     rows = kick.table(*runs, arms, SEAM, elements=16)
     with style.applied():
-        drawing = figure.draw(rows, told, "Planted", width_mm=180)
+        drawing = figure.draw(rows, summary, "Planted", width_mm=180)
         style.save(drawing, path, kind, dpi=50)
     return drawing
 
@@ -226,7 +226,7 @@ def _null(value):
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
-def test_the_figure_tells_the_kick_and_is_the_same_bytes(kind, tmp_path):
+def test_the_figure_shows_the_kick_and_is_the_same_bytes(kind, tmp_path):
     drawing = drawn(planted(lambda arm: 1 + arm), tmp_path / "a", kind)
     assert "× 4.67 in the stitched pair, × 0.78 without a break" in drawing.get_suptitle()
     drawn(planted(lambda arm: 1 + arm), tmp_path / "b", kind)
@@ -236,8 +236,8 @@ def test_the_figure_tells_the_kick_and_is_the_same_bytes(kind, tmp_path):
     assert widths[-1] == pytest.approx(6 * math.exp(-0.25) - 1, rel=1e-5)
     kicks = drawing.axes[5]
     labels = [label.get_text() for label in kicks.get_yticklabels()]
-    assert labels[:3] == ["all restored", "moments anew", "schedule anew"]
-    assert labels[-2:] == ["all three anew", "stitched pair"]
+    assert labels[:3] == ["all restored", "moments reset", "schedule reset"]
+    assert labels[-2:] == ["all three reset", "stitched pair"]
 
 
 @pytest.mark.filterwarnings("error")
@@ -245,10 +245,10 @@ def test_tokens_that_never_move_have_no_kick_and_a_figure_all_the_same(tmp_path)
     still = np.zeros((STEPS, 5))
     parts = [series(CONTINUOUS, still), series(BEFORE, still[:SEAM]), series(AFTER, still[SEAM:])]
     arms = [series(arm, still[SEAM:]) for arm in ARMS]
-    told = _null(kick.summary(*parts, arms, RULES))
-    assert told["stitched"]["kick_ratio"] == {"value": None, "low": None, "high": None}
-    assert told["stitched"]["token_log_ratios"]["tokens_without"] == 5
-    assert all(effect["value"] is None for effect in told["effects"])
+    summary = _null(kick.summary(*parts, arms, RULES))
+    assert summary["stitched"]["kick_ratio"] == {"value": None, "low": None, "high": None}
+    assert summary["stitched"]["token_log_ratios"]["tokens_without"] == 5
+    assert all(effect["value"] is None for effect in summary["effects"])
     drawing = drawn((*parts, arms), tmp_path / "still.png")
     assert "there is no kick ratio" in drawing.get_suptitle()
 
@@ -348,17 +348,17 @@ def test_scripts_from_trajectories_to_picture(trajectories, tmp_path):
     words = "--settings", settings, "--check", tmp_path / "check.json", "--motions", *motions
     done = run_script("compute_kick", *words, *files)
     assert done.returncode == 0, done.stderr
-    told = json.loads(summary.read_text())
-    assert told["tokens"] == UNTRAINED.sum() == 16
-    equal = [r["equal_steps"] for r in told["continuation"]["equal_at_the_seam"] if r["whole"]]
+    report = json.loads(summary.read_text())
+    assert report["tokens"] == UNTRAINED.sum() == 16
+    equal = [r["equal_steps"] for r in report["continuation"]["equal_at_the_seam"] if r["whole"]]
     assert equal == [STEPS - SEAM]
-    assert told["effects"][0]["value"] == pytest.approx(math.log(KICK), abs=0.1)
-    assert told["effects"][0]["low"] > 0.9
-    for effect in told["effects"][1:]:
+    assert report["effects"][0]["value"] == pytest.approx(math.log(KICK), abs=0.1)
+    assert report["effects"][0]["low"] > 0.9
+    for effect in report["effects"][1:]:
         assert abs(effect["value"]) < 0.1
-    everything = told["arms"][0]
+    everything = report["arms"][0]
     assert everything["kick_over_continuous"] == {"value": 1, "low": 1, "high": 1}
-    assert told["stitched"]["kick_ratio"]["value"] == pytest.approx(10, rel=0.1)
+    assert report["stitched"]["kick_ratio"]["value"] == pytest.approx(10, rel=0.1)
     with table.open(newline="") as lines:
         rows = list(csv.DictReader(lines))
     ends = [float(r["from_start_mean"]) for r in rows if int(r["step"]) == STEPS]

@@ -1,4 +1,4 @@
-"""Checkpoint artifacts in the configuration: every mistake is told before anything runs."""
+"""The kick in the configuration: every mistake is reported before anything runs."""
 
 import copy
 import re
@@ -13,13 +13,13 @@ from planning.mistakes import ConfigurationError
 ROOT = Path(__file__).parents[2]
 SCHEMA = schema.load(ROOT / "workflow/schemas/config.schema.yaml")
 DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-ARTIFACT = DEFAULT["kick"]["wordybird"]
-ARMS = ARTIFACT["arms"]
+ENTRY = DEFAULT["kick"]["wordybird"]
+ARMS = ENTRY["arms"]
 
 
-def resolved(runs=None, **artifact):
+def resolved(runs=None, **entry):
     changed = copy.deepcopy(DEFAULT)
-    changed["kick"]["wordybird"] |= artifact
+    changed["kick"]["wordybird"] |= entry
     for name, run in (runs or {}).items():
         changed["runs"].setdefault(name, {}).update(run)
     return configuration.resolve(changed, SCHEMA)
@@ -29,8 +29,8 @@ def test_the_published_seam_has_eight_arms_that_differ_in_what_is_restored():
     found = resolved()
     arms = [found["runs"][name] for name in ARMS]
     assert len({frozenset(arm["restore"]) for arm in arms}) == 8
-    told = ("restore",)
-    assert len({str({k: v for k, v in arm.items() if k not in told}) for arm in arms}) == 1
+    restored = ("restore",)
+    assert len({str({k: v for k, v in arm.items() if k not in restored}) for arm in arms}) == 1
     assert (arms[0]["rows"], arms[0]["record"], arms[0]["total_steps"]) == ("dead", ["W"], 100)
     for name, run in zip(ARMS, arms, strict=True):
         parts = name.removeprefix("wordybird1b_").split("_")
@@ -40,7 +40,7 @@ def test_the_published_seam_has_eight_arms_that_differ_in_what_is_restored():
 
 
 @pytest.mark.parametrize("name", ["fineweb", "smoke"])
-def test_shipped_configurations_have_whole_artifacts(name):
+def test_shipped_configurations_have_whole_kicks(name):
     def merged(base, top):
         nested = {
             key: merged(base.get(key) or {}, value) if isinstance(value, dict) else value
@@ -50,15 +50,15 @@ def test_shipped_configurations_have_whole_artifacts(name):
 
     top = yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())
     found = configuration.resolve(merged(DEFAULT, top), SCHEMA)
-    for artifact in found["kick"].values():
-        assert len(artifact["arms"]) == 8
-        corpora = {found["runs"][arm]["corpus"] for arm in artifact["arms"]}
-        assert corpora == {found["runs"][artifact["before"]]["corpus"]}
+    for entry in found["kick"].values():
+        assert len(entry["arms"]) == 8
+        corpora = {found["runs"][arm]["corpus"] for arm in entry["arms"]}
+        assert corpora == {found["runs"][entry["before"]]["corpus"]}
 
 
-def test_a_configuration_needs_no_artifact():
-    of_artifacts = ("kick", "report", "verdicts")
-    without = {key: value for key, value in DEFAULT.items() if key not in of_artifacts}
+def test_a_configuration_needs_no_kick():
+    of_kicks = ("kick", "report", "verdicts")
+    without = {key: value for key, value in DEFAULT.items() if key not in of_kicks}
     assert configuration.resolve(without, SCHEMA)["kick"] == {}
 
 
@@ -94,7 +94,7 @@ MISTAKES = {
         {},
         "wordybird3, which begins from wordybird1; allowed: .* resume_run: wordybird1b",
     ),
-    "an arm that begins anew": (
+    "an arm that restores nothing": (
         {"arms": [*ARMS[:-1], "wordybird1"]},
         {},
         "wordybird1, which begins from nothing",
@@ -143,10 +143,10 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_told_with_what_is_allowed(name):
-    artifact, runs, message = MISTAKES[name]
+def test_a_mistake_is_reported_with_what_is_allowed(name):
+    entry, runs, message = MISTAKES[name]
     with pytest.raises(ConfigurationError) as error:
-        resolved(runs, **artifact)
+        resolved(runs, **entry)
     assert re.search(message, str(error.value)), error.value
 
 

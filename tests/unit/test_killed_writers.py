@@ -1,4 +1,4 @@
-"""Writers killed at any moment: every format goes on from a checkpoint to the same bytes.
+"""Writers killed at any moment: every format resumes from a checkpoint to the same bytes.
 
 Real SIGKILLs at random moments, and then every single call to the operating system that can be the
 last one, whole or cut in half.
@@ -99,7 +99,7 @@ def test_killed_twenty_times_a_file_has_the_bytes_of_an_uninterrupted_one(
     while kills < KILLS:
         if run(path, how, moments.uniform(0, seconds / 4)):
             assert path.read_bytes() == content
-            checkpoint.unlink()  # so that the next one begins anew
+            checkpoint.unlink()  # so that the next one starts again
             continue
         kills += 1
         if how == WAYS["plain"] and checkpoint.exists():

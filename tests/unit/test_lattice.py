@@ -40,7 +40,7 @@ def bits(*values):
 
 
 def plain_displacement(previous: int, current: int) -> float:
-    """docs/physics.md in double precision, which holds every difference float32 can tell."""
+    """docs/physics.md in double precision, which holds every difference of float32 values."""
     difference = plain_value(current) - plain_value(previous)
     if abs(difference) >= 2.0**128:  # float32 cannot hold the difference: the seeds' overflow
         difference = math.copysign(math.inf, difference)

@@ -24,7 +24,7 @@ SETTINGS = {
     "thresholds": [0.1, 10, 100],
     "motion_threshold": 0.1,
     "time_bins": 500,
-    "tokens": "dead",
+    "population": "dead",
 }
 displacements = arrays.arrays(
     np.float32,
@@ -84,7 +84,7 @@ def lived(values, time=500):
     )
 
 
-def test_planted_lives_are_told():
+def test_planted_lives_are_summarized():
     table, summary = lived(planted())
     assert table["row"].tolist() == [1, 3, 0, 2]
     assert table["token_id"].tolist() == [11, 13, 10, 12]

@@ -84,19 +84,19 @@ def test_fewer_fields_change_no_bit_of_the_others(tmp_path):
         assert tensor.numpy().tobytes() == full[name].numpy().tobytes(), name
 
 
-def test_report_begins_with_the_steps_done_and_then_tells_every_step(tmp_path):
-    told = []
+def test_report_begins_with_the_steps_done_and_then_names_every_step(tmp_path):
+    reported = []
     found, _ = trained(
-        tmp_path, tiny_run.settings(), report=lambda *arguments: told.append(arguments)
+        tmp_path, tiny_run.settings(), report=lambda *arguments: reported.append(arguments)
     )
-    assert [step for step, _ in told] == list(range(13))
-    assert np.array_equal([loss for _, loss in told], found["loss"], equal_nan=True)
+    assert [step for step, _ in reported] == list(range(13))
+    assert np.array_equal([loss for _, loss in reported], found["loss"], equal_nan=True)
 
 
 @pytest.mark.parametrize(
     "key", ["model", "examples", "head", "adamw", "precision", "rows", "naming", "device"]
 )
-def test_an_unknown_name_is_told_with_those_there_are(tmp_path, key):
+def test_an_unknown_name_is_reported_with_those_there_are(tmp_path, key):
     settings = tiny_run.settings(**{key: "no-such"})
     with pytest.raises(UserError, match=f"{key}: unknown name 'no-such'.*expected one of"):
         trained(tmp_path, settings)

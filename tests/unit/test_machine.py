@@ -82,7 +82,7 @@ def test_auto_takes_the_fastest_device_there_is(monkeypatch, there, fastest):
     assert machine.device("cpu") == CPU
 
 
-def test_a_device_that_is_unknown_or_not_there_is_told(monkeypatch):
+def test_a_device_that_is_unknown_or_not_there_is_reported(monkeypatch):
     have(monkeypatch, "cpu")
     for name, message in (
         ("gpu", "device: unknown name 'gpu'; expected one of auto, cpu, cuda, mps"),

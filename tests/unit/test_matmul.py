@@ -64,7 +64,7 @@ def test_auto_takes_what_the_processor_is_fast_at(monkeypatch, has_them, missing
         matmul.named("float23", CPU)
 
 
-def test_what_is_asked_for_by_name_is_taken_or_told(monkeypatch):
+def test_what_is_asked_for_by_name_is_taken_or_refused(monkeypatch):
     for name in set(matmul.BACKENDS) - {"fused"}:
         assert matmul.chosen(name, CPU) == matmul.Chosen(name, "as asked for")
     monkeypatch.setattr(kernels, "missing", lambda: "fused needs what is not here.")

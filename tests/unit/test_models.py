@@ -93,7 +93,7 @@ def test_hidden_states_do_not_see_the_future(model):
         ({"learning_rat": 1.0}, "unknown key 'learning_rat' .is 'learning_rate' meant"),
     ],
 )
-def test_settings_that_cannot_be_are_told_by_key(changes, message):
+def test_settings_that_cannot_be_are_reported_by_key(changes, message):
     with pytest.raises(UserError, match=message):
         tiny_run.settings(**changes)
 

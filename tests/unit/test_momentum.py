@@ -138,19 +138,19 @@ def test_distances_against_brute_force(cooled):
     assert trace.final_largest == written["distance"][final:].max()
 
 
-def test_every_motion_is_foretold(cooled):
+def test_every_motion_is_predicted(cooled):
     trace, _ = followed(cooled)
-    told = momentum.summary(trace, [], STEPS, 0.1)
-    elements = told["elements"]
+    summary = momentum.summary(trace, [], STEPS, 0.1)
+    elements = summary["elements"]
     assert elements["all"] == elements["reproduced"] == STEPS * 30 * 8
     moved = lattice.to_float32(cooled["W"][1:]) != lattice.to_float32(cooled["W"][:-1])
     assert elements["beyond_and_moved"] + elements["short_but_moved"] == moved.sum() > 100
     assert elements["beyond_but_still"] + elements["short_but_moved"] <= elements["at_a_tie"]
-    agreed = told["crossing_against_last_motion"]["optimizer"]
+    agreed = summary["crossing_against_last_motion"]["optimizer"]
     assert agreed["stopped"] == 30
     assert (agreed["share_equal"], agreed["mean_absolute_difference"]) == (1, 0)
     assert agreed["correlation"] == pytest.approx(1)
-    assert told["final"]["largest_distance"] < 0 < told["final"]["still_steps"]
+    assert summary["final"]["largest_distance"] < 0 < summary["final"]["still_steps"]
 
 
 def test_a_planted_crossing_is_found_at_its_step():
@@ -177,7 +177,7 @@ def test_a_planted_crossing_is_found_at_its_step():
     assert math.isnan(trace.largest_after[1])
 
 
-def test_common_changes_are_told_from_independent_ones():
+def test_common_changes_are_distinguished_from_independent_ones():
     random = np.random.default_rng(5)
     together, alone, half = (momentum.CommonChange() for _ in range(3))
     for _ in range(4000):
@@ -205,7 +205,7 @@ def test_the_plane_against_brute_force(cooled):
     chosen = plane.chosen_steps([1, 20, 1000], STEPS)
     assert chosen == [1, 20, STEPS]
     every = [None, *planted_steps.each(cooled)]
-    arrays, told = plane.planes(every.__getitem__, chosen, LAW, 30)
+    arrays, per_step = plane.planes(every.__getitem__, chosen, LAW, 30)
     brute = brute_distances(cooled)
     for i, step in enumerate(chosen):
         size, root = np.abs(cooled["m"][step]).ravel(), np.sqrt(cooled["v"][step]).ravel()
@@ -217,11 +217,13 @@ def test_the_plane_against_brute_force(cooled):
                 counts[row, column] += 1
         np.testing.assert_array_equal(arrays["plane_counts"][i], counts)
         assert counts.sum() + arrays["plane_outside"][i] == size.size
-        assert told[i]["share_of_elements_beyond"] == pytest.approx((brute[step - 1] > 0).mean())
+        assert per_step[i]["share_of_elements_beyond"] == pytest.approx(
+            (brute[step - 1] > 0).mean()
+        )
         # On the line the update is half a cell: the definition, solved for |m|.
         v, m = x[7] ** 2, arrays["line_median"][i, 7]
         update = 1e-3 * (m / (1 - 0.9**step)) / (math.sqrt(v / (1 - 0.999**step)) + 1e-8)
-        assert update == pytest.approx(told[i]["half_cell"]["median"], rel=1e-6)
+        assert update == pytest.approx(per_step[i]["half_cell"]["median"], rel=1e-6)
 
 
 def test_quick_statistics_against_the_notebooks_formulas(cooled, tmp_path):
@@ -292,7 +294,7 @@ def test_scripts_from_trajectory_to_picture(kind, tmp_path):
     done, table, summary, distance, dense = computed(rows, tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
-    told = json.loads(summary.read_text())
+    report = json.loads(summary.read_text())
     trace, written = followed(rows)
     for name, values in load_file(distance).items():
         np.testing.assert_array_equal(values, np.float32(written[name]))
@@ -304,7 +306,7 @@ def test_scripts_from_trajectory_to_picture(kind, tmp_path):
     counts = load_file(dense)
     of_all = sum(counts[f"distance_{name}"].sum() for name in ("counts", "zero", "below", "above"))
     assert of_all == STEPS * len(tokens)
-    stopped = told["crossing_against_last_motion"]["optimizer"]["stopped"]
+    stopped = report["crossing_against_last_motion"]["optimizer"]["stopped"]
     assert stopped == (0 if kind in ("none frozen", "all still") else len(tokens))
     look = {"title": "Planted", "width_mm": 120, "dpi": 60}
     picture = tmp_path / "a.png"
@@ -316,7 +318,7 @@ def test_scripts_from_trajectory_to_picture(kind, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda rows: rows.pop("m"), "no m in this file"),
         (lambda rows: rows.update(v=rows["v"][:-1]), "give the files of one run"),
@@ -324,12 +326,12 @@ def test_scripts_from_trajectory_to_picture(kind, tmp_path):
         (lambda rows: rows.update(m=rows["m"] + np.float32(0.1)), "no bfloat16 values"),
     ],
 )
-def test_a_trajectory_without_moments_is_refused(change, told, cooled, tmp_path):
+def test_a_trajectory_without_moments_is_refused(change, message, cooled, tmp_path):
     rows = dict(cooled)
     change(rows)
     done, *made = computed(rows, tmp_path)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
-    assert told in done.stderr
+    assert message in done.stderr
     assert not any(path.exists() for path in made)
 
 
@@ -382,12 +384,12 @@ def test_a_real_run_of_thimbles_series_against_the_plain_definitions(tmp_path):
     np.testing.assert_allclose(found["distance"], brute.max(axis=2), atol=0.03)
     typical = np.log2(np.median(np.exp2(brute), axis=2))
     np.testing.assert_allclose(found["typical_distance"], typical, atol=0.03)
-    told = json.loads(summary.read_text())
-    elements = told["elements"]
+    report = json.loads(summary.read_text())
+    elements = report["elements"]
     assert elements["all"] == elements["reproduced"] == rows["g"].size > 0
     assert elements["beyond_but_still"] + elements["short_but_moved"] <= elements["at_a_tie"]
     norms = np.linalg.norm(rows["g"].astype(float), axis=2)
-    quick = told["quick_statistics"]
+    quick = report["quick_statistics"]
     np.testing.assert_allclose(quick["gradient_norm"], [norms.min(), norms.max()], rtol=1e-5)
     with table.open(newline="") as lines:
         tokens = [int(row["token_id"]) for row in csv.DictReader(lines)]

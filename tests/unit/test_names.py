@@ -44,8 +44,8 @@ def test_no_run_is_called_like_a_file_of_results(name):
     if name != "corpora":  # which the schema refuses already
         refused(re.escape(f"runs.{name}"), runs=DEFAULT["runs"] | {name: {"like": "crucible2"}})
     if "." not in name:
-        artifact = DEFAULT["kick"]["wordybird"]
-        refused(name, kick={name: artifact})
+        entry = DEFAULT["kick"]["wordybird"]
+        refused(name, kick={name: entry})
 
 
 def test_a_sweep_takes_no_name_of_a_file_either():
@@ -98,15 +98,15 @@ def test_the_program_refuses_such_phases_too(phase):
 
 
 @pytest.mark.parametrize("name", kick.SERIES)
-def test_no_arm_is_called_like_another_series_of_the_artifact(name):
+def test_no_arm_is_called_like_another_series_of_the_kick(name):
     assert kick.SERIES == (
         kicks.CONTINUOUS,
         kicks.STITCHED,
     )
-    artifact = copy.deepcopy(DEFAULT["kick"]["wordybird"])
-    artifact["arms"][0] = name
+    entry = copy.deepcopy(DEFAULT["kick"]["wordybird"])
+    entry["arms"][0] = name
     runs = DEFAULT["runs"] | {name: {"like": "wordybird1b_weights"}}
-    refused(f"arms has {name}", runs=runs, kick={"wordybird": artifact})
+    refused(f"arms has {name}", runs=runs, kick={"wordybird": entry})
 
 
 def test_a_swept_key_is_no_column_of_figures():
@@ -132,11 +132,11 @@ def test_a_swept_key_is_no_column_of_figures():
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_sweep_that_cannot_be_made_is_told(values, expected):
+def test_a_sweep_that_cannot_be_made_is_reported(values, expected):
     refused(expected, runs=DEFAULT["runs"] | {"s": {"like": "crucible2", "sweep": values}})
 
 
-def test_lists_that_no_command_can_be_given_are_told():
+def test_lists_that_no_command_can_be_given_are_reported():
     seeds = {f"s{i:04}": {"like": "crucible1", "random_seed": i} for i in range(2000)}
     runs = DEFAULT["runs"] | seeds
     refused("comparison stands for 2,000 runs", runs=runs, comparison=[*seeds])

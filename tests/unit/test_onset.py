@@ -28,9 +28,9 @@ def test_what_lies_beyond_the_run_is_never():
 
 def test_intervals_over_seeds():
     """Student's own table: mean 2 and deviation 1 of three values, 2 ± 4.303 / sqrt(3)."""
-    told = onset.over_seeds([1.0, 2.0, 3.0])
-    assert (told["mean"], told["never"], told["least"]) == (2.0, 0, 1.0)
-    assert told["high"] - 2 == pytest.approx(2.4843, abs=1e-3) == 2 - told["low"]
+    summary = onset.over_seeds([1.0, 2.0, 3.0])
+    assert (summary["mean"], summary["never"], summary["least"]) == (2.0, 0, 1.0)
+    assert summary["high"] - 2 == pytest.approx(2.4843, abs=1e-3) == 2 - summary["low"]
     assert onset.over_seeds([5])["low"] is None
     never = onset.over_seeds([1400, None, 1300])
     assert never == {"seeds": 3, "never": 1, "least": 1300, "mean": None, "low": None, "high": None}
@@ -40,8 +40,8 @@ def test_intervals_over_seeds():
 def test_an_interval_holds_the_truth_as_often_as_it_says():
     """3 normal seeds, 4,000 times: 95% ± 4.9 standard errors, a false alarm in 10^6."""
     random = np.random.default_rng(7)
-    told = [onset.over_seeds(random.normal(0, 1, 3).tolist()) for _ in range(4000)]
-    share = np.mean([one["low"] <= 0 <= one["high"] for one in told])
+    intervals = [onset.over_seeds(random.normal(0, 1, 3).tolist()) for _ in range(4000)]
+    share = np.mean([one["low"] <= 0 <= one["high"] for one in intervals])
     assert abs(share - 0.95) < 4.9 * np.sqrt(0.95 * 0.05 / 4000)
 
 
@@ -104,13 +104,13 @@ def course_of(last, displacement, moving=0.5):
 
 def test_numbers_of_a_run_whose_freeze_is_known():
     displacement = [100.0] * 10 + [8.0] * 5 + [4.0] * 10 + [0.5] * 5
-    told = onset.numbers(course_of([-1, 20, 25, 26, 30], displacement), from_step=11, window=5)
-    assert (told["median_freeze"], told["last_motion"]) == (25, None)
-    assert told["mean_freeze"] == (0 + 20 + 25 + 26 + 30) / 5
-    assert told["frozen_at_end"] == 4 / 5  # all but the one that moves at the last step
-    assert told["still"] == 3 / 5  # no motion at steps 26 to 30
-    assert (told["displacement_at_start"], told["displacement_at_end"]) == (8, 0.5)
-    assert told["hops_at_end"] == 5
+    summary = onset.numbers(course_of([-1, 20, 25, 26, 30], displacement), from_step=11, window=5)
+    assert (summary["median_freeze"], summary["last_motion"]) == (25, None)
+    assert summary["mean_freeze"] == (0 + 20 + 25 + 26 + 30) / 5
+    assert summary["frozen_at_end"] == 4 / 5  # all but the one that moves at the last step
+    assert summary["still"] == 3 / 5  # no motion at steps 26 to 30
+    assert (summary["displacement_at_start"], summary["displacement_at_end"]) == (8, 0.5)
+    assert summary["hops_at_end"] == 5
 
 
 def test_displacements_that_are_not_finite_are_left_out():
@@ -122,7 +122,7 @@ def test_displacements_that_are_not_finite_are_left_out():
     assert np.isnan(onset.windows(found.displacement, 2, 1)[0])
 
 
-def test_displacements_of_other_tokens_or_lengths_are_told_apart():
+def test_displacements_of_other_tokens_or_lengths_are_distinguished():
     ids = {"a": np.arange(3), "b": np.arange(3)}
     onset.check(ids, {"a": 5, "b": 5})
     for tokens, steps in (
@@ -140,13 +140,13 @@ FISHER_YATES = {1: 12.706, 2: 4.303, 5: 2.571, 9: 2.262, 10: 2.228, 20: 2.086, 3
 @pytest.mark.parametrize("freedom", FISHER_YATES)
 def test_an_interval_of_any_number_of_seeds(freedom):
     values = np.random.default_rng(freedom).normal(5, 2, freedom + 1).tolist()
-    told = onset.over_seeds(values)
+    summary = onset.over_seeds(values)
     half = FISHER_YATES[freedom] * np.std(values, ddof=1) / np.sqrt(freedom + 1)
-    assert told["seeds"] == freedom + 1
-    assert told["high"] - told["mean"] == pytest.approx(half, rel=3e-4)
-    assert told["mean"] - told["low"] == pytest.approx(half, rel=3e-4)
+    assert summary["seeds"] == freedom + 1
+    assert summary["high"] - summary["mean"] == pytest.approx(half, rel=3e-4)
+    assert summary["mean"] - summary["low"] == pytest.approx(half, rel=3e-4)
 
 
 def test_a_thousand_seeds_come_to_the_normal_distribution():
-    told = onset.over_seeds([0.0, 1.0] * 500)
-    assert told["high"] - 0.5 == pytest.approx(1.9623 * 0.50025 / np.sqrt(1000), rel=1e-4)
+    summary = onset.over_seeds([0.0, 1.0] * 500)
+    assert summary["high"] - 0.5 == pytest.approx(1.9623 * 0.50025 / np.sqrt(1000), rel=1e-4)

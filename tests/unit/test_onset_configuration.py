@@ -1,4 +1,4 @@
-"""Onsets in the configuration: mistakes are told before anything runs; questions wait for them."""
+"""Onsets in the configuration: mistakes are reported before anything runs; questions wait."""
 
 import copy
 import re
@@ -44,9 +44,9 @@ def test_the_shipped_arms_change_what_their_names_say():
     found = resolved()
     runs, arms = found["runs"], found["causes"]["onsets"]["onset"]["arms"]
     reference = runs[arms["published"][0]]
-    told = {arm: onsets.changes(runs[names[0]], reference) for arm, names in arms.items()}
+    found_changes = {arm: onsets.changes(runs[names[0]], reference) for arm, names in arms.items()}
     states, weights = {"state_precision": "float32"}, {"weight_precision": "float32"}
-    assert told == {
+    assert found_changes == {
         "published": {},
         "float32_states": states,
         "float32_weights": weights,
@@ -55,8 +55,8 @@ def test_the_shipped_arms_change_what_their_names_say():
     for names in arms.values():
         assert onsets.seeds(names, runs) == [42, 43, 44]
     arms = found["causes"]["onsets"]["onset_rate_or_decay"]["arms"]
-    told = {arm: onsets.changes(runs[names[0]], reference) for arm, names in arms.items()}
-    assert told == {"rate_3e-4": {"learning_rate": 3e-4}, "decay": {"weight_decay": 0.1}}
+    found_changes = {arm: onsets.changes(runs[names[0]], reference) for arm, names in arms.items()}
+    assert found_changes == {"rate_3e-4": {"learning_rate": 3e-4}, "decay": {"weight_decay": 0.1}}
     assert all(onsets.seeds(names, runs) == [42, 43, 44] for names in arms.values())
     changes = found["causes"]["onsets"]["onset_changes"]["arms"]
     assert all(len(names) == 1 for names in changes.values())
@@ -159,7 +159,7 @@ SECTIONS = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_told_with_what_is_allowed(name):
+def test_a_mistake_is_reported_with_what_is_allowed(name):
     onset, runs, message = MISTAKES[name]
     with pytest.raises(ConfigurationError) as error:
         resolved(runs, SECTIONS.get(name), **copy.deepcopy(onset))

@@ -64,35 +64,35 @@ def summary(seeds=SEEDS, moments=None):
 
 
 def test_a_planted_fall_and_what_goes_away_of_it():
-    told = summary()["effects"]["log_displacement"]
+    report = summary()["effects"]["log_displacement"]
     falls = [6 - COMMON[seed] for seed in SEEDS]
-    assert told["fall_of_reference"]["mean"] == pytest.approx(np.mean(falls))
+    assert report["fall_of_reference"]["mean"] == pytest.approx(np.mean(falls))
     for arm, end in ENDS.items():
         if arm == "published":
             continue
-        lost = told["arms"][arm]["goes_away"]
+        lost = report["arms"][arm]["goes_away"]
         assert [lost[key] for key in ("mean", "low", "high")] == pytest.approx([end + 4] * 3)
-        share = told["arms"][arm]["share"]
+        share = report["arms"][arm]["share"]
         each = [(end + 4) / fall for fall in falls]
         half = 4.302652729911275 * np.std(each, ddof=1) / math.sqrt(3)
         assert share["mean"] == pytest.approx(np.mean(each))
         assert share["high"] - share["mean"] == pytest.approx(half)
-    assert told["interactions"].keys() == {"both"}
-    assert told["interactions"]["both"]["of"] == ["states", "weights"]
+    assert report["interactions"].keys() == {"both"}
+    assert report["interactions"]["both"]["of"] == ["states", "weights"]
     # 3.5 go away in both, 3 and 2 in each: 1.5 of the same.
-    assert told["interactions"]["both"]["goes_away"]["mean"] == pytest.approx(-1.5)
+    assert report["interactions"]["both"]["goes_away"]["mean"] == pytest.approx(-1.5)
     vector = summary()["effects"]["log_vector"]["arms"]["states"]["goes_away"]
     assert vector["mean"] == pytest.approx(3)
 
 
 def test_the_share_of_moving_tokens_against_a_plain_version():
-    told = summary()["effects"]["moving"]["arms"]["states"]["goes_away"]["mean"]
+    lost = summary()["effects"]["moving"]["arms"]["states"]["goes_away"]["mean"]
     falls = {}
     for arm in ("published", "states"):
         line = [1 - 0.2 * abs(ENDS[arm]) * t / (STEPS - 1) for t in range(STEPS)]
         first = sum(line[FROM - 1 : FROM - 1 + WINDOW]) / WINDOW
         falls[arm] = first - sum(line[-WINDOW:]) / WINDOW
-    assert told == pytest.approx(falls["published"] - falls["states"])
+    assert lost == pytest.approx(falls["published"] - falls["states"])
 
 
 def test_seeds_are_paired_by_name_and_not_by_place():
@@ -105,10 +105,10 @@ def test_seeds_are_paired_by_name_and_not_by_place():
     turned = by_seed | {"states": dict(reversed(by_seed["states"].items()))}
     assert onset_effects.effects(turned, CHANGES, "published") == straight
     fewer = by_seed | {"states": {3: by_seed["states"][3], 9: by_seed["states"][1]}}
-    told = onset_effects.effects(fewer, CHANGES, "published")["log_displacement"]
-    assert told["arms"]["states"]["goes_away"]["seeds"] == 1
-    assert told["arms"]["weights"]["goes_away"]["seeds"] == 3
-    assert told["interactions"]["both"]["goes_away"]["seeds"] == 1
+    summary = onset_effects.effects(fewer, CHANGES, "published")["log_displacement"]
+    assert summary["arms"]["states"]["goes_away"]["seeds"] == 1
+    assert summary["arms"]["weights"]["goes_away"]["seeds"] == 3
+    assert summary["interactions"]["both"]["goes_away"]["seeds"] == 1
 
 
 def test_what_stands_still_has_no_logarithm_and_what_does_not_fall_no_share():
@@ -117,16 +117,16 @@ def test_what_stands_still_has_no_logarithm_and_what_does_not_fall_no_share():
         f"{name}_at_{end}": 0.0 for name in ("displacement", "vector") for end in ("start", "end")
     }
     arms = {"published": {1: numbers}, "states": {1: numbers}}
-    told = onset_effects.effects(arms, {"published": {}, "states": {"a": 1}}, "published")
-    assert told["log_displacement"]["arms"]["states"]["goes_away"]["mean"] is None
-    assert told["moving"]["arms"]["states"]["goes_away"]["mean"] == 0
-    assert told["moving"]["arms"]["states"]["share"]["mean"] is None
+    summary = onset_effects.effects(arms, {"published": {}, "states": {"a": 1}}, "published")
+    assert summary["log_displacement"]["arms"]["states"]["goes_away"]["mean"] is None
+    assert summary["moving"]["arms"]["states"]["goes_away"]["mean"] == 0
+    assert summary["moving"]["arms"]["states"]["share"]["mean"] is None
 
 
 def test_shifts_and_times_in_words():
-    told = summary()
-    assert told["shifts"]["mean_freeze"]["both"]["mean"] == 0
-    arm = told["arms"]["published"]
+    report = summary()
+    assert report["shifts"]["mean_freeze"]["both"]["mean"] == 0
+    arm = report["arms"]["published"]
     assert arm["last_motion"]["text"] == "never in 60 steps"
     assert arm["median_freeze"]["mean"] == 39
     assert arm["median_freeze"]["text"] == "step 39"
@@ -175,10 +175,14 @@ def test_growth_and_ratchet_of_v():
         "counterfactual_median": np.array([1.0, 2, 3, 1]),
         "shortening_median": np.array([1, 1, 0.9, 0.35]),
     }
-    told = onset_arms.second_moment(pd.DataFrame(columns), from_step=2)
-    assert (told["rose"], told["fell"], told["stood"]) == (0.5, 0, 0.5)
-    assert (told["growth"], told["counterfactual_growth"], told["shortening"]) == (4, 0.5, 0.35)
-    moments = {arm: [told] if arm == "published" else [] for arm in CHANGES}
+    second_moment = onset_arms.second_moment(pd.DataFrame(columns), from_step=2)
+    assert (second_moment["rose"], second_moment["fell"], second_moment["stood"]) == (0.5, 0, 0.5)
+    assert (
+        second_moment["growth"],
+        second_moment["counterfactual_growth"],
+        second_moment["shortening"],
+    ) == (4, 0.5, 0.35)
+    moments = {arm: [second_moment] if arm == "published" else [] for arm in CHANGES}
     arms = summary(moments=moments)["arms"]
     assert arms["published"]["second_moment"]["growth"]["mean"] == 4
     assert arms["both"]["second_moment"] is None

@@ -118,7 +118,7 @@ def continued_by_hand(run, tokens, restore):
 
 
 def test_wordybird_3_equals_a_second_trainer_on_the_weights_of_the_first(tmp_path):
-    """Its optimizer and schedule begin anew, and its batches come again."""
+    """Its optimizer and schedule are reset, and its batches come again."""
     tiny_run.make_inputs(tmp_path)
     tokens = load_file(tmp_path / "tokens.safetensors")["tokens"].numpy()
     masks = load_file(tmp_path / "masks.safetensors")
@@ -222,7 +222,7 @@ def test_a_damaged_checkpoint_is_refused_with_its_remedy(source, tmp_path):
     ],
     ids=str,
 )
-def test_settings_that_contradict_each_other_are_told(changes, message):
+def test_settings_that_contradict_each_other_are_reported(changes, message):
     with pytest.raises(UserError, match=message):
         tiny_run.settings(**changes)
 
@@ -246,7 +246,7 @@ def test_the_script_keeps_a_checkpoint_and_begins_from_it(tmp_path):
     assert inputs.keys() == {"tokens", "masks", "from_checkpoint"}
 
 
-def test_the_script_tells_what_is_missing(tmp_path):
+def test_the_script_says_what_is_missing(tmp_path):
     tiny_run.make_inputs(tmp_path)
     resumed = {"resume_run": "first", "resume_step": 8, "restore": ["parameters"]}
     nowhere = ["--from-checkpoint", str(tmp_path / "none.safetensors")]

@@ -63,7 +63,9 @@ def test_a_damaged_pack_is_refused(path, damage):
         with storage.create(path, FIELDS, PACKED, resume=True) as file:
             file.write_rows("W", 9, np.zeros((3, 40, 64), np.uint16))
 
-    with pytest.raises(UserError, match=r"trajectory\.h5: cannot go on with these rows: .* Delete"):
+    with pytest.raises(
+        UserError, match=r"trajectory\.h5: cannot resume with these rows: .* Delete"
+    ):
         finish()
     assert not hdf5.is_hdf5(path)
 

@@ -57,12 +57,12 @@ def test_a_hand_computed_example():
     # Second token: ages 1, 2, 3, 4 at t 3 to 6. The third never moved: no silence since a motion.
     assert found.exposure.tolist() == [0, 2, 2, 1, 1]
     assert found.resumed.tolist() == [0, 0, 1, 0, 0]
-    told = permanence.summary(found, THRESHOLD, [2], 0.95)
-    assert told["final_silence"]["steps"] == 1
-    assert told["final_silence"]["token_steps"] == 3
-    assert told["still_for"]["2"]["exposure"] == 4
-    assert told["still_for"]["2"]["rate"] == 1 / 4
-    assert told["before"]["per_token_step"] == 1 / 3
+    summary = permanence.summary(found, THRESHOLD, [2], 0.95)
+    assert summary["final_silence"]["steps"] == 1
+    assert summary["final_silence"]["token_steps"] == 3
+    assert summary["still_for"]["2"]["exposure"] == 4
+    assert summary["still_for"]["2"]["rate"] == 1 / 4
+    assert summary["before"]["per_token_step"] == 1 / 3
 
 
 def test_the_rule_of_three():
@@ -119,36 +119,36 @@ def test_bounds_cover_a_planted_rate_as_often_as_they_say():
 def test_a_null_of_constant_rate_shows_no_fall_but_a_planted_freeze_does():
     rng = np.random.default_rng(3)
     null = rng.random((2000, 20)) < 0.01
-    told = permanence.summary(followed(null), THRESHOLD, [10], 0.95)
-    assert told["fell_by_at_least"]["per_step"] is None or (
-        told["fell_by_at_least"]["per_step"] < 3
+    summary = permanence.summary(followed(null), THRESHOLD, [10], 0.95)
+    assert summary["fell_by_at_least"]["per_step"] is None or (
+        summary["fell_by_at_least"]["per_step"] < 3
     )
-    assert told["still_for"]["10"]["rate"] == pytest.approx(0.01, rel=0.1)
+    assert summary["still_for"]["10"]["rate"] == pytest.approx(0.01, rel=0.1)
     frozen = null.copy()
     frozen[1000:] = False
-    told = permanence.summary(followed(frozen), THRESHOLD, [10], 0.95)
-    assert told["fell_by_at_least"]["per_step"] > 30
+    summary = permanence.summary(followed(frozen), THRESHOLD, [10], 0.95)
+    assert summary["fell_by_at_least"]["per_step"] > 30
 
 
 def test_the_final_silence_of_a_run_and_what_moved_before():
     moving = np.zeros((100, 4), bool)
     moving[:60] = True
-    told = permanence.summary(followed(moving), THRESHOLD, [10, 50], 0.95)
-    silence = told["final_silence"]
+    summary = permanence.summary(followed(moving), THRESHOLD, [10, 50], 0.95)
+    silence = summary["final_silence"]
     assert (silence["steps"], silence["token_steps"]) == (40, 160)
     assert silence["upper_bound"]["per_token_step"] == pytest.approx(-np.log(0.05) / 160)
-    assert told["before"] == {"steps": 40, "per_step": 1.0, "per_token_step": 1.0}
-    assert told["fell_by_at_least"]["per_step"] == pytest.approx(40 / -np.log(0.05))
-    assert told["still_for"]["10"]["resumed"] == 0
-    assert told["still_for"]["50"]["upper_bound"] is None
+    assert summary["before"] == {"steps": 40, "per_step": 1.0, "per_token_step": 1.0}
+    assert summary["fell_by_at_least"]["per_step"] == pytest.approx(40 / -np.log(0.05))
+    assert summary["still_for"]["10"]["resumed"] == 0
+    assert summary["still_for"]["50"]["upper_bound"] is None
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_all_still_or_all_moving_give_no_bound_that_means_anything(value):
     l2 = np.full((30, 1), value, np.float32)
-    told = permanence.summary(permanence.follow(in_chunks(l2, 8), 0.1), 0.1, [5], 0.95)
-    assert told["fell_by_at_least"] == {"per_step": None, "per_token_step": None}
-    assert told["still_for"]["5"]["exposure"] == 0
+    summary = permanence.summary(permanence.follow(in_chunks(l2, 8), 0.1), 0.1, [5], 0.95)
+    assert summary["fell_by_at_least"] == {"per_step": None, "per_token_step": None}
+    assert summary["still_for"]["5"]["exposure"] == 0
     assert permanence.table(permanence.follow(in_chunks(l2, 8), 0.1), 0.95)["rate"].empty
 
 
@@ -168,8 +168,8 @@ def drawn(moving, path, kind="png"):
     found = followed(moving)
     table = permanence.table(found, 0.95)
     with style.applied():
-        told = permanence.summary(found, THRESHOLD, [10], 0.95)
-        drawing = figure.draw(table, told, "Planted", width_mm=120)
+        summary = permanence.summary(found, THRESHOLD, [10], 0.95)
+        drawing = figure.draw(table, summary, "Planted", width_mm=120)
         style.save(drawing, path, kind, dpi=80)
     return drawing
 
@@ -191,9 +191,9 @@ LIVES = {
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("kind", LIVES)
-def test_the_figure_tells_what_is_seen(kind, tmp_path):
-    moving, told = LIVES[kind]
-    assert told in drawn(moving, tmp_path / "a.png").get_suptitle()
+def test_the_figure_says_what_is_seen(kind, tmp_path):
+    moving, title = LIVES[kind]
+    assert title in drawn(moving, tmp_path / "a.png").get_suptitle()
 
 
 def test_the_figure_shows_rates_where_tokens_moved_and_bounds_where_none_did(tmp_path):
@@ -224,8 +224,8 @@ def test_scripts_from_displacement_to_picture(tmp_path):
     done = run_script("compute_permanence", "--settings", settings, *given, *tables)
     assert done.returncode == 0, done.stderr
     found = permanence.follow([(0, l2)], THRESHOLD)
-    told = json.loads((tmp_path / "a.json").read_text())
-    assert told == json.loads(json.dumps(permanence.summary(found, THRESHOLD, [10, 100], 0.95)))
+    summary = json.loads((tmp_path / "a.json").read_text())
+    assert summary == json.loads(json.dumps(permanence.summary(found, THRESHOLD, [10, 100], 0.95)))
     with open(tmp_path / "a.csv", newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert [int(row["exposure"]) for row in rows] == permanence.table(found, 0.95)[

@@ -32,7 +32,7 @@ SCHEME = phases.Scheme(NAMES, (0.1, 10, 100), vanishing_fraction=0)
 SETTINGS = {
     "phases": list(NAMES),
     "thresholds": [0.1, 10, 100],
-    "tokens": "dead",
+    "population": "dead",
     "density_bins": {"time": 500, "displacement": 40},
 }
 motions = arrays.arrays(
@@ -107,15 +107,15 @@ def test_from_weights_to_picture_as_published(tmp_path):
     assert table["step"].tolist() == list(range(1, 81))
     for name in ("mean_ulp", "std_ulp"):
         np.testing.assert_allclose(table[name], expected[name], rtol=1e-5, err_msg=name)
-    told = summary["phases"]
+    of_phases = summary["phases"]
     for phase, fraction in zip(NAMES, expected["fractions"], strict=True):
-        np.testing.assert_allclose(table[told[phase]["column"]], fraction, rtol=1e-6)
-        assert told[phase]["final_fraction"] == pytest.approx(fraction[-1])
+        np.testing.assert_allclose(table[of_phases[phase]["column"]], fraction, rtol=1e-6)
+        assert of_phases[phase]["final_fraction"] == pytest.approx(fraction[-1])
         extremes = [fraction.min(), fraction.max()]
-        np.testing.assert_allclose(told[phase]["fraction_range"], extremes, rtol=1e-6)
-    assert told["Quantum Regime"]["transition"]["first"] == expected["t_quantum"]
-    assert told["Thermal Solid"]["transition"]["first"] == expected["t_solid"]
-    assert told["Fimbulwinter"]["transition"]["first"] == expected["t_frozen"]
+        np.testing.assert_allclose(of_phases[phase]["fraction_range"], extremes, rtol=1e-6)
+    assert of_phases["Quantum Regime"]["transition"]["first"] == expected["t_quantum"]
+    assert of_phases["Thermal Solid"]["transition"]["first"] == expected["t_solid"]
+    assert of_phases["Fimbulwinter"]["transition"]["first"] == expected["t_frozen"]
     assert 1 < expected["t_solid"] < expected["t_frozen"]
     found = [*summary["ulp_range"], summary["ulp_median"]]
     np.testing.assert_allclose(found, [expected[x] for x in ("min", "max", "median")], rtol=1e-6)
@@ -141,11 +141,11 @@ def test_by_hand():
     assert table["fraction_classical_gas"].tolist() == [0, 0, 0.5]
     middle = transitions.median(in_chunks(values, 2), found.high_halves)
     assert middle == np.float32(0.05)  # the lower of the two in the middle
-    told = transitions.summary(found, SCHEME, middle, "dead")
+    summary = transitions.summary(found, SCHEME, middle, "dead")
     # More than half, as in the notebook: a half at step 3 is none.
-    assert told["phases"]["Fimbulwinter"]["transition"] == {"first": 2, "for_good": None}
-    assert told["phases"]["Thermal Solid"]["transition"] == {"first": 1, "for_good": None}
-    assert told["phases"]["Classical Gas"]["transition"] == {"first": 1, "for_good": 1}
+    assert summary["phases"]["Fimbulwinter"]["transition"] == {"first": 2, "for_good": None}
+    assert summary["phases"]["Thermal Solid"]["transition"] == {"first": 1, "for_good": None}
+    assert summary["phases"]["Classical Gas"]["transition"] == {"first": 1, "for_good": 1}
 
 
 @given(motions, st.integers(1, 4))
@@ -174,12 +174,12 @@ def test_no_token_is_lost_in_the_density(values, size, time):
     assert np.ptp(np.diff(steps)) <= 1  # even
 
 
-def drawn(values, path, kind="png", which="dead"):
+def drawn(values, path, kind="png", population="dead"):
     found = transitions.measure([(0, values)], SCHEME)
     bins = transitions.bins(found, 500, 40)
     traces = density.fields({"vector": transitions.traces([(0, values)], bins)}, bins)
     middle = transitions.median([(0, values)], found.high_halves)
-    summary = transitions.summary(found, SCHEME, middle, which)
+    summary = transitions.summary(found, SCHEME, middle, population)
     with style.applied():
         table = transitions.table(found, SCHEME)
         drawing = figure.draw(table, summary, traces, "Planted", width_mm=120)
@@ -199,7 +199,7 @@ AWKWARD = {
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("kind", AWKWARD)
-def test_awkward_runs_are_told_and_drawn(kind, tmp_path):
+def test_awkward_runs_are_summarized_and_drawn(kind, tmp_path):
     drawing, summary = drawn(AWKWARD[kind], tmp_path / "p.png")
     first = {name: phase["transition"]["first"] for name, phase in summary["phases"].items()}
     headline = drawing.get_suptitle()
@@ -220,7 +220,7 @@ def test_awkward_runs_are_told_and_drawn(kind, tmp_path):
 
 def test_titles_say_what_is_seen(tmp_path):
     values = np.r_[np.full((4, 3), 50), np.full((3, 3), 5), np.zeros((3, 3))].astype(np.float32)
-    drawing, _ = drawn(values, tmp_path / "p.png", which="live")
+    drawing, _ = drawn(values, tmp_path / "p.png", population="live")
     assert drawing.axes[2].get_title(loc="left") == (
         "More than half are first as cold as Quantum Regime at step 1, Thermal Solid at step 5, "
         "Fimbulwinter at step 8"

@@ -24,7 +24,7 @@ SETTINGS = {
     "thresholds": [0.1, 10, 100],
     "vanishing_fraction": 0.01,
     "motion_threshold": 0.1,
-    "tokens": "dead",
+    "population": "dead",
     "density_bins": {"time": 500, "displacement": 20, "lowest": 1e-4, "highest": 1e6},
 }
 TENTH = np.float32(0.1)
@@ -300,7 +300,7 @@ def test_script_reports_what_is_not_finite(tmp_path, measured):
     assert summary["scales"]["vector"]["nonfinite_tokens"]["total"] == 0
 
 
-def test_script_tells_of_bad_input_and_leaves_nothing(tmp_path, measured):
+def test_script_reports_bad_input_and_leaves_nothing(tmp_path, measured):
     outputs = outputs_of(tmp_path / "made")
     done = run(measured, outputs, {**SETTINGS, "thresholds": [10, 0.1, 100]})
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)

@@ -72,7 +72,7 @@ def png_chunks(content: bytes) -> list[bytes]:
     return kinds
 
 
-def test_transitions_are_marked_and_told(planted, tmp_path):
+def test_transitions_are_marked_and_named(planted, tmp_path):
     values = classified(*planted)
     drawing = drawn(values, tmp_path / "phases.png")
     element = values[1]["scales"]["element"]["phases"]
@@ -89,7 +89,7 @@ def test_transitions_are_marked_and_told(planted, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("first", "for_good", "told"),
+    ("first", "for_good", "title"),
     [
         (240, 240, "Most reach Fimbulwinter at step 240"),
         (240, 1244, "Most reach Fimbulwinter at step 240 (1,244 for good)"),
@@ -98,11 +98,11 @@ def test_transitions_are_marked_and_told(planted, tmp_path):
         (None, None, "Most tokens are in no phase"),
     ],
 )
-def test_titles_say_what_is_seen(first, for_good, told):
+def test_titles_say_what_is_seen(first, for_good, title):
     majority = {"first": first, "for_good": for_good}
     phase = {"majority": majority}
     summary = {"scales": {"element": {"phases": {"Fimbulwinter": phase}}}}
-    assert phases_figure._story(summary, "element") == told
+    assert phases_figure._story(summary, "element") == title
 
 
 def test_every_phase_has_its_colour_at_its_place(planted, tmp_path):
@@ -156,8 +156,8 @@ AWKWARD = {
 @pytest.mark.parametrize("values", AWKWARD.values(), ids=AWKWARD.keys())
 def test_awkward_trajectories_can_be_drawn(values, tmp_path):
     drawing = drawn(classified(values, values), tmp_path / "phases.png")
-    told = any("infinite or NaN" in text for text in texts(drawing))
-    assert told == (not np.isfinite(values).all())
+    stated = any("infinite or NaN" in text for text in texts(drawing))
+    assert stated == (not np.isfinite(values).all())
 
 
 def test_other_schemes_get_as_many_colours(planted, tmp_path):
@@ -202,7 +202,7 @@ def as_seen(colour: str, blindness) -> np.ndarray:
 
 
 @pytest.mark.parametrize("blindness", COLOUR_BLINDNESS.values(), ids=COLOUR_BLINDNESS.keys())
-def test_phases_can_be_told_apart_by_every_eye(blindness):
+def test_phases_differ_for_every_eye(blindness):
     """Far apart in CIE L*a*b* (a just noticeable difference is about 2); neighbours in grey too."""
     seen = [as_seen(colour, blindness) for colour in style.PHASE_COLOURS]
     assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) > 30

@@ -246,7 +246,7 @@ def test_memory_grows_with_chunks_that_must_be_unpacked_and_with_attempts(config
 
 
 class Digests:
-    def step_digest(self, *names):
+    def job_digest(self, *names):
         return " ".join(names)
 
 
@@ -256,7 +256,7 @@ def test_a_plan_makes_what_snakemake_takes(configured):
     assert made.input(inputs.of_its_corpus, "a")(wildcards) == "results/corpora/flannel/a"
     assert made.of_run("threads")(wildcards) == configured["runs"]["crucible2"]["threads"]
     assert json.loads(made.settings(slices.displacement)(wildcards)) == {
-        **{"naming": "crucible", "tokens": "dead"}
+        **{"naming": "crucible", "population": "dead"}
     }
     phases = next(figure for figure in figures.FIGURES if figure.name == "phases")
     assert made.drawing(phases) == (

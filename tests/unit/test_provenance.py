@@ -146,13 +146,13 @@ def test_a_damaged_record_is_named(tmp_path, damage):
         provenance.check(path)
 
 
-def test_any_bit_of_a_record_is_noticed_or_tells_of_no_other_content(tmp_path):
+def test_any_bit_of_a_record_is_noticed_or_names_no_other_content(tmp_path):
     path = made(tmp_path / "table.csv", content_of(3 * BLOCK_BYTES))
     good = provenance.place(path).read_bytes()
     for place in range(0, len(good), 7):
         provenance.place(path).write_bytes(good)
         flip(provenance.place(path), place, bit=place % 8)
-        with contextlib.suppress(UserError):  # it is told
+        with contextlib.suppress(UserError):  # it is reported
             records = provenance.recorded(path)
             assert [r.checksums for r in records] == [Checksums.of(path)]
 

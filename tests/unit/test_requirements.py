@@ -1,4 +1,4 @@
-"""Which runs an analysis is of: each reason names the run, and is told before any job."""
+"""Which runs an analysis is of: each reason names the run, and is reported before any job."""
 
 import copy
 from pathlib import Path
@@ -79,7 +79,7 @@ def test_the_published_runs_that_an_analysis_is_of(analysis):
     [(analysis, change) for analysis, changes in BREAKS.items() for change in changes],
     ids=str,
 )
-def test_what_an_analysis_cannot_be_of_is_told(analysis, change):
+def test_what_an_analysis_cannot_be_of_is_reported(analysis, change):
     name = sorted(CAN[analysis])[0]
     reason = WHY_NOT[analysis](name, RUNS[name] | change)
     assert reason.startswith(name)
@@ -112,7 +112,7 @@ def refused(match, **changes):
         configuration.resolve(copy.deepcopy(DEFAULT | changes), SCHEMA)
 
 
-def test_a_checkpoint_of_another_vocabulary_is_told():
+def test_a_checkpoint_of_another_vocabulary_is_reported():
     small = {"small": DEFAULT["corpora"]["wordybird"] | {"vocab_size": 1000}}
     runs = DEFAULT["runs"] | {"w": {"like": "wordybird3", "corpus": "small"}}
     refused(
@@ -130,11 +130,11 @@ def test_a_checkpoint_of_another_vocabulary_is_told():
         {"seq_len": 8192} | {"batch_size": 700},
     ],
 )
-def test_a_batch_that_no_synthetic_text_fills_is_told(change):
+def test_a_batch_that_no_synthetic_text_fills_is_reported(change):
     runs = DEFAULT["runs"] | {"big": {"like": "crucible2"} | change}
     refused(r"runs\.big\.batch_size", runs=runs)
 
 
-def test_more_rare_characters_than_entries_are_told():
+def test_more_rare_characters_than_entries_are_reported():
     corpora = DEFAULT["corpora"] | {"many": {"vocab_size": 2400}}
     refused(r"corpora\.many\.vocab_size is 2400, and rare_characters is 2400", corpora=corpora)

@@ -59,14 +59,14 @@ def joined(chunks, overlap=0):
     return result
 
 
-@pytest.mark.parametrize("which", POPULATIONS)
+@pytest.mark.parametrize("population", POPULATIONS)
 @pytest.mark.parametrize("kind", FORMATS)
-def test_rows_are_those_of_the_whole_array(tmp_path, kind, which):
+def test_rows_are_those_of_the_whole_array(tmp_path, kind, population):
     naming = written(tmp_path / "t", kind)
-    expected = WEIGHTS[:, CHOSEN[which]]
+    expected = WEIGHTS[:, CHOSEN[population]]
     with storage.open_reader(tmp_path / "t") as file:
-        rows = TokenRows(file, naming, DEAD, which)
-        assert rows.token_ids.tolist() == np.flatnonzero(CHOSEN[which]).tolist()
+        rows = TokenRows(file, naming, DEAD, population)
+        assert rows.token_ids.tolist() == np.flatnonzero(CHOSEN[population]).tolist()
         assert rows.field("W")[1] == expected.shape
         assert "m" in rows
         assert "g" not in rows
@@ -75,7 +75,7 @@ def test_rows_are_those_of_the_whole_array(tmp_path, kind, which):
             values = joined(rows.values("m", size))
             assert values.dtype == np.float32
             np.testing.assert_array_equal(
-                values, lattice.to_float32(MOMENTS[:, CHOSEN[which]].copy())
+                values, lattice.to_float32(MOMENTS[:, CHOSEN[population]].copy())
             )
         np.testing.assert_array_equal(rows.read("W", 3, 5), expected[3:5])
 
@@ -101,9 +101,11 @@ def test_a_file_of_dead_rows_has_dead_rows_alone(tmp_path):
         rows = TokenRows(file, naming, DEAD, "dead")
         assert rows.token_ids.tolist() == [1, 4, 5, 7, 10]
         np.testing.assert_array_equal(rows.read("W", 0, STEPS + 1), WEIGHTS[:, DEAD])
-        for which in ("live", "all"):
-            with pytest.raises(UserError, match=f"rows of {which} tokens are wanted, but those of"):
-                TokenRows(file, naming, DEAD, which)
+        for population in ("live", "all"):
+            with pytest.raises(
+                UserError, match=f"rows of {population} tokens are wanted, but those of"
+            ):
+                TokenRows(file, naming, DEAD, population)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +124,7 @@ def test_masks_of_another_vocabulary_are_refused(tmp_path, tokens, mask):
 
 
 def test_masks_of_another_corpus_are_refused(tmp_path):
-    """As many dead tokens, but others: the file's own mask tells."""
+    """As many dead tokens, but others: the file's own mask says so."""
     write_file(tmp_path / "t", {"W": WEIGHTS, "dead_mask": DEAD})
     with storage.open_reader(tmp_path / "t") as file:
         TokenRows(file, "crucible", DEAD, "dead")
@@ -162,20 +164,26 @@ def test_masks_are_read_by_either_name_and_checked(tmp_path):
 def test_script_measures_all_tokens_of_a_thimble(tmp_path):
     written(tmp_path / "t.h5", "Thimble 7")
     masks = write_masks(tmp_path / "masks.safetensors", DEAD)
-    for which in POPULATIONS:
-        settings = {"naming": "thimble", "tokens": which}
+    for population in POPULATIONS:
+        settings = {"naming": "thimble", "population": population}
         files = "--trajectory", tmp_path / "t.h5", "--masks", masks, "--displacement"
-        done = run_script("measure_displacement", "--settings", settings, *files, tmp_path / which)
+        done = run_script(
+            "measure_displacement", "--settings", settings, *files, tmp_path / population
+        )
         assert done.returncode == 0, done.stderr
-    found = {which: safetensors.numpy.load_file(tmp_path / which) for which in POPULATIONS}
-    for which in ("dead", "live"):
-        np.testing.assert_array_equal(found[which]["l2"], found["all"]["l2"][:, CHOSEN[which]])
+    found = {
+        population: safetensors.numpy.load_file(tmp_path / population) for population in POPULATIONS
+    }
+    for population in ("dead", "live"):
+        np.testing.assert_array_equal(
+            found[population]["l2"], found["all"]["l2"][:, CHOSEN[population]]
+        )
 
 
-def test_script_tells_of_another_runs_masks_and_leaves_nothing(tmp_path):
+def test_script_reports_another_runs_masks_and_leaves_nothing(tmp_path):
     written(tmp_path / "t.safetensors", "Wordybird")
     masks = write_masks(tmp_path / "masks.safetensors", 400)
-    settings = {"naming": "wordybird", "tokens": "dead"}
+    settings = {"naming": "wordybird", "population": "dead"}
     files = "--trajectory", tmp_path / "t.safetensors", "--masks", masks
     output = "--displacement", tmp_path / "made" / "d.safetensors"
     done = run_script("measure_displacement", "--settings", settings, *files, *output)

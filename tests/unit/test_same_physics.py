@@ -82,7 +82,7 @@ def test_another_way_is_closer_than_another_seed(motion, published, way):
     assert (over_another_seed(runs, published) < 0.5).all()
 
 
-def test_gradients_that_are_dropped_for_being_small_are_told_apart(motion, published, monkeypatch):
+def test_gradients_that_are_dropped_for_being_small_are_noticed(motion, published, monkeypatch):
     plain = matmul.BACKENDS["native"]
     heads = plain.heads | {"plain": partial(without_small_gradients, share=2**-8)}
     monkeypatch.setitem(matmul.BACKENDS, "native", matmul.Backend(plain.in_force, heads))

@@ -57,7 +57,7 @@ def test_two_runs_share_a_scratch_and_know_nothing_of_each_other(tmp_path, caplo
         assert "is left of other settings" in caplog.text
 
 
-def test_a_full_disk_of_results_is_told_and_the_run_stays_on_scratch(
+def test_a_full_disk_of_results_is_reported_and_the_run_stays_on_scratch(
     tmp_path, monkeypatch, another_disk
 ):
     def full(*_):

@@ -81,9 +81,9 @@ def test_the_ratchet_is_counted_and_in_bfloat16_never_falls(runs):
         counted = {"rose": change > 0, "fell": change < 0, "stood": change == 0}
         for way, mask in counted.items():
             np.testing.assert_allclose(trace.rows[way], mask.mean(axis=(1, 2)), rtol=1e-12)
-        told = second_moment.summary(trace)
-        assert (told["ratchet"]["fell"] == 0) == (states == "bfloat16")
-        assert sum(told["ratchet"].values()) == pytest.approx(1)
+        summary = second_moment.summary(trace)
+        assert (summary["ratchet"]["fell"] == 0) == (states == "bfloat16")
+        assert sum(summary["ratchet"].values()) == pytest.approx(1)
 
 
 def test_what_a_ratchet_costs():
@@ -109,9 +109,9 @@ def test_the_script_writes_a_row_per_step(runs, tmp_path):
         table = [*csv.DictReader(lines)]
     assert [int(row["step"]) for row in table] == [*range(1, 31)]
     assert [float(row["rose"]) for row in table] == trace.rows["rose"]
-    told = json.loads(paths["summary"].read_text())
-    assert told["ratchet"]["fell"] == 0
-    assert (told["adamw"], told["beta2"]) == ("for-loop", 0.999)
+    summary = json.loads(paths["summary"].read_text())
+    assert summary["ratchet"]["fell"] == 0
+    assert (summary["adamw"], summary["beta2"]) == ("for-loop", 0.999)
     refused = [({"clip_norm": 1.0}, "tiny has clip_norm: 1.0")]
     refused += [({"record": ["W", "v"]}, "tiny does not record g")]
     for wrong, message in refused:

@@ -15,7 +15,7 @@ from deadtokens.files.trajectory import write_file
 from deadtokens.permanence import draw_stillness as stillness_figure
 from deadtokens.permanence import stillness
 
-THRESHOLD = {"motion_threshold": 0.1, "tokens": "dead"}
+THRESHOLD = {"motion_threshold": 0.1, "population": "dead"}
 moving_counts = st.lists(st.sampled_from([0, 0, 1, 3]), min_size=1, max_size=40).map(np.array)
 
 
@@ -102,7 +102,7 @@ def drawn(n_moving, path, kind="png"):
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
-    ("n_moving", "told"),
+    ("n_moving", "title"),
     [
         ([1, 0, 0, 2, 0, 3, 0, 0, 0, 0], "3 still runs, the final one of 4 steps is 2 times any"),
         ([1, 0, 0, 2, 0, 3], "2 still runs, none of them lasts to step 6"),
@@ -111,9 +111,9 @@ def drawn(n_moving, path, kind="png"):
         ([2, 1, 5], "not one of 3 steps is still"),
     ],
 )
-def test_the_figure_tells_what_is_seen(n_moving, told, tmp_path):
+def test_the_figure_says_what_is_seen(n_moving, title, tmp_path):
     drawing = drawn(n_moving, tmp_path / "stillness.png")
-    assert told in drawing.get_suptitle()
+    assert title in drawing.get_suptitle()
 
 
 def test_every_run_is_drawn_at_its_place(tmp_path):

@@ -1,4 +1,4 @@
-"""The door to files of every format, and what may be relied on behind it."""
+"""The door to files of every format, and what may be relied on beyond it."""
 
 import ast
 import re

@@ -98,7 +98,7 @@ def test_separation_is_the_notebooks():
 
 
 @pytest.mark.parametrize(
-    ("record", "rows", "steps", "told"),
+    ("record", "rows", "steps", "expected"),
     [
         (["W", "m"], "all", 500, {}),
         (["W"], "all", 499, {"separation_later": "run too short (499 steps)"}),
@@ -106,10 +106,10 @@ def test_separation_is_the_notebooks():
         (["m"], "all", 500, {"freezing": "W not recorded", "separation_later": "W not recorded"}),
     ],
 )
-def test_what_is_not_there_says_why(record, rows, steps, told):
+def test_what_is_not_there_says_why(record, rows, steps, expected):
     found = summary.absent(steps, record, rows, 500)
-    assert told.items() <= found.items()
-    assert bool(found) == bool(told)
+    assert expected.items() <= found.items()
+    assert bool(found) == bool(expected)
     if "W" not in record:
         missing = {"last_motion", "freezing", "stillness_runs", "net_displacement"}
         assert found.keys() == missing | {"separation_at_start", "separation_later"}
@@ -222,7 +222,7 @@ def test_two_runs_of_an_experiment_share_its_published_line():
 
 
 @pytest.mark.parametrize(
-    ("changed", "place", "told"),
+    ("changed", "place", "expected"),
     [
         ({"last_motion": 500}, 3, "500 (the last step)"),
         ({"last_motion": -1}, 3, "none at all"),
@@ -232,11 +232,11 @@ def test_two_runs_of_an_experiment_share_its_published_line():
         ({"stillness_runs": 0, "longest_stillness": []}, 5, "none"),
     ],
 )
-def test_what_did_not_happen_is_told_in_words(changed, place, told):
-    assert row(MINE | changed)[place] == told
+def test_what_did_not_happen_is_put_in_words(changed, place, expected):
+    assert row(MINE | changed)[place] == expected
 
 
-def test_what_is_not_recorded_is_told_in_words():
+def test_what_is_not_recorded_is_put_in_words():
     figures = {name: MINE[name] for name in ("experiment", "steps", "final_loss")}
     figures |= {"separation_step": 500, "absent": {"freezing": "W not recorded"}}
     assert row(figures)[3:6] == ["not given", "W not recorded", "not given"]

@@ -52,7 +52,7 @@ def test_the_name_of_a_sweep_stands_for_its_runs_in_lists():
         ({"sweep": {"random_seed": ["x"]}}, "runs.seeds_x.random_seed is 'x'; allowed: integer"),
     ],
 )
-def test_mistakes_in_a_sweep_are_told(entry, message):
+def test_mistakes_in_a_sweep_are_reported(entry, message):
     with pytest.raises(ConfigurationError, match=message):
         resolved(seeds={"like": "crucible2"} | entry)
 

@@ -92,7 +92,7 @@ def test_frequent_words_are_short(model_words):
     assert np.mean([len(word) for word in frequent[5000:]]) > 6
 
 
-def test_the_word_before_tells_about_the_next_one(model_words):
+def test_the_word_before_says_something_about_the_next_one(model_words):
     """Held out, a bigram model with absolute discounting beats the unigram model by 0.7 nats."""
     split = len(model_words) * 9 // 10
     train, held_out = model_words[:split], model_words[split:]

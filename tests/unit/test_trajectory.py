@@ -186,7 +186,7 @@ def test_reader_refuses_a_damaged_file(path, damage):
         TrajectoryReader(path)
 
 
-def test_reader_tells_of_a_file_cut_while_it_is_read(path):
+def test_reader_reports_a_file_cut_while_it_is_read(path):
     write_some(path)
     with TrajectoryReader(path) as file:
         os.truncate(path, path.stat().st_size - 1)
@@ -194,7 +194,7 @@ def test_reader_tells_of_a_file_cut_while_it_is_read(path):
             file.read("dead_mask")
 
 
-def test_reader_tells_of_a_missing_file(path):
+def test_reader_reports_a_missing_file(path):
     with pytest.raises(UserError, match="no such file"):
         TrajectoryReader(path)
 
@@ -229,7 +229,7 @@ def test_too_small_a_disk_shows_before_the_first_row(path, largest_file):
         pass
 
 
-def test_a_full_disk_leaves_nothing_behind(path, monkeypatch):
+def test_a_full_disk_leaves_no_file(path, monkeypatch):
     def full(descriptor, offset, size):
         os.ftruncate(descriptor, size // 2)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -250,7 +250,7 @@ def test_without_fallocate_the_free_space_is_asked_for(path, monkeypatch):
     assert list(path.parent.iterdir()) == []
 
 
-def test_a_disk_that_fills_up_later_is_told(path, largest_file):
+def test_a_disk_that_fills_up_later_is_reported(path, largest_file):
     with TrajectoryWriter(path, {"loss": ("F32", (100_000,))}) as file:
         file.write_row("loss", 0, np.float32(1))
         largest_file(200_000)

@@ -69,7 +69,7 @@ def test_names_of_the_living_stay(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_suffix_stays_for_it_tells_the_format(tmp_path):
+def test_the_suffix_stays_for_it_names_the_format(tmp_path):
     with unfinished.names([tmp_path / "picture.svg"]) as (path,):
         assert path.suffix == ".svg"
         assert path.parent == tmp_path

@@ -14,7 +14,7 @@ def chunked(rows, size=3):
     return ((start, rows[start : start + size]) for start in range(0, len(rows), size))
 
 
-def test_rows_are_told_by_their_number():
+def test_rows_are_recognized_by_their_number():
     untrained = np.array([False, True, True, False, True])
     assert untrained_motion.untrained_rows("t", 5, untrained).tolist() == [1, 2, 4]
     assert untrained_motion.untrained_rows("t", 3, untrained).tolist() == [0, 1, 2]
@@ -71,7 +71,7 @@ def test_path_over_some_steps(first, last):
 
 
 @pytest.mark.parametrize(("first", "last"), [(1, 8), (-1, 3), (8, 9)])
-def test_a_file_too_short_is_told(first, last):
+def test_a_file_too_short_is_reported(first, last):
     with pytest.raises(UserError, match=f"steps {first} to {last} .* the file has 7"):
         untrained_motion.path(chunked(np.ones((7, 4), np.float32)), first, last)
 
@@ -166,7 +166,7 @@ def test_zeros_of_another_sign_are_other_bits():
         continuation.check_rows("arm", "run", pairs(zeros | 0x8000, zeros), IDS, 1)
 
 
-def test_a_source_that_ends_too_early_is_told():
+def test_a_source_that_ends_too_early_is_reported():
     weights = cooling_weights(steps=6, tokens=5, elements=4)
     with pytest.raises(UserError, match=r"arm: rows of shape .* where run has \(1, .* step 106"):
         continuation.check_rows("arm", "run", pairs(weights, weights[:5], size=2), IDS, 102)

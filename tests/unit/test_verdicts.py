@@ -159,8 +159,8 @@ def test_a_run_too_short_says_so_and_still_shows_its_value():
 
 
 def test_an_open_question_stays_open_with_its_reason():
-    row = judged({"value": 7}, undecided_because="no run can tell")
-    assert (row["verdict"], row["reason"], row["value"]) == ("undecided", "no run can tell", None)
+    row = judged({"value": 7}, undecided_because="no run can decide")
+    assert (row["verdict"], row["reason"], row["value"]) == ("undecided", "no run can decide", None)
 
 
 def test_paths_through_lists_by_place_and_by_what_an_entry_says():
@@ -200,14 +200,14 @@ def evidence_of(moving: np.ndarray, size: np.ndarray) -> dict:
     last = freezing.last_motion([(0, l2)], 0.1)
     scripts, norm = ["Thai"] * tokens, np.ones(tokens)
     found = permanence.follow([(0, l2)], 0.1)
-    told = {
+    summaries = {
         "phases.json": phases.summary(scales, scheme, n_moving, 0.1, np.zeros(steps, int)),
         "stillness.json": stillness.summary(n_moving, tokens, 0.1),
         "freezing.json": freezing.summary(np.arange(tokens), scripts, norm, last, steps, 0.1),
         "permanence.json": permanence.summary(found, 0.1, [10, 100, 1000], 0.95),
     }
     runs = {question["run"] for question in shipped().values()}
-    return {f"{run}/{file}": value for run in runs for file, value in told.items()}
+    return {f"{run}/{file}": value for run in runs for file, value in summaries.items()}
 
 
 # As true of noise as of anything: every token moves, by finite displacements, and some of them at

@@ -28,8 +28,8 @@ def judged(file: str, found: dict) -> dict[str, str]:
     return {row["name"]: row["verdict"] for row in verdicts.judge(asked, evidence, {})}
 
 
-def in_favour(told: dict[str, str]) -> set[str]:
-    return {name for name, verdict in told.items() if verdict == "supported"}
+def in_favour(verdicts: dict[str, str]) -> set[str]:
+    return {name for name, verdict in verdicts.items() if verdict == "supported"}
 
 
 def of_gradients(last, recorded) -> dict:
@@ -48,8 +48,8 @@ def test_gradients_without_direction_and_with_planted_ones():
     null = judged("gradients.json", of_gradients(random.integers(1, 40, 120), noise))
     assert null["gradients_aligned"] == "contradicted"
     assert in_favour(null) == set()
-    told = judged("gradients.json", of_gradients(*planted_gradients(3, strength=0.5)))
-    assert in_favour(told) == {
+    verdicts = judged("gradients.json", of_gradients(*planted_gradients(3, strength=0.5)))
+    assert in_favour(verdicts) == {
         "gradients_aligned",
         "cohorts_aligned",
         "cohorts_aligned_beyond_common",
@@ -78,8 +78,8 @@ def of_clouds(weights, hidden, mask, loss) -> dict:
     found = drift.measure([(0, weights)], hidden, mask)
     table = drift.table(found, hidden, loss)
     lagged = persistence.autocorrelation(hidden, [1, 400], 0.95)
-    told = drift.summary(found, table, hidden, mask)
-    return told | {"h_mean": persistence.summary(hidden, lagged, 0.95)}
+    summary = drift.summary(found, table, hidden, mask)
+    return summary | {"h_mean": persistence.summary(hidden, lagged, 0.95)}
 
 
 def test_clouds_that_walk_at_random_and_along_h():
@@ -91,9 +91,9 @@ def test_clouds_that_walk_at_random_and_along_h():
     # Centroids that walk at random do separate, as √steps: that alone is no drift along h.
     null = judged("drift.json", of_clouds(bits_of(walks), hidden, mask, loss))
     assert in_favour(null) <= {"separation"}
-    told = judged("drift.json", of_clouds(*clouds.planted_run(STEPS, speed=0.25)))
+    verdicts = judged("drift.json", of_clouds(*clouds.planted_run(STEPS, speed=0.25)))
     expected = {"h_from_step_to_step", "h_over_the_run", "dead_against_h", "live_along_h"}
-    assert expected | {"straight", "toward_live"} <= in_favour(told)
+    assert expected | {"straight", "toward_live"} <= in_favour(verdicts)
 
 
 def of_kicks(factor_of_arm, stitched: float, before: float) -> dict:
@@ -122,7 +122,7 @@ def test_a_seam_that_changes_nothing_and_planted_kicks():
 @pytest.mark.parametrize(("factor", "name"), [*enumerate(attribution.FACTORS)])
 def test_a_kick_planted_in_one_factor_is_blamed_on_it_alone(factor, name):
     kicked = of_kicks(lambda arm: 4.0 if arm >> factor & 1 else 1.0, 4.0, 1.0)
-    told = judged("kick.json", kicked)
-    blamed = {question for question in in_favour(told) if question.startswith("kick_of_the_")}
+    verdicts = judged("kick.json", kicked)
+    blamed = {question for question in in_favour(verdicts) if question.startswith("kick_of_the_")}
     assert blamed == {"kick_of_the_resume", f"kick_of_the_{name}"}
-    assert told["kick_is_an_artifact"] == "supported"
+    assert verdicts["kick_is_an_artifact"] == "supported"

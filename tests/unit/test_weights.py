@@ -90,7 +90,7 @@ def plain(weight_precision, state_precision, decay=DECAY):
 
 
 def random_numbers(step):
-    """As docs/numerics.md, 12 tells."""
+    """As docs/numerics.md, 12 says."""
     digest = hashlib.sha256(NAME.encode()).digest()
     of_name = sum(byte << 8 * place for place, byte in enumerate(digest[:8]))
     key = np.random.SeedSequence((SEED, of_name)).generate_state(2, np.uint64)
@@ -321,7 +321,7 @@ def test_a_checkpoint_without_what_is_kept_is_refused(folder):
 
 
 @pytest.mark.parametrize("key", ["state_precision", "weight_precision"])
-def test_an_unknown_precision_is_told_with_those_there_are(folder, key):
+def test_an_unknown_precision_is_reported_with_those_there_are(folder, key):
     with pytest.raises(UserError, match=f"{key}: unknown name 'float16'.*expected one of"):
         trained(folder, **{key: "float16"})
 

@@ -58,7 +58,7 @@ def settings(**changes) -> RunSettings:
 
 
 def law_settings(run: RunSettings) -> dict:
-    """The update law of a run that began anew, as rules pass it to programs."""
+    """The update law of a run from no checkpoint, as rules pass it to programs."""
     numbers = ("beta1", "beta2", "epsilon", "weight_decay")
     names = ("adamw", "state_precision", "weight_precision", "total_steps", "run")
     return {

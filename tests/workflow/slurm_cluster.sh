@@ -7,7 +7,7 @@
 #
 # State, sockets and logs lie in FOLDER. /etc/slurm/{slurm,gres}.conf link to it while the cluster
 # is up: the executor plugin's jobs forget SLURM_CONF. A cluster that is configured there already is
-# left alone; links that a test which was killed left behind, and of which nothing runs, are not.
+# left alone; links that a killed test left, and of which nothing runs, are not.
 # Needs: apt-get install --no-install-recommends slurmctld slurmd slurm-client munge
 set -eEuo pipefail
 action=${1:?start or stop}
@@ -24,7 +24,7 @@ start() {
     }
   done
   for file in "${configured[@]}"; do
-    is_left_behind "/etc/slurm/$file" || [ ! -e "/etc/slurm/$file" ] || {
+    is_left_over "/etc/slurm/$file" || [ ! -e "/etc/slurm/$file" ] || {
       echo "error: /etc/slurm/$file is there: this machine has a Slurm of its own. Test on another," \
         "or stop the cluster that left it: $0 stop FOLDER" >&2
       exit 1
@@ -49,7 +49,7 @@ start() {
 }
 
 # Whether a file is a link that `start` made, to the folder of a cluster of which nothing runs any more.
-is_left_behind() {
+is_left_over() {
   local folder daemon
   folder=$(dirname "$(readlink "$1")")
   [ -d "$folder/munge" ] && [ -d "$folder/spool" ] || return

@@ -30,12 +30,12 @@ def test_the_fall_of_a_real_run_is_accounted_for(fresh):
     assert [row["step"] for row in rows] == [*range(1, 41)]
     for row in rows:
         assert sum(row[part] for part in PARTS) == pytest.approx(row["total"], abs=1e-12)
-    told = json.loads((results / "account.json").read_text())
-    assert (told["from_step"], told["forecast_step"], told["window"]) == (5, 20, 10)
-    assert told["forecast"]["chosen"] in ("exponential", "power_law")
+    summary = json.loads((results / "account.json").read_text())
+    assert (summary["from_step"], summary["forecast_step"], summary["window"]) == (5, 20, 10)
+    assert summary["forecast"]["chosen"] in ("exponential", "power_law")
     with open(results / "account_tokens.csv", newline="", encoding="utf-8") as lines:
         tokens = list(csv.DictReader(lines))
-    assert len(tokens) == told["tokens"]
+    assert len(tokens) == summary["tokens"]
     metadata = json.loads((results / "metadata.json").read_text())
     last = [int(row["last_motion_step"]) for row in tokens]
     assert max(last) == metadata["global_last_motion"]
@@ -69,13 +69,13 @@ def test_the_gradients_of_a_run_that_records_probabilities_are_split(fresh):
     assert ((p > 1e-5) & (p < 1e-2)).all()  # of 800 entries, hardly trained
     # Hidden states are as long as a layer norm makes them, 4 of 16 elements at first.
     assert np.median(np.linalg.norm(g[0], axis=1) / p[0]) < 4.1
-    told = json.loads((results / "account.json").read_text())
-    assert [*told["gradient_over_last_window"]] == ["p_dead", "hidden"]
+    summary = json.loads((results / "account.json").read_text())
+    assert [*summary["gradient_over_last_window"]] == ["p_dead", "hidden"]
 
 
 def test_other_series_have_it_too(fresh):
     changes = "causes: {account: {from_step: 2, forecast_step: 5, window: 4}}"
     fresh.run("results/thimble7/account.json", changes=changes)
-    told = json.loads((fresh.root / "results/thimble7/account.json").read_text())
-    assert told["steps"] == 12
-    assert told["largest_share_left_out"] < 0.5
+    summary = json.loads((fresh.root / "results/thimble7/account.json").read_text())
+    assert summary["steps"] == 12
+    assert summary["largest_share_left_out"] < 0.5

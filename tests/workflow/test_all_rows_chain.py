@@ -58,12 +58,12 @@ def test_runs_of_all_rows_are_analysed_like_those_of_dead_rows(fresh):
     rows = table(results / "wordybird3/freezing.csv")
     assert [int(row["token_id"]) for row in rows] == masks["untrained_indices"].tolist()
 
-    told = (results / "published.md").read_text()
-    assert "Crucible 2, published" in told
-    assert "live rows not recorded" in told
-    assert "run too short (8 steps)" in told
-    assert "| `moments` | 3 | " in told
-    assert "W not recorded" in told
+    markdown = (results / "published.md").read_text()
+    assert "Crucible 2, published" in markdown
+    assert "live rows not recorded" in markdown
+    assert "run too short (8 steps)" in markdown
+    assert "| `moments` | 3 | " in markdown
+    assert "W not recorded" in markdown
     compared = (results / "comparison.md").read_text()
     assert "range of &#124;g&#124;₂" in compared
 

@@ -12,7 +12,7 @@ GROUPS = {
     "wordybird": {"wordybird1": CLIPPED, "unclipped": EXACT},
     "resumed": {"wordybird3": CLIPPED, "resumed": CLIPPED},
 }
-# With moments and schedule behind it; and with gradients as Adam saw them.
+# With restored moments and schedule; and with gradients as Adam saw them.
 CHANGES = """
 runs:
   resumed: {like: wordybird1b_everything, record: [W, g, m, v]}

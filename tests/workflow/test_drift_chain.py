@@ -23,20 +23,20 @@ def test_drift_agrees_with_the_trajectory(finished):
     assert [name for name in ARTIFACTS if not (finished.root / name).is_file()] == []
     results = finished.root / "results/crucible3"
     recorded = load_file(results / "trajectory.safetensors")
-    told = json.loads((results / "drift.json").read_text())
+    summary = json.loads((results / "drift.json").read_text())
     metadata = json.loads((results / "metadata.json").read_text())
     for key, name in (
         *(("steps", "total_steps"), ("dead_tokens", "n_dead_tokens")),
         *(("live_tokens", "n_live_tokens"), ("final_loss", "final_loss")),
     ):
-        assert told[key] == metadata[name], key
+        assert summary[key] == metadata[name], key
     dead, weights = recorded["dead_mask"], lattice.to_float32(recorded["W"])
     apart = weights[:, dead].mean(axis=1) - weights[:, ~dead].mean(axis=1)
     with open(results / "drift.csv", newline="", encoding="utf-8") as lines:
         separation = [float(row["separation"]) for row in csv.DictReader(lines)]
     np.testing.assert_allclose(separation, np.linalg.norm(apart, axis=1), rtol=1e-4)
     # A dead row is pushed by p·h alone, so its gradient is along h from the first step on.
-    assert told["clouds"]["dead"]["centroid_step_cosine_with_h"]["mean"] < -0.5
+    assert summary["clouds"]["dead"]["centroid_step_cosine_with_h"]["mean"] < -0.5
     with open(results / "drift_tokens.csv", newline="", encoding="utf-8") as lines:
         listed = list(csv.DictReader(lines))
     first = max(listed, key=lambda row: (row["step"] == "39", float(row["logit"])))

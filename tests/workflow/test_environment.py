@@ -1,4 +1,4 @@
-"""Steps run with the Python that runs Snakemake and with our modules, as whoever and wherever."""
+"""Programs run with the Python that runs Snakemake and with our modules, whoever and wherever."""
 
 import os
 import re

@@ -32,7 +32,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_a_bad_file_is_told_before_snakemake_reads_it(fresh, kind):
+def test_a_bad_file_is_reported_before_snakemake_reads_it(fresh, kind):
     content, expected = BAD[kind]
     fresh.write("mine.yaml", content)
     code, output = called(fresh, "--configfile", "config/smoke.yaml", "mine.yaml")
@@ -85,7 +85,7 @@ def test_files_of_any_name_are_read(fresh):
         assert fresh.planned(*wanted, changes=changes) == set()
 
 
-def test_what_is_no_file_is_told_as_what_it_is(fresh):
+def test_what_is_no_file_is_named_as_what_it_is(fresh):
     os.mkfifo(fresh.root / "pipe")
     own = "corpora: {flannel: {source: files, model_corpus_file: %s, tokenizer_file: %s}}"
     output = fresh.failure("results/crucible2/phases.png", changes=own % ("pipe", "config"))
@@ -96,7 +96,7 @@ def test_what_is_no_file_is_told_as_what_it_is(fresh):
     assert "an empty name" in output
 
 
-def test_what_no_run_can_have_is_told_before_it_is_trained(fresh):
+def test_what_no_run_can_have_is_reported_before_it_is_trained(fresh):
     output = fresh.failure("results/wordybird1/second_moment.csv")
     assert "wordybird1 has clip_norm: 1.0" in output
     assert not (fresh.root / "results").exists()

@@ -1,4 +1,4 @@
-"""The checkpoint artifact in real Snakemake at smoke size: eleven runs to one figure."""
+"""The kick at a checkpoint in real Snakemake at smoke size: eleven runs to one figure."""
 
 import csv
 import json
@@ -35,15 +35,15 @@ def test_the_arm_that_restores_everything_is_the_continuous_run_bit_for_bit(fres
         other = results / f"wordybird1b_{name}/trajectory.safetensors"
         assert not np.array_equal(rows_of(other, "embeddings", 0, STEPS - SEAM + 1), found), name
 
-    told = json.loads((results / "wordybird/kick.json").read_text())
-    assert (told["tokens"], told["seam"]) == (len(untrained), SEAM)
-    assert told["arms"][0]["run"] == "wordybird1b_everything"
-    assert told["arms"][0]["excess_path"] == {"value": 0, "low": 0, "high": 0}
-    assert told["arms"][0]["kick_over_continuous"] == {"value": 1, "low": 1, "high": 1}
-    parts = told["contributions"]["parts"]
-    total = told["contributions"]["total"]["value"]
+    summary = json.loads((results / "wordybird/kick.json").read_text())
+    assert (summary["tokens"], summary["seam"]) == (len(untrained), SEAM)
+    assert summary["arms"][0]["run"] == "wordybird1b_everything"
+    assert summary["arms"][0]["excess_path"] == {"value": 0, "low": 0, "high": 0}
+    assert summary["arms"][0]["kick_over_continuous"] == {"value": 1, "low": 1, "high": 1}
+    parts = summary["contributions"]["parts"]
+    total = summary["contributions"]["total"]["value"]
     assert abs(sum(part["value"] for part in parts) - total) < 1e-9
-    assert np.isclose(np.exp(total), told["stitched"]["kick_ratio"]["value"])
+    assert np.isclose(np.exp(total), summary["stitched"]["kick_ratio"]["value"])
 
     with open(results / "wordybird/kick.csv", newline="") as lines:
         table = list(csv.DictReader(lines))
@@ -65,7 +65,7 @@ def test_the_arm_that_restores_everything_is_the_continuous_run_bit_for_bit(fres
     assert fresh.planned(FIGURE, changes="figures: {dpi: 77}") == drawn
 
 
-def test_a_wrong_name_of_an_artifact_suggests_the_right_one(fresh):
+def test_a_wrong_name_of_a_kick_suggests_the_right_one(fresh):
     output = fresh.failure("results/wordybrid/kick.json", "--dry-run")
     assert "'wordybrid' is no entry of kick. Did you mean wordybird?" in output
 

@@ -5,7 +5,7 @@ import json
 FIGURES = ("results/crucible2/momentum.png", "results/crucible2/gradients.png")
 
 
-def test_every_motion_of_a_real_run_is_foretold(finished):
+def test_every_motion_of_a_real_run_is_predicted(finished):
     finished.run(*FIGURES)
     results = finished.root / "results/crucible2"
     momentum = json.loads((results / "momentum.json").read_text())
@@ -13,9 +13,9 @@ def test_every_motion_of_a_real_run_is_foretold(finished):
     assert elements["reproduced"] == elements["all"]
     assert elements["beyond_but_still"] + elements["short_but_moved"] <= elements["at_a_tie"]
     metadata = json.loads((results / "metadata.json").read_text())
-    told = momentum["quick_statistics"]
-    assert told["last_motion"] == metadata["global_last_motion"]
-    assert told["tokens_still_moving"] == metadata["tokens_still_moving"]
+    summary = momentum["quick_statistics"]
+    assert summary["last_motion"] == metadata["global_last_motion"]
+    assert summary["tokens_still_moving"] == metadata["tokens_still_moving"]
     after = finished.planned(*FIGURES, changes="cohorts: {permutations: 50}")
     assert after == {"compute_gradients", "draw_gradients"}
     assert "train_run" not in finished.planned(*FIGURES, changes="figures: {dpi: 77}")
@@ -23,17 +23,17 @@ def test_every_motion_of_a_real_run_is_foretold(finished):
 
 def test_gradients_are_held_against_h_of_the_same_training_and_of_no_other(finished):
     finished.run(FIGURES[1])
-    told = json.loads((finished.root / "results/crucible2/gradients.json").read_text())
-    assert told["direction_of_h"] == "h_mean"
-    assert told["mean_over_steps"]["mean_with_h_mean"] > 0.9
+    summary = json.loads((finished.root / "results/crucible2/gradients.json").read_text())
+    assert summary["direction_of_h"] == "h_mean"
+    assert summary["mean_over_steps"]["mean_with_h_mean"] > 0.9
     other = "runs: {crucible3: {random_seed: 7}}"
     output = finished.failure(FIGURES[1], "--dry-run", changes=other)
     assert "cohorts.hidden_means.crucible2 is crucible3, whose random_seed is 7" in output
     alone = f"{other}\ncohorts: {{hidden_means: {{crucible2: null}}}}"
     assert "train_run" not in finished.planned(FIGURES[1], changes=alone)
     finished.run(FIGURES[1], changes=alone)
-    told = json.loads((finished.root / "results/crucible2/gradients.json").read_text())
-    assert told["direction_of_h"] == "others"
+    summary = json.loads((finished.root / "results/crucible2/gradients.json").read_text())
+    assert summary["direction_of_h"] == "others"
 
 
 def test_other_series_have_both_too(fresh):
@@ -47,8 +47,8 @@ def test_other_series_have_both_too(fresh):
         elements = json.loads((results / "momentum.json").read_text())["elements"]
         assert elements["reproduced"] == elements["all"] > 0, run
         assert elements["beyond_and_moved"] > 0, run
-        told = json.loads((results / "gradients.json").read_text())
-        assert told["mean_over_steps"]["pairwise_cosine"] > 0.5, run
+        summary = json.loads((results / "gradients.json").read_text())
+        assert summary["mean_over_steps"]["pairwise_cosine"] > 0.5, run
 
 
 def test_a_run_without_moments_is_refused_with_its_reason(fresh):

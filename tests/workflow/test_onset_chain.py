@@ -40,15 +40,15 @@ report: {{runs: [published_1], kick: [], onsets: [onset]}}
 def test_a_small_two_by_two_from_text_to_verdicts(finished):
     finished.run(FIGURE, VERDICTS, changes=CHANGES)
     results = finished.root / "results"
-    told = json.loads((results / "onset/onset.json").read_text())
-    assert list(told["arms"]) == list(PRECISIONS)
+    summary = json.loads((results / "onset/onset.json").read_text())
+    assert list(summary["arms"]) == list(PRECISIONS)
     falls = {}
     for arm in PRECISIONS:
         for seed in (1, 2):
             moved = load_file(results / f"{arm}_{seed}/displacement.safetensors")["l2"]
             moving = (moved >= np.float32(0.1)).mean(axis=1)
             falls[arm, seed] = moving[1 : 1 + WINDOW].mean() - moving[-WINDOW:].mean()
-    effects = told["effects"]["moving"]
+    effects = summary["effects"]["moving"]
     for arm in [*PRECISIONS][1:]:
         lost = [falls["published", seed] - falls[arm, seed] for seed in (1, 2)]
         found = effects["arms"][arm]["goes_away"]
@@ -60,7 +60,7 @@ def test_a_small_two_by_two_from_text_to_verdicts(finished):
     assert [int(row["step"]) for row in rows] == [4, 8, 12, 16, 20] * len(PRECISIONS)
 
     # v is recorded in one arm alone; in bfloat16 it never falls.
-    of_v = {arm: found["second_moment"] for arm, found in told["arms"].items()}
+    of_v = {arm: found["second_moment"] for arm, found in summary["arms"].items()}
     assert of_v["published"]["fell"]["mean"] == 0
     assert [arm for arm, found in of_v.items() if found] == ["published"]
 

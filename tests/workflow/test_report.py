@@ -82,8 +82,8 @@ def test_text_of_users_ends_neither_a_step_nor_the_script_that_holds_it(finished
     page = (finished.root / REPORT).read_text("utf-8")
     assert "</script><i>" not in page
     caption = embedded(page, "results", "results")["results/crucible2/phases.png"]["caption"]
-    told = "$6 {{ 7*7 }} `b` *c* d_ ไทย 😀  .. raw:: html     &lt;/script&gt;&lt;i&gt;"
-    assert caption.count(told) == 4
+    shown = "$6 {{ 7*7 }} `b` *c* d_ ไทย 😀  .. raw:: html     &lt;/script&gt;&lt;i&gt;"
+    assert caption.count(shown) == 4
     assert "system-message" not in caption
     provenance = (finished.root / "results/provenance.html").read_text("utf-8")
     assert "<i>" not in provenance

@@ -1,4 +1,4 @@
-"""A step runs again when, and only when, what it depends on changed."""
+"""A job runs again when, and only when, what it depends on changed."""
 
 import os
 import time

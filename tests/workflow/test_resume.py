@@ -1,4 +1,4 @@
-"""Killed within a step and started again by the same command: real Snakemake, real SIGKILLs."""
+"""Killed within a job and started again by the same command: real Snakemake, real SIGKILLs."""
 
 import contextlib
 import subprocess
@@ -70,6 +70,6 @@ def test_the_same_command_goes_on_to_the_same_bytes(finished, kind):
     (finished.root / trajectory).unlink()
     kill_within_training(finished, trajectory, configuration)
     finished.run(trajectory, changes=configuration)
-    assert "going on after step" in log_of(finished, run)
+    assert "resuming after step" in log_of(finished, run)
     assert (finished.root / trajectory).read_bytes() == never_killed
     assert hidden(finished, run) == [".provenance"]

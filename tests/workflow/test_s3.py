@@ -60,7 +60,7 @@ def test_training_killed_with_results_in_a_bucket_goes_on_from_its_checkpoint(s3
     assert TRAJECTORY not in s3.names()
 
     fresh.run(TRAJECTORY, *at(s3), changes=changes)
-    assert b"going on after step" in s3.content("results/crucible2/logs/train_run.log")
+    assert b"resuming after step" in s3.content("results/crucible2/logs/train_run.log")
     resumed = s3.content(TRAJECTORY)
     shutil.rmtree(fresh.root / ".snakemake")
     fresh.run(TRAJECTORY, changes=changes)
@@ -87,7 +87,7 @@ def test_wrong_place_is_said_at_once_and_nothing_is_made(s3, fresh, wrong):
 
 
 def _kill_training(root: Path, killed: list) -> None:
-    """Kill the process that trains as soon as it has a checkpoint to go on from."""
+    """Kill the process that trains as soon as it has a checkpoint to resume from."""
     deadline = time.monotonic() + 300
     while not killed and time.monotonic() < deadline:
         time.sleep(0.005)

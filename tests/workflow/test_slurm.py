@@ -145,7 +145,7 @@ def test_the_same_command_on_a_cluster_leaves_the_same_bytes(site, finished):
         assert (site.root / name).read_bytes() == (finished.root / name).read_bytes(), name
 
     jobs = jobs_of(site)
-    # All steps from text to masks are one job, and so are all from displacement to picture.
+    # All rules from text to masks are one Slurm job, and so are all from displacement to picture.
     assert len(jobs) == 3
     training = jobs.pop("rule_train_run_wildcards_crucible2")
     assert training["JobState"] == "COMPLETED"
@@ -171,7 +171,7 @@ def test_a_training_that_is_requeued_leaves_the_same_bytes(site, uninterrupted):
     subprocess.run(["scontrol", "update", f"JobId={job}", "StartTime=now"], check=True)
     output = end(process)
     assert process.returncode == 0, output
-    assert re.search(r"going on after step \d+", log.read_text())
+    assert re.search(r"resuming after step \d+", log.read_text())
     assert (site.root / TRAJECTORY).read_bytes() == uninterrupted
 
 
@@ -185,7 +185,7 @@ def test_a_training_that_is_out_of_time_goes_on_in_the_next_attempt(site, uninte
     again = jobs_of(site)["rule_train_run_wildcards_crucible2"]
     assert again["JobId"] != job
     assert (again["MinMemoryNode"], again["TimeLimit"]) == ("5000M", "08:00:00")
-    assert re.search(r"going on after step \d+", (site.root / LOG).read_text())
+    assert re.search(r"resuming after step \d+", (site.root / LOG).read_text())
     assert (site.root / TRAJECTORY).read_bytes() == uninterrupted
 
 
@@ -218,7 +218,7 @@ def test_scratch_of_the_node(site, finished, tmp_path, monkeypatch):
         (("gpu=8",), "--gpus=8: allocation failure: Requested node configuration"),
     ],
 )
-def test_what_no_node_can_give_is_told_before_anything_is_submitted(site, resources, message):
+def test_what_no_node_can_give_is_reported_before_anything_is_submitted(site, resources, message):
     rule = [f"train_tokenizer:{resource}" for resource in resources]
     output = failure(site, PHASES, "--set-resources", *rule)
     assert re.search(f"train_tokenizer, which asks for.*{message}", output), output
@@ -226,7 +226,7 @@ def test_what_no_node_can_give_is_told_before_anything_is_submitted(site, resour
     assert jobs_of(site) == {}
 
 
-def test_an_account_that_may_not_use_the_partition_is_told_and_does_not_hang(site):
+def test_an_account_that_may_not_use_the_partition_is_reported_and_does_not_hang(site):
     profile = site.root / "profiles/slurm/config.yaml"
     profile.write_text(
         profile.read_text().replace("slurm_partition: debug", "slurm_partition: physics")
@@ -236,7 +236,7 @@ def test_an_account_that_may_not_use_the_partition_is_told_and_does_not_hang(sit
     assert "Set slurm_partition and slurm_account under default-resources" in output
 
 
-def test_results_that_the_node_cannot_write_are_told(site, slurm):
+def test_results_that_the_node_cannot_write_are_reported(site, slurm):
     results = site.root / "results"
     results.mkdir()
     node = (slurm / "slurmd.pid").read_text().strip()

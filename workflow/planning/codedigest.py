@@ -2,7 +2,7 @@
 
 Snakemake follows neither imports nor installed packages, so each rule carries this digest as a
 parameter. Sources are parsed and their docstrings dropped: a comment, a docstring, a touch or a
-fresh checkout change nothing, a change of behaviour reruns exactly the steps that import it.
+fresh checkout change nothing, a change of behaviour reruns exactly the jobs that import it.
 """
 
 import ast
@@ -24,7 +24,7 @@ STRING_OR_COMMENT = r'(?s)"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/'
 
 
 class Remembered:
-    """`step_digest`, its results kept in a file for as long as no source changes.
+    """`job_digest`, its results kept in a file for as long as no source changes.
 
     Sources are all scripts with what they compile, all environment files and this module. Hashing
     is cheaper than parsing, and every call of Snakemake, on a cluster every job, needs digests.
@@ -39,19 +39,19 @@ class Remembered:
             if kept["sources"] == self._sources:
                 self._digests = dict(kept["digests"])
 
-    def step_digest(self, script: str, environment: str, *modules: str) -> str:
+    def job_digest(self, script: str, environment: str, *modules: str) -> str:
         """The digest of a script and of an environment file by name.
 
         Paths are relative to the folder of scripts; `modules` are those that it finds by name.
         """
-        step = " ".join([script, environment, *modules])
-        if step not in self._digests:
+        job = " ".join([script, environment, *modules])
+        if job not in self._digests:
             sources = [self._scripts / path for path in (script, *modules)]
             declared = self._environments / f"{environment}.yaml"
-            self._digests[step] = step_digest(sources, declared, self._scripts)
+            self._digests[job] = job_digest(sources, declared, self._scripts)
             kept = {"sources": self._sources, "digests": self._digests}
             memory_file.keep(self._memory, kept)
-        return self._digests[step]
+        return self._digests[job]
 
     def _hashed(self) -> str:
         hashed = hashlib.sha256(sys.version.encode())  # another Python may write sources otherwise
@@ -67,7 +67,7 @@ class Remembered:
         return hashed.hexdigest()
 
 
-def step_digest(scripts: Iterable[Path], environment: Path, root: Path) -> str:
+def job_digest(scripts: Iterable[Path], environment: Path, root: Path) -> str:
     """Hexadecimal SHA-256 over the scripts' import closure and the environment file's content.
 
     root: the folder from which modules are imported.
@@ -115,7 +115,7 @@ class _Source(NamedTuple):
     imports: tuple[tuple[int, str], ...]  # (level, dotted name), level 0 for absolute ones
 
 
-# All steps share most of the library: a source is parsed once, whoever imports it.
+# All jobs share most of the library: a source is parsed once, whoever imports it.
 @functools.cache
 def _understood(text: str, path: Path) -> _Source:
     tree = ast.parse(text, filename=str(path))

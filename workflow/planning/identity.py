@@ -3,7 +3,7 @@
 It covers what its rule is given (settings, digest of code, wildcards) and the identities of the
 rule's inputs, down to the bytes of the user's own files. Two files of one identity are equal, and
 a file whose record has another one was made from something else, whatever Snakemake remembers:
-a step that failed, was killed or was never asked leaves nothing that passes for its result.
+a job that failed, was killed or was never asked leaves nothing that passes for its result.
 
 As a module, this workflow stands among rules of others. Those get no identity, and none is asked of
 what they make, unless a rule of ours needs it: then it is what is known of how it is made.

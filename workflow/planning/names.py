@@ -11,13 +11,13 @@ RESERVED = (
     *("verdicts.csv", "verdicts.html", "verdicts.json"),
 )
 RESERVED_KEYS = {name.casefold() for name in RESERVED}
-LONGEST = 100  # a file name may have 255 bytes, and what a step adds to it needs room
+LONGEST = 100  # a file name may have 255 bytes, and what a job adds to it needs room
 
 
 def check(configuration: Mapping) -> None:
     """Raises `ConfigurationError` if two entries, or an entry and a file, share a name.
 
-    Case alone does not tell names apart, for some disks do not see it.
+    Case alone does not distinguish names, for some disks do not see it.
     """
     taken = {}
     for table, entries in tables(configuration):

@@ -59,7 +59,7 @@ class Plan:
     def code(self, script: str, environment: str, *modules: str) -> str:
         """The `code` parameter of a rule: the digest of its program, by its path, in this
         environment, and of modules that it finds while it runs."""
-        return self._digests.step_digest(script, environment, *modules)
+        return self._digests.job_digest(script, environment, *modules)
 
     def drawing(self, figure: Figure) -> str:
         """The `code` parameter of a figure."""

@@ -28,7 +28,7 @@ def training(configuration: Mapping, wildcards: Wildcards) -> dict:
 
 
 def displacement(configuration: Mapping, wildcards: Wildcards) -> dict:
-    return _of_run(configuration, wildcards, "naming") | {"tokens": population(wildcards)}
+    return _of_run(configuration, wildcards, "naming") | {"population": population(wildcards)}
 
 
 def phases(configuration: Mapping, wildcards: Wildcards) -> dict:
@@ -45,7 +45,7 @@ def phase_transitions(configuration: Mapping, wildcards: Wildcards) -> dict:
     return (
         {key: scheme[key] for key in ("phases", "thresholds")}
         | {"density_bins": {key: scheme[f"density_{key}"] for key in BINS[:2]}}
-        | {"tokens": population(wildcards)}
+        | {"population": population(wildcards)}
     )
 
 
@@ -60,7 +60,9 @@ def lifecycle(configuration: Mapping, wildcards: Wildcards) -> dict:
 
 def motion(configuration: Mapping, wildcards: Wildcards) -> dict:
     """What counts as motion, and whose."""
-    return _of_run(configuration, wildcards, "motion_threshold") | {"tokens": population(wildcards)}
+    return _of_run(configuration, wildcards, "motion_threshold") | {
+        "population": population(wildcards)
+    }
 
 
 def freezing(configuration: Mapping, wildcards: Wildcards) -> dict:

@@ -1,7 +1,7 @@
 """Results that stand already: each must be ours, unchanged, and of the configuration as it is.
 
-Snakemake decides by its own notes in .snakemake, which do not know of files put in place by other
-hands, of results that were moved, or of a file between two others that a failed step took away.
+Snakemake decides by its own notes in .snakemake, which do not know of files put in place by
+others, of results that were moved, or of a file between two others that a failed job took away.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # these import each other
 SHOWN = 10
 
 
-def looked_after(workflow: "Workflow", identities: Identities, tell: Callable[[str], None]) -> None:
+def looked_after(workflow: "Workflow", identities: Identities, warn: Callable[[str], None]) -> None:
     """Have every rule carry its identity, and every plan looked at before it is carried out or
     shown.
 
@@ -39,7 +39,7 @@ def looked_after(workflow: "Workflow", identities: Identities, tell: Callable[[s
         if workflow.is_main_process:
             outdated = check(workflow.dag, identities)
             if outdated:
-                tell(f"Made from other settings, texts or code than now: {_listed(outdated)}")
+                warn(f"Made from other settings, texts or code than now: {_listed(outdated)}")
                 workflow.dag.forcefiles.update(outdated)
                 workflow.async_run(workflow.dag.update_needrun())
 

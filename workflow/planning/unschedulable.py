@@ -1,7 +1,7 @@
 """Jobs that a Slurm cluster refuses, or accepts and would let wait for ever: reported at once.
 
 What `sbatch` refuses is asked before anything is submitted, since Snakemake does not show its
-answer for a group of steps. A partition that the account may not use, or a time limit beyond the
+answer for a group of jobs. A partition that the account may not use, or a time limit beyond the
 partition's, it accepts; the job then waits for something that never comes, and Snakemake with it.
 Only the reason that Slurm gives sets it apart from one that waits for its turn: it is cancelled.
 """
@@ -58,15 +58,15 @@ def check(jobs: Iterable) -> None:
         raise RefusedError("\n".join([*refused, REFUSED]))
 
 
-def watch(tell: Callable[[str], None]) -> threading.Thread:
+def watch(report: Callable[[str], None]) -> threading.Thread:
     """Look after the waiting jobs of this folder until the process ends."""
-    watcher = threading.Thread(target=_look_again, args=(tell,), daemon=True)
+    watcher = threading.Thread(target=_look_again, args=(report,), daemon=True)
     watcher.start()
     return watcher
 
 
 def never_starting(listing: str, folder: str) -> dict[str, str]:
-    """The jobs of this working folder that wait in vain, and why.
+    """The jobs of this working folder that can never start, and why.
 
     listing: what `squeue --format "%i|%Z|%r"` prints: job, working folder, reason.
     """
@@ -91,13 +91,13 @@ def _refusal(options: Iterable[str]) -> str:
     return "; ".join(result.stderr.strip().splitlines()) if result.returncode else ""
 
 
-def _look_again(tell: Callable[[str], None]) -> None:
+def _look_again(report: Callable[[str], None]) -> None:
     seen = {}
     while threading.main_thread().is_alive():
         found = never_starting(_waiting(), os.getcwd())
-        # Twice in a row, for a scheduler may tell of a limit before it has looked at all of them.
+        # Twice in a row, for a scheduler may report a limit before it has looked at all of them.
         for job in found.keys() & seen.keys():
-            tell(f"Slurm job {job} cannot start: {found[job]}. {ADVICE}")
+            report(f"Slurm job {job} cannot start: {found[job]}. {ADVICE}")
             subprocess.run(["scancel", job], check=False)
         seen = found
         threading.Event().wait(SECONDS_BETWEEN_LOOKS)

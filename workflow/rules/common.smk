@@ -31,7 +31,7 @@ try:
             config, load_schema(Path(ROOT, "workflow/schemas/config.schema.yaml"))
         ),
         codedigest.Remembered(
-            memory=Path(".snakemake/step_digests.json"),
+            memory=Path(".snakemake/code_digests.json"),
             scripts=Path(SCRIPTS),
             environments=Path(ROOT, "workflow/envs"),
         ),

@@ -7,7 +7,7 @@ results/{sweep}/ a row per run with the values that it was given (sweep.csv).
 
 
 rule measure_rows:
-    """Measure what the rows themselves tell: ranges, net displacement, live/dead separation."""
+    """Measure what the rows themselves show: ranges, net displacement, live/dead separation."""
     input:
         trajectory=plan.input(inputs.trajectory, "rows"),
         masks=plan.input(inputs.of_its_corpus, "masks.safetensors"),

@@ -194,7 +194,7 @@ rule encode_corpus:
 
 
 rule find_dead_tokens:
-    """Tell live tokens from dead ones; report dead tokens by script and the corpora's overlap."""
+    """Distinguish live tokens from dead ones; report dead tokens by script and the corpora's overlap."""
     input:
         tokens="results/corpora/{corpus}/tokens.safetensors",
         losses="results/corpora/{corpus}/tokens.json",

@@ -35,7 +35,7 @@ rule measure_untrained_motion:
 
 
 rule check_continuation:
-    """Check bit for bit that runs go on from the seam, and that one is as if never stopped."""
+    """Check bit for bit that runs resume from the seam, and that one is as if never stopped."""
     input:
         resumed=plan.input(inputs.resumed_trajectories, "run"),
         sources=plan.input(inputs.resumed_trajectories, "source"),

@@ -30,7 +30,7 @@ CHUNK_BYTES = 32_000_000
 
 
 def main(options):
-    """Mismatches are a finding and not an error: they are told in the audit."""
+    """Mismatches are a finding and not an error: the audit states them."""
     settings = options.settings
     require(why_no_audit(settings["run"], settings))
     law, dead_mask = UpdateLaw.from_settings(settings), read_dead_mask(options.masks)

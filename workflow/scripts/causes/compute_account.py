@@ -59,7 +59,7 @@ def main(options):
             happened.add(step)
             progress(step.number)
     forecasts = {
-        trend.form: forecast.foretell(
+        trend.form: forecast.predict(
             trend, level, law, at, law.steps, window, happened.last_motion_then
         )
         for trend, level in zip(trends, levels, strict=True)
@@ -69,8 +69,8 @@ def main(options):
 
 def write(options, token_ids, made, forecasts, happened):
     """The three files, together."""
-    told = {key: options.settings[key] for key in ABOUT}
-    about = {"steps": happened.steps, "tokens": len(token_ids), **told}
+    given = {key: options.settings[key] for key in ABOUT}
+    about = {"steps": happened.steps, "tokens": len(token_ids), **given}
     report = about | account.summary(made, happened.window)
     report["forecast"] = outcome.summary(forecasts, happened)
     both = account.table(made), outcome.table(token_ids, forecasts, happened)

@@ -55,10 +55,10 @@ def main(options):
         then = [numbers(rows.step(step, "g").made["g"]) for step in looked_at]
     null = wanted["permutations"], wanted["permutation_seed"]
     compared = gradients.compare(cohorts, then, *null)
-    told = gradients.summary(alignment, cohorts, looked_at, compared)
+    report = gradients.summary(alignment, cohorts, looked_at, compared)
     with command.finished(options.table, options.summary) as (table, summary):
         tables.write(table, alignment)
-        command.write_json(summary, told)
+        command.write_json(summary, report)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def main(options):
         last = freezing.last_motion(moved.chunks("l2", CHUNK_BYTES), threshold)
         chosen = plane.chosen_steps(wanted["chosen_steps"], law.steps)
         read = partial(tokens.step, quantities=quantities)
-        planes, told = plane.planes(read, chosen, law, wanted["plane_bins"])
+        planes, plane_steps = plane.planes(read, chosen, law, wanted["plane_bins"])
         bins = density.Bins.over(law.steps, **wanted["density"])
         with command.finished(*outputs) as (table, summary, distance, dense):
             with TrajectoryWriter(distance, momentum.distance_fields(law.steps, len(last))) as rows:
@@ -59,7 +59,7 @@ def main(options):
                 trace = momentum.follow(run, last, law, bins, rows.write_row, progress)
             tables.write(table, momentum.table(tokens.token_ids, trace))
             write_file(dense, planes | density.fields(trace.density, bins))
-            report = momentum.summary(trace, told, law.steps, threshold)
+            report = momentum.summary(trace, plane_steps, law.steps, threshold)
             report["quick_statistics"] = quick_statistics.figures(tokens, moved, last, CHUNK_BYTES)
             command.write_json(summary, report)
 

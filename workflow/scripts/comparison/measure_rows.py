@@ -1,4 +1,4 @@
-"""Measure what the recorded rows themselves tell: ranges of moments and gradients, how far the dead
+"""Measure what the recorded rows themselves show: ranges of moments and gradients, how far the dead
 tokens are from where they began, and how far the live centroid is from the dead one.
 
     python workflow/scripts/comparison/measure_rows.py \\

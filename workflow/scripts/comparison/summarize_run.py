@@ -31,7 +31,7 @@ def main(options):
     ids = tokens.read(options.tokens)
     if ids.max() >= corpus["entries"]:
         raise UserError(
-            f"{options.tokens}: an id of {ids.max()}, but {options.corpus} tells of "
+            f"{options.tokens}: an id of {ids.max()}, but {options.corpus} states "
             f"{corpus['entries']} entries. Give the files of one corpus."
         )
     metadata = documents.read(options.metadata, summary.METADATA)

@@ -1,4 +1,4 @@
-"""Tell live tokens from dead ones, and report them by script and the overlap of the two corpora.
+"""Distinguish live tokens from dead ones; report them by script and the overlap of two corpora.
 
     python workflow/scripts/corpus/find_dead_tokens.py --settings '{"mask_names": "live_dead"}' \\
         --tokens tokens.safetensors --losses tokens.json --tokenizer tokenizer.json \\

@@ -11,13 +11,13 @@ class UserError(Exception):
 
 
 class Stopped(Exception):
-    """A run that a signal asked to end; started again, it goes on after this step.
+    """A run that a signal asked to end; started again, it resumes after this step.
 
     Scripts end with the exit code of a program that the signal killed (`command.run`).
     """
 
     def __init__(self, by: Signals, step: int):
         super().__init__(
-            f"stopped by {by.name} after step {step}. Start again to go on from there."
+            f"stopped by {by.name} after step {step}. Start again to resume from there."
         )
         self.exit_code = 128 + by

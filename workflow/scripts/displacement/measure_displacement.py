@@ -1,7 +1,7 @@
 """Measure how far every dead token (or live one, or every token) moved at every step.
 
     python workflow/scripts/displacement/measure_displacement.py \\
-        --settings '{"naming": "crucible", "tokens": "dead"}' \\
+        --settings '{"naming": "crucible", "population": "dead"}' \\
         --trajectory results/crucible2/trajectory.safetensors \\
         --masks results/corpora/flannel/masks.safetensors --displacement displacement.safetensors
 """
@@ -18,19 +18,19 @@ from deadtokens.recorded.rows import TokenRows, read_dead_mask
 
 def main(options):
     """One pass over the weights, in chunks of time."""
-    naming, which = options.settings["naming"], options.settings["tokens"]
+    naming, population = options.settings["naming"], options.settings["population"]
     dead_mask = read_dead_mask(options.masks)
     with (
         open_reader(options.trajectory) as trajectory,
         command.finished(options.displacement) as (path,),
     ):
-        rows = TokenRows(trajectory, naming, dead_mask, which)
+        rows = TokenRows(trajectory, naming, dead_mask, population)
         steps, _, _ = displacement.movement_shape(rows)
         displacement.measure(rows, path, command.Progress(steps, unit="step"))
 
 
 if __name__ == "__main__":
-    arguments = command.parser(__doc__, "naming", "tokens")
+    arguments = command.parser(__doc__, "naming", "population")
     arguments.add_argument(
         "--trajectory", type=Path, required=True, help="with bfloat16 weights, of any series"
     )

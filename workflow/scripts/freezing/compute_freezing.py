@@ -1,7 +1,7 @@
 """Find when each dead token (or live one, or every token) moves last, and who stops early.
 
     python workflow/scripts/freezing/compute_freezing.py \\
-        --settings '{"motion_threshold": 0.1, "naming": "crucible", "tokens": "dead"}' \\
+        --settings '{"motion_threshold": 0.1, "naming": "crucible", "population": "dead"}' \\
         --displacement results/crucible2/displacement.safetensors \\
         --trajectory results/crucible2/trajectory.safetensors \\
         --masks results/corpora/flannel/masks.safetensors \\
@@ -24,17 +24,17 @@ from deadtokens.freezing import freezing
 from deadtokens.recorded.rows import TokenRows, read_dead_mask
 from deadtokens.text import readable, vocabulary
 
-SETTINGS = ("motion_threshold", "naming", "tokens")
+SETTINGS = ("motion_threshold", "naming", "population")
 CHUNK_BYTES = 8_000_000
 
 
 def main(options):
     """A row per token, the survival curve, and when tokens freeze by script, norm and id."""
-    threshold, naming, which = (options.settings[key] for key in SETTINGS)
+    threshold, naming, population = (options.settings[key] for key in SETTINGS)
     tokenizer = vocabulary.load_tokenizer(options.tokenizer)
     dead_mask = read_dead_mask(options.masks)
     with open_reader(options.trajectory) as trajectory, open_reader(options.displacement) as moved:
-        rows = TokenRows(trajectory, naming, dead_mask, which)
+        rows = TokenRows(trajectory, naming, dead_mask, population)
         moved.expect(patterns("l2", "token_ids"))
         shape, (_, weights), ids = moved.fields["l2"][1], rows.field("W"), rows.token_ids
         freezing.check(shape, moved.read("token_ids"), weights, ids)
@@ -43,12 +43,12 @@ def main(options):
         last = freezing.last_motion(moved.chunks("l2", CHUNK_BYTES), threshold)
     norm = np.linalg.norm(start.astype(np.float64), axis=1)
     texts, scripts = readable.describe(tokenizer, ids)
-    told = freezing.summary(ids, scripts, norm, last, shape[0], threshold, which)
+    report = freezing.summary(ids, scripts, norm, last, shape[0], threshold, population)
     outputs = options.table, options.survival, options.summary
     with command.finished(*outputs) as (table, curve, summary):
         tables.write(table, freezing.table(ids, texts, scripts, norm, last, shape[0]))
         tables.write(curve, freezing.survival(last, scripts, shape[0]))
-        command.write_json(summary, told)
+        command.write_json(summary, report)
 
 
 if __name__ == "__main__":

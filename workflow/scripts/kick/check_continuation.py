@@ -1,4 +1,4 @@
-"""Check bit for bit that resumed runs go on from the seam, and one of them as if never stopped.
+"""Check bit for bit that resumed runs begin at the seam, and one of them as if never stopped.
 
     python workflow/scripts/kick/check_continuation.py \\
         --settings '{"seam": 100, "vocab_size": 50257, "runs": [

@@ -1,7 +1,7 @@
 """Set resumed runs beside the continuous one, and attribute their kick to what was not restored.
 
-    python workflow/scripts/kick/compute_kick.py --settings artifact.json \\
-        --check checkpoint_artifact_check.json \\
+    python workflow/scripts/kick/compute_kick.py --settings settings.json \\
+        --check kick_check.json \\
         --motions results/wordybird1b/untrained_motion.safetensors ... \\
         --table kick.csv --summary kick.json
 
@@ -38,11 +38,11 @@ def main(options):
         runs = zip(files, options.settings["runs"], strict=True)
         first, second, third, *arms = [_series(file, run, rules) for file, run in runs]
         elements = int(files[0].read("elements"))
-    told = kick.summary(first, second, third, arms, rules)
-    told["continuation"] = documents.read(options.check)
+    report = kick.summary(first, second, third, arms, rules)
+    report["continuation"] = documents.read(options.check)
     with command.finished(options.table, options.summary) as (table, summary):
         tables.write(table, kick.table(first, second, third, arms, seam, elements))
-        command.write_json(summary, told)
+        command.write_json(summary, report)
 
 
 def _series(file, run, rules):

@@ -1,7 +1,7 @@
 """Find the runs of steps in which no dead token (or live one, or none at all) moves.
 
     python workflow/scripts/permanence/compute_stillness.py \\
-        --settings '{"motion_threshold": 0.1, "tokens": "dead"}' \\
+        --settings '{"motion_threshold": 0.1, "population": "dead"}' \\
         --displacement results/crucible1/displacement.safetensors \\
         --table stillness.csv --summary stillness.json
 """
@@ -29,12 +29,12 @@ def main(options):
         n_moving = phases.count_moving(file.chunks("l2", CHUNK_BYTES), threshold)
     with command.finished(options.table, options.summary) as (table, summary):
         tables.write(table, stillness.table(*stillness.runs(n_moving)))
-        which = options.settings["tokens"]
-        command.write_json(summary, stillness.summary(n_moving, n_tokens, threshold, which))
+        population = options.settings["population"]
+        command.write_json(summary, stillness.summary(n_moving, n_tokens, threshold, population))
 
 
 if __name__ == "__main__":
-    arguments = command.parser(__doc__, "motion_threshold", "tokens")
+    arguments = command.parser(__doc__, "motion_threshold", "population")
     arguments.add_argument(
         "--displacement", type=Path, required=True, help="what measure_displacement.py wrote"
     )

@@ -3,7 +3,7 @@
     python workflow/scripts/phases/classify_phases.py \\
         --settings '{"phases": ["Fimbulwinter", "Thermal Solid", "Quantum Regime", "Classical Gas"],
                      "thresholds": [0.1, 10, 100], "vanishing_fraction": 0.01,
-                     "motion_threshold": 0.1, "tokens": "dead", "density_bins":
+                     "motion_threshold": 0.1, "population": "dead", "density_bins":
                      {"time": 500, "displacement": 160, "lowest": 1e-4, "highest": 1e6}}' \\
         --displacement results/crucible2/displacement.safetensors \\
         --table phases.csv --summary phases.json --density phases_density.safetensors
@@ -21,7 +21,7 @@ from deadtokens.phases import phases
 from deadtokens.statistics import density
 
 SCHEME = ("phases", "thresholds", "vanishing_fraction")
-SETTINGS = (*SCHEME, "motion_threshold", "density_bins", "tokens")
+SETTINGS = (*SCHEME, "motion_threshold", "density_bins", "population")
 CHUNK_BYTES = 8_000_000
 
 
@@ -44,8 +44,10 @@ def main(options):
     outputs = options.table, options.summary, options.density
     with command.finished(*outputs) as (table, summary, density_file):
         tables.write(table, phases.table(scales, scheme, moving, nonfinite))
-        told = phases.summary(scales, scheme, moving, threshold, nonfinite, settings["tokens"])
-        command.write_json(summary, told)
+        report = phases.summary(
+            scales, scheme, moving, threshold, nonfinite, settings["population"]
+        )
+        command.write_json(summary, report)
         write_file(density_file, density.fields({s: t.density for s, t in scales.items()}, bins))
 
 

@@ -3,7 +3,7 @@
     python workflow/scripts/phases/compute_lifecycle.py \\
         --settings '{"phases": ["Fimbulwinter", "Thermal Solid", "Quantum Regime", "Classical Gas"],
                      "thresholds": [0.1, 10, 100], "motion_threshold": 0.1, "time_bins": 500,
-                     "tokens": "dead"}' \\
+                     "population": "dead"}' \\
         --displacement results/crucible2/displacement.safetensors \\
         --table lifecycle.safetensors --summary lifecycle.json
 """
@@ -19,7 +19,7 @@ from deadtokens.freezing import freezing
 from deadtokens.phases import lifecycle, phases
 from deadtokens.statistics import density
 
-SETTINGS = ("phases", "thresholds", "motion_threshold", "time_bins", "tokens")
+SETTINGS = ("phases", "thresholds", "motion_threshold", "time_bins", "population")
 FIELDS = {"element": "l2", "vector": "vector_ulp"}
 CHUNK_BYTES = 8_000_000
 
@@ -43,8 +43,8 @@ def main(options):
         ids = file.read("token_ids")
     with command.finished(options.table, options.summary) as (table, summary):
         write_file(table, lifecycle.fields(by_scale, last, edges, ids))
-        told = lifecycle.summary(scheme, steps, edges, n_tokens, settings["tokens"])
-        command.write_json(summary, told)
+        report = lifecycle.summary(scheme, steps, edges, n_tokens, settings["population"])
+        command.write_json(summary, report)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python workflow/scripts/phases/compute_phase_transitions.py \\
         --settings '{"phases": ["Fimbulwinter", "Thermal Solid", "Quantum Regime", "Classical Gas"],
-                     "thresholds": [0.1, 10, 100], "tokens": "dead",
+                     "thresholds": [0.1, 10, 100], "population": "dead",
                      "density_bins": {"time": 500, "displacement": 160}}' \\
         --displacement results/thimble7/displacement.safetensors \\
         --table phase_transitions.csv --summary phase_transitions.json \\
@@ -21,7 +21,7 @@ from deadtokens.phases import phase_transitions as transitions
 from deadtokens.phases import phases
 from deadtokens.statistics import density
 
-SETTINGS = ("phases", "thresholds", "tokens", "density_bins")
+SETTINGS = ("phases", "thresholds", "population", "density_bins")
 CHUNK_BYTES = 8_000_000
 
 
@@ -39,8 +39,8 @@ def main(options):
     outputs = options.table, options.summary, options.density
     with command.finished(*outputs) as (table, summary, density_file):
         tables.write(table, transitions.table(measured, scheme))
-        told = transitions.summary(measured, scheme, middle, settings["tokens"])
-        command.write_json(summary, told)
+        report = transitions.summary(measured, scheme, middle, settings["population"])
+        command.write_json(summary, report)
         write_file(density_file, density.fields({"vector": traces}, bins))
 
 

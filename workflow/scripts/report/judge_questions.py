@@ -1,4 +1,4 @@
-"""Judge the questions of the published notebooks by the statistics that other steps found.
+"""Judge the questions of the published notebooks by the statistics that other jobs found.
 
     python workflow/scripts/report/judge_questions.py --settings verdicts.json \\
         --evidence results/crucible1/freezing.json results/crucible1/stillness.json \\
@@ -27,9 +27,9 @@ def main(options):
     }
     with documents.fitting(*options.evidence):
         rows = verdicts.judge(questions, evidence, options.settings["steps"])
-    told = {"counts": verdicts.counts(rows), "chapters": chapters, "verdicts": rows}
+    found = {"counts": verdicts.counts(rows), "chapters": chapters, "verdicts": rows}
     with command.finished(options.verdicts, options.table) as (report, table):
-        command.write_json(report, told)
+        command.write_json(report, found)
         tables.write(table, verdicts.table(rows))
 
 

@@ -1,4 +1,4 @@
-"""Train a run and record its trajectory; killed and started again, it goes on to the same bytes.
+"""Train a run and record its trajectory; killed and started again, it resumes to the same bytes.
 
     python workflow/scripts/training/train_run.py --settings run.json --code by-hand \\
         --tokens tokens.safetensors --masks masks.safetensors \\
@@ -68,7 +68,7 @@ def main(options):
         description = metadata.describe(settings, masks, outcome, options.code, inputs)
         with command.finished(options.metadata) as (metadata_file,):
             command.write_json(metadata_file, description)
-        # Last of all: until then a killed run can go on from its checkpoint.
+        # Last of all: until then a killed run can resume from its checkpoint.
         work.finish(**command.made_from())
 
 

@@ -64,7 +64,7 @@ class Tally:
                 "predicted": float(made[row, element]),
             }
 
-    def told(self) -> dict[str, object]:
+    def summary(self) -> dict[str, object]:
         """As a JSON object."""
         return {
             "elements": self.elements,
@@ -158,8 +158,8 @@ def _moments(step: Step, arithmetic: Arithmetic) -> tuple[torch.Tensor, ...]:
 
 def summary(tallies: Mapping[str, Tally], reasons: Mapping[str, str], **about: object) -> dict:
     """What was found, as a JSON object; `about` is JSON that goes before it."""
-    told = {name: tally.told() for name, tally in tallies.items()}
-    return about | told | {name: {"not_audited": reason} for name, reason in reasons.items()}
+    summaries = {name: tally.summary() for name, tally in tallies.items()}
+    return about | summaries | {name: {"not_audited": reason} for name, reason in reasons.items()}
 
 
 def _narrowed(values: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,6 +1,6 @@
 """The figure of the account: why updates shrink, what rounding swallows, forecast and outcome.
 
-Draws what `analysis.account`, `analysis.forecast` and `analysis.outcome` have found.
+Draws what `causes.account`, `causes.forecast` and `causes.outcome` have found.
 """
 
 from functools import partial
@@ -17,12 +17,12 @@ from deadtokens.files import tables
 from deadtokens.files.documents import NUMBER, IfThere, Maybe
 
 HEIGHT_OVER_WIDTH = 0.85
-# Okabe and Ito's, for every kind of colour blindness; the terms of `analysis.account` in each.
+# Okabe and Ito's, for every kind of colour blindness; the terms of `causes.account` in each.
 CAUSES = {
     "gradients smaller": (("gradient",), "#0072b2"),
     "p of the token smaller: sharper softmax": (("p_dead",), "#0072b2"),
     "gradients over p: hidden states": (("hidden",), "#999999"),
-    "m lags behind g": (("lag", "m_correction"), "#56b4e9"),
+    "m lags g": (("lag", "m_correction"), "#56b4e9"),
     "weights' cells larger": (("cell",), "#e69f00"),
     "ratchet of √v": (("ratchet",), "#d55e00"),
     "√v̂ as in float32, falls with g": (("v_float32", "v_correction"), "#009e73"),
@@ -33,8 +33,8 @@ PUBLISHED = {"color": "#d55e00", "label": "as published"}
 WITHOUT = {"color": "#009e73", "label": "v in float32, same gradients"}
 TOTAL = {"color": style.INK, "linewidth": 1.0, "label": "update in cells"}
 FORMS = {
-    "power_law": {"color": "#0072b2", "label": "foretold, power law"},
-    "exponential": {"color": "#56b4e9", "label": "foretold, exponential"},
+    "power_law": {"color": "#0072b2", "label": "predicted, power law"},
+    "exponential": {"color": "#56b4e9", "label": "predicted, exponential"},
 }
 
 # What is drawn of account.csv, beside the terms that the run allows, and of account_tokens.csv.
@@ -64,7 +64,7 @@ INPUTS = {
 def draw(
     table: pd.DataFrame, tokens: pd.DataFrame, summary: dict, title: str, width_mm: float
 ) -> Figure:
-    """a: causes by step. b: updates below half a cell. c: tokens yet to move, foretold or not."""
+    """a: causes by step. b: updates below half a cell. c: tokens yet to move, predicted or not."""
     drawing = style.figure(width_mm, width_mm * HEIGHT_OVER_WIDTH)
     grid = drawing.add_gridspec(2, 2)
     causes = drawing.add_subplot(grid[0, :])
@@ -126,21 +126,21 @@ def _draw_below(panel: Axes, table: pd.DataFrame) -> None:
 
 
 def _draw_survival(panel: Axes, tokens: pd.DataFrame, summary: dict) -> None:
-    steps, told = np.arange(1, summary["steps"] + 1), summary["forecast"]
-    at, chosen = summary["forecast_step"], told["chosen"]
+    steps, forecast = np.arange(1, summary["steps"] + 1), summary["forecast"]
+    at, chosen = summary["forecast_step"], forecast["chosen"]
     panel.plot(
         steps, _yet_to_move(tokens["last_motion_step"], steps), **TOTAL | {"label": "so it was"}
     )
     for form, look in FORMS.items():
         dashed = "-" if form == chosen else (0, (3, 1.5))
-        foretold = _yet_to_move(tokens[f"last_motion_step_{form}"], steps)
-        panel.plot(steps[at - 1 :], foretold[at - 1 :], **look, linestyle=dashed)
+        predicted = _yet_to_move(tokens[f"last_motion_step_{form}"], steps)
+        panel.plot(steps[at - 1 :], predicted[at - 1 :], **look, linestyle=dashed)
     panel.axvline(at, color=style.FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
     panel.set_ylim(0, 1.02)
     panel.yaxis.set_major_formatter(PercentFormatter(1))
     panel.set_ylabel("Tokens yet to move")
     panel.set_title(
-        f"c  Foretold from step {at:,}, and what happened\n    {_judgement(told[chosen])}"
+        f"c  Predicted from step {at:,}, and what happened\n    {_judgement(forecast[chosen])}"
     )
     panel.legend(loc="lower left")
 
@@ -149,8 +149,8 @@ def _yet_to_move(last: np.ndarray, steps: np.ndarray) -> np.ndarray:
     return 1 - np.searchsorted(np.sort(last), steps, side="left") / len(last)
 
 
-def _judgement(told: dict) -> str:
-    freeze = told["freeze"]
+def _judgement(judged: dict) -> str:
+    freeze = judged["freeze"]
     if freeze["not_judged"]:
         return f"cannot be judged: {freeze['not_judged']}"
     correlation = freeze["rank_correlation"]

@@ -1,6 +1,6 @@
 """The figure of the onset: shares frozen, motion over time, and what makes the freeze go away.
 
-Draws what `analysis.onset_arms` and `analysis.onset_effects` have found; computes nothing.
+Draws what `causes.onset_arms` and `causes.onset_effects` have found; computes nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from deadtokens.files.documents import NUMBER
 
 TOP_MM, ROW_MM = 78, 6.5  # of both curves with their key; of an arm in the panel of effects
 KEY_COLUMNS = 4
-# Okabe and Ito's, for every kind of colour blindness; dashes tell more arms than colours apart.
+# Okabe and Ito's, for every kind of colour blindness; dashes distinguish more arms than colours do.
 COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)))
 REFERENCE = {"color": style.INK, "linewidth": 1.6}
@@ -123,10 +123,10 @@ def _rows_of_effects(summary: Mapping) -> list[tuple[str, dict[str, Mapping], st
         (_name(arm), {name: effects[name]["arms"][arm]["share"] for name in MEASURES}, arm)
         for arm in first["arms"]
     ]
-    for arm, told in first["interactions"].items():
+    for arm, effect in first["interactions"].items():
         shares = {name: effects[name]["interactions"][arm]["share"] for name in MEASURES}
         rows.append(
-            (f"interaction of {_name(told['of'][0])}\nand {_name(told['of'][1])}", shares, None)
+            (f"interaction of {_name(effect['of'][0])}\nand {_name(effect['of'][1])}", shares, None)
         )
     return rows
 
@@ -142,14 +142,14 @@ def _draw_effects(panel: Axes, rows: Sequence, summary: Mapping, looks: Mapping)
     for place, (_, shares, arm) in enumerate(rows):
         colour = looks[arm]["color"] if arm else style.FAINT
         for offset, (name, (_, marker)) in zip((-0.17, 0.17), MEASURES.items(), strict=True):
-            told = shares[name]
-            if told["mean"] is None:
+            share = shares[name]
+            if share["mean"] is None:
                 panel.text(0.02, place + offset, "not defined", color=style.FAINT, va="center")
                 continue
-            value = float(np.clip(told["mean"], *WIDEST))
+            value = float(np.clip(share["mean"], *WIDEST))
             ends.append(value)
-            if told["low"] is not None:
-                interval = np.clip([told["low"], told["high"]], *WIDEST)
+            if share["low"] is not None:
+                interval = np.clip([share["low"], share["high"]], *WIDEST)
                 ends.extend(interval)
                 panel.plot(interval, [place + offset] * 2, color=colour, **INTERVAL)
             panel.plot(value, place + offset, color=colour, markersize=4.5, linestyle="", **marker)

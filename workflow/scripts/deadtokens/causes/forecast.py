@@ -1,7 +1,7 @@
 """A forecast of each token's freeze: the trends of |m|, √v and the cell in a window, drawn out.
 
-Definitions: docs/physics.md. Nothing here reads a step behind the last one of the window; what then
-happened is told apart from it (`analysis.outcome`). Distances are log2(|update| / half a cell).
+Definitions: docs/physics.md. Nothing here reads a step after the last one of the window; what then
+happened is kept apart from it (`causes.outcome`). Distances are log2(|update| / half a cell).
 """
 
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ class Trends:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What is foretold, of T steps: a last motion for each token, T for one beyond the run."""
+    """What is predicted, of T steps: a last motion for each token, T for one beyond the run."""
 
     trends: Trends
     last_motion: np.ndarray  # (n,) int64
@@ -98,7 +98,7 @@ def levels(
     return highest
 
 
-def foretell(
+def predict(
     trend: Trends,
     level: np.ndarray,
     law: UpdateLaw,

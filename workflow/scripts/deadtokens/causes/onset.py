@@ -5,7 +5,7 @@ not say when it would stop: what lies beyond the run is None, *never in T steps*
 
 All of it is of W as the model computes with it, in bfloat16. Where the weights are held in float32
 that is their rounded view: it stands on the same lattice and its displacement is counted in the
-same cells, but it may stand still while the weights behind it creep on.
+same cells, but it may stand still while the weights themselves creep on.
 """
 
 import functools
@@ -28,7 +28,7 @@ def frozen(last: np.ndarray, steps: int) -> np.ndarray:
     """The share of tokens that are frozen after each step, (T,) float64.
 
     last: (n,) last motions, −1 for none. Frozen after step t: no motion later in the run, which
-    must have steps left to tell: of a token that moves at the last step it does not.
+    must have steps left to show it: of a token that moves at the last step it does not.
     """
     stopped = np.sort(last[last < steps])
     return np.searchsorted(stopped, np.arange(1, steps + 1), side="right") / len(last)
@@ -51,15 +51,15 @@ def over_seeds(values: Sequence[float | None]) -> dict[str, object]:
     counts them, `least` is the smallest of the others.
     """
     known = [value for value in values if value is not None]
-    told = {"seeds": len(values), "never": len(values) - len(known)}
-    told |= {"least": min(known, default=None), "mean": None, "low": None, "high": None}
+    summary = {"seeds": len(values), "never": len(values) - len(known)}
+    summary |= {"least": min(known, default=None), "mean": None, "low": None, "high": None}
     if len(known) < len(values) or not known:
-        return told
-    told["mean"] = float(np.mean(known))
+        return summary
+    summary["mean"] = float(np.mean(known))
     if len(known) > 1:
         half = _student_95(len(known) - 1) * np.std(known, ddof=1) / np.sqrt(len(known))
-        told |= {"low": told["mean"] - float(half), "high": told["mean"] + float(half)}
-    return told
+        summary |= {"low": summary["mean"] - float(half), "high": summary["mean"] + float(half)}
+    return summary
 
 
 @functools.cache
@@ -131,15 +131,15 @@ def numbers(found: Course, from_step: int, window: int) -> dict[str, float | int
     so that it says something of runs in which half of the tokens never freeze. still: share of
     tokens without a motion in the last `window` steps.
     """
-    told = times(found.last, found.steps)
-    told["mean_freeze"] = float(np.maximum(found.last, 0).mean())
-    told["frozen_at_end"] = float((found.last < found.steps).mean())
-    told["still"] = float((found.last <= found.steps - window).mean())
-    told["hops_at_end"] = float(found.hops[-window:].sum())
+    summary = times(found.last, found.steps)
+    summary["mean_freeze"] = float(np.maximum(found.last, 0).mean())
+    summary["frozen_at_end"] = float((found.last < found.steps).mean())
+    summary["still"] = float((found.last <= found.steps - window).mean())
+    summary["hops_at_end"] = float(found.hops[-window:].sum())
     for name in ("moving", "displacement", "vector"):
         ends = windows(getattr(found, name), from_step, window)
-        told |= dict(zip((f"{name}_at_start", f"{name}_at_end"), ends, strict=True))
-    return told
+        summary |= dict(zip((f"{name}_at_start", f"{name}_at_end"), ends, strict=True))
+    return summary
 
 
 def _by_step(chunks: Chunks, of_rows: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

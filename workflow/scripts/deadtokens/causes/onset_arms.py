@@ -31,14 +31,14 @@ def curves(found: Course, bin_steps: int) -> dict[str, np.ndarray]:
     """A value for each bin of steps, the last maybe shorter: `frozen` after it, means over it."""
     starts = np.arange(0, found.steps, bin_steps)
     ends = np.append(starts[1:], found.steps)
-    told = {"step": ends, "frozen": onset.frozen(found.last, found.steps)[ends - 1]}
+    columns = {"step": ends, "frozen": onset.frozen(found.last, found.steps)[ends - 1]}
     for name in CURVES[1:]:
         values = getattr(found, name)
         finite = np.isfinite(values)
         sums = np.add.reduceat(np.where(finite, values, 0), starts)
         counts = np.add.reduceat(finite.astype(np.int64), starts)
-        told[name] = np.divide(sums, counts, out=np.full(len(ends), np.nan), where=counts > 0)
-    return told
+        columns[name] = np.divide(sums, counts, out=np.full(len(ends), np.nan), where=counts > 0)
+    return columns
 
 
 def table(arms: Mapping[str, Sequence[Course]], bin_steps: int) -> pd.DataFrame:
@@ -66,16 +66,16 @@ def summary(
     runs: name and seed of each; numbers: `onset.numbers` of each; moments: `second_moment` of those
     that record v and g.
     """
-    told = {"runs": [run["run"] for run in runs], "seeds": [run["seed"] for run in runs]}
-    told |= {name: over_seeds([of_run[name] for of_run in numbers]) for name in numbers[0]}
+    of_arm = {"runs": [run["run"] for run in runs], "seeds": [run["seed"] for run in runs]}
+    of_arm |= {name: over_seeds([of_run[name] for of_run in numbers]) for name in numbers[0]}
     for name in TIMES:
-        told[name]["text"] = in_words(told[name], steps)
-    told["second_moment"] = None
+        of_arm[name]["text"] = in_words(of_arm[name], steps)
+    of_arm["second_moment"] = None
     if moments:
-        told["second_moment"] = {
+        of_arm["second_moment"] = {
             name: over_seeds([of_run[name] for of_run in moments]) for name in moments[0]
         }
-    return told
+    return of_arm
 
 
 def second_moment(table: pd.DataFrame, from_step: int) -> dict[str, float]:
@@ -85,11 +85,11 @@ def second_moment(table: pd.DataFrame, from_step: int) -> dict[str, float]:
     at the last step over that at `from_step`, as recorded and as float32 would have made it of the
     same gradients. shortening: the median at the last step.
     """
-    told = {name: float(table[name].to_numpy().mean()) for name in SHARES}
+    summary = {name: float(table[name].to_numpy().mean()) for name in SHARES}
     for name, of in GROWTHS.items():
         start, end = table[of].iloc[[from_step - 1, -1]]
-        told[name] = float(end / start) if start > 0 else None
-    return told | {"shortening": float(table[SHORTENING].iloc[-1])}
+        summary[name] = float(end / start) if start > 0 else None
+    return summary | {"shortening": float(table[SHORTENING].iloc[-1])}
 
 
 def in_words(times: Mapping, steps: int) -> str:
@@ -108,8 +108,8 @@ def in_words(times: Mapping, steps: int) -> str:
 def _point(name: str, values: list[float]) -> dict[str, float | None]:
     if name in LOGARITHMIC:
         values = [np.log(value) if value > 0 else None for value in values]
-    told = over_seeds([None if value is None or np.isnan(value) else value for value in values])
-    ends = {"": told["mean"], "_low": told["low"], "_high": told["high"]}
+    summary = over_seeds([None if value is None or np.isnan(value) else value for value in values])
+    ends = {"": summary["mean"], "_low": summary["low"], "_high": summary["high"]}
     if name in LOGARITHMIC:
         ends = {end: None if value is None else float(np.exp(value)) for end, value in ends.items()}
     return {f"{name}{end}": value for end, value in ends.items()}

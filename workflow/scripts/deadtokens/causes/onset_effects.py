@@ -40,22 +40,22 @@ def effects(arms: Mapping[str, BySeed], changes: Mapping[str, Mapping], referenc
     reference's fall less the arm's, `share` the same over the reference's. An interaction is what
     an arm of two changes adds to the sum of both alone: below 0 where they do the same work.
     """
-    told = {}
+    summary = {}
     for measure in MEASURES:
         falls = {
             arm: {seed: fall(measure, numbers) for seed, numbers in by_seed.items()}
             for arm, by_seed in arms.items()
         }
         of_arms = {arm: _lost(falls, reference, (arm,)) for arm in arms if arm != reference}
-        told[measure] = {
+        summary[measure] = {
             "fall_of_reference": over_seeds(list(falls[reference].values())),
-            "arms": {arm: _told(lost) for arm, lost in of_arms.items()},
+            "arms": {arm: _shares(lost) for arm, lost in of_arms.items()},
             "interactions": {
-                both: {"of": list(alone), **_told(_lost(falls, reference, (both,), alone))}
+                both: {"of": list(alone), **_shares(_lost(falls, reference, (both,), alone))}
                 for both, alone in interacting(changes).items()
             },
         }
-    return told
+    return summary
 
 
 def shifts(arms: Mapping[str, BySeed], reference: str) -> dict[str, dict[str, dict]]:
@@ -114,7 +114,7 @@ def _lost(
     return rows
 
 
-def _told(lost: Sequence[tuple[float | None, float | None]]) -> dict[str, dict]:
+def _shares(lost: Sequence[tuple[float | None, float | None]]) -> dict[str, dict]:
     """Both over seeds; there is no share of a fall where motion did not fall."""
     shares = [None if part is None or whole <= 0 else part / whole for part, whole in lost]
     return {"goes_away": over_seeds([part for part, _ in lost]), "share": over_seeds(shares)}

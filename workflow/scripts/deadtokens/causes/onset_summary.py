@@ -21,10 +21,10 @@ def summary(
     courses: Mapping[str, Sequence[Course]],
     moments: Mapping[str, Sequence[Mapping]],
 ) -> dict[str, object]:
-    """Arms, effects and shifts; docs/formats.md tells the keys.
+    """Arms, effects and shifts; docs/formats.md lists the keys.
 
     settings: `RULES`, and `arms` with their changes and runs; courses: one for each of these runs,
-    by arm; moments: `onset_arms.second_moment` of the runs that tell it, by arm.
+    by arm; moments: `onset_arms.second_moment` of the runs that show it, by arm.
     """
     reference, first, window = (settings[key] for key in RULES[:3])
     numbers = {

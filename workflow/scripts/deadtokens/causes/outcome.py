@@ -1,7 +1,7 @@
-"""What became of tokens behind a step, and how good a forecast of it was.
+"""What became of tokens after a step, and how good a forecast of it was.
 
 Definitions: docs/physics.md. A token *froze* if it was still over the last `window` steps of the
-run at least: of later last motions a run cannot tell whether the token stopped or paused.
+run at least: of later last motions a run cannot show whether the token stopped or paused.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from deadtokens.causes.forecast import Forecast
 from deadtokens.causes.updates import Update
 from deadtokens.statistics.correlation import spearman
 
-GROUPS = 10  # of tokens, by what was foretold
+GROUPS = 10  # of tokens, by what was predicted
 NONE_FROZE = "no token froze within the run"
 ALL_FROZE = "every token had frozen before the forecast"
 
@@ -61,22 +61,22 @@ def judge(forecast: Forecast, outcome: Outcome) -> dict[str, object]:
     }
 
 
-def judge_freeze(foretold: np.ndarray, outcome: Outcome) -> dict[str, object]:
+def judge_freeze(predicted: np.ndarray, outcome: Outcome) -> dict[str, object]:
     """Of the tokens that moved in the window before the forecast: frozen or not, and when.
 
-    Errors of time are over those that froze; one that was foretold not to counts as foretold for
+    Errors of time are over those that froze; one that was predicted not to counts as predicted for
     the last step, so its error is a lower bound. The constant that errors are compared with is the
     median of what happened, which no forecast could know.
     """
     judged = outcome.last_motion_then > outcome.until - outcome.window
-    last, foretold = outcome.last_motion[judged], foretold[judged]
+    last, predicted = outcome.last_motion[judged], predicted[judged]
     latest = outcome.steps - outcome.window
-    froze, said_so = last <= latest, foretold <= latest
+    froze, said_so = last <= latest, predicted <= latest
     result = {
         "tokens_judged": int(judged.sum()),
         "frozen_before": int((~judged).sum()),
         "froze": int(froze.sum()),
-        "foretold_to_freeze": int(said_so.sum()),
+        "predicted_to_freeze": int(said_so.sum()),
     }
     if not froze.any():
         return result | {"not_judged": ALL_FROZE if not judged.any() else NONE_FROZE}
@@ -85,41 +85,41 @@ def judge_freeze(foretold: np.ndarray, outcome: Outcome) -> dict[str, object]:
         "not_judged": None,
         "share_right_about_freezing": float((froze == said_so).mean()),
         "share_right_by_the_commoner": float(max(froze.mean(), 1 - froze.mean())),
-        "rank_correlation": spearman(foretold, last),
-        # Near 1 where one burst moved all of them last: then there is no time of their own to tell.
+        "rank_correlation": spearman(predicted, last),
+        # Near 1 where one burst moved all of them last: then there are no times of their own.
         "share_that_stopped_at_the_commonest_step": float(at_each_step.max() / froze.sum()),
-        **_errors(foretold[froze], last[froze]),
-        "calibration": calibration(foretold, last),
+        **_errors(predicted[froze], last[froze]),
+        "calibration": calibration(predicted, last),
     }
 
 
-def judge_share(foretold: np.ndarray, outcome: Outcome) -> dict[str, object]:
+def judge_share(predicted: np.ndarray, outcome: Outcome) -> dict[str, object]:
     """Of all tokens, the share of elements that move in the last window; beside it two rivals.
 
     `as_before`: that it stays what it was in the window before the forecast.
     """
     happened, before = outcome.share_moving, outcome.moved_then.mean(axis=1)
     return {
-        "mean_foretold": float(foretold.mean()),
+        "mean_predicted": float(predicted.mean()),
         "mean_that_happened": float(happened.mean()),
-        "rank_correlation": spearman(foretold, happened),
-        **_errors(foretold, happened),
+        "rank_correlation": spearman(predicted, happened),
+        **_errors(predicted, happened),
         "as_before": {
             "mean": float(before.mean()),
             "rank_correlation": spearman(before, happened),
             **_errors(before, happened),
         },
-        "calibration": calibration(foretold, happened),
+        "calibration": calibration(predicted, happened),
     }
 
 
-def calibration(foretold: np.ndarray, happened: np.ndarray) -> list[dict[str, float]]:
-    """Tokens in groups of equal number by what was foretold: medians of both."""
-    order = np.argsort(foretold, kind="stable")
+def calibration(predicted: np.ndarray, happened: np.ndarray) -> list[dict[str, float]]:
+    """Tokens in groups of equal number by what was predicted: medians of both."""
+    order = np.argsort(predicted, kind="stable")
     return [
         {
             "tokens": len(group),
-            "foretold": float(np.median(foretold[group])),
+            "predicted": float(np.median(predicted[group])),
             "happened": float(np.median(happened[group])),
         }
         for group in np.array_split(order, GROUPS)
@@ -127,17 +127,17 @@ def calibration(foretold: np.ndarray, happened: np.ndarray) -> list[dict[str, fl
     ]
 
 
-def _errors(foretold: np.ndarray, happened: np.ndarray) -> dict[str, float | None]:
+def _errors(predicted: np.ndarray, happened: np.ndarray) -> dict[str, float | None]:
     """Median and mean of absolute errors, and how many times those of the best constant."""
-    error, constant = np.abs(foretold - happened), np.abs(happened - np.median(happened))
-    told = {}
+    error, constant = np.abs(predicted - happened), np.abs(happened - np.median(happened))
+    errors = {}
     for name, average in (("median", np.median), ("mean", np.mean)):
-        told[f"{name}_absolute_error"] = float(average(error))
-        told[f"{name}_of_the_best_constant"] = float(average(constant))
-        told[f"{name}_over_constant"] = (
+        errors[f"{name}_absolute_error"] = float(average(error))
+        errors[f"{name}_of_the_best_constant"] = float(average(constant))
+        errors[f"{name}_over_constant"] = (
             float(average(error) / average(constant)) if average(constant) else None
         )
-    return told
+    return errors
 
 
 def table(

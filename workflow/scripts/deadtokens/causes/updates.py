@@ -47,9 +47,9 @@ def check(shapes: Mapping[str, tuple[int, ...]], steps: int) -> None:
     expected = {name: steps + (name != "g") for name in shapes}
     # Some series hold a row of zeros for the gradients before the first step.
     if any(shape[0] not in (expected[name], steps + 1) for name, shape in shapes.items()):
-        told = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise UserError(
-            f"{told}: the settings are those of a run of {steps} steps. Give the trajectory and "
+            f"{listed}: the settings are those of a run of {steps} steps. Give the trajectory and "
             "the settings of one run."
         )
 

@@ -1,6 +1,6 @@
 """The figure of gradients: their alignment at every step, that of cohorts, and its null.
 
-Draws what `analysis.alignment` has found; computes nothing.
+Draws what `cohorts.gradients` has found; computes nothing.
 """
 
 from textwrap import fill
@@ -24,7 +24,7 @@ NULL = "#bdbdbd"
 OTHERS, PAIRS = "#0072b2", style.INK
 TESTS = {"as_recorded": "cosine", "beyond_common": "cosine_beyond_common"}
 NAMES = {"as_recorded": "Cohorts, as recorded", "beyond_common": "Less the common part"}
-SMALLEST_ANGLE = 0.02  # degrees: below it float32 gradients tell no angles apart
+SMALLEST_ANGLE = 0.02  # degrees: below it float32 gradients distinguish no angles
 SMALLEST, LARGEST = 6, 60  # areas of markers, in points squared
 
 TEST = {

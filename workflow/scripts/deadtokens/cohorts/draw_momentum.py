@@ -1,6 +1,6 @@
 """The figure of momentum: the critical line, the distance of tokens to it, crossing and stopping.
 
-Draws what `analysis.plane` and `analysis.momentum` have counted; computes nothing.
+Draws what `cohorts.plane` and `cohorts.momentum` have counted; computes nothing.
 """
 
 from functools import partial
@@ -102,7 +102,7 @@ def _draw_planes(drawing: Figure, place, summary: dict, density: Fields) -> None
     x, y = density["deviation_edges"], density["momentum_edges"]
     elements = max(1, summary["elements"]["all"] // summary["steps"])
     colours = LogNorm(1 / elements, max(density["plane_counts"].max(), 2) / elements)
-    for i, (panel, told) in enumerate(zip(panels, steps, strict=True)):
+    for i, (panel, about) in enumerate(zip(panels, steps, strict=True)):
         share = density["plane_counts"][i] / elements
         cells = np.ma.masked_equal(share, 0)
         panel.pcolormesh(x, y, cells, cmap=style.DENSITY_COLOURS, norm=colours, rasterized=True)
@@ -116,8 +116,8 @@ def _draw_planes(drawing: Figure, place, summary: dict, density: Fields) -> None
             axis.set_major_locator(LogLocator(numticks=5))
             axis.set_minor_locator(NullLocator())
         panel.set_xlabel("√v")
-        beyond = f"{100 * told['share_of_elements_beyond']:.3g}%"
-        panel.set_title(f"Step {told['step']:,}: {beyond} beyond")
+        beyond = f"{100 * about['share_of_elements_beyond']:.3g}%"
+        panel.set_title(f"Step {about['step']:,}: {beyond} beyond")
     panels[0].set_ylabel("|m|")
     panels[-1].plot([], [], **LINE, label="critical line of the median cell")
     panels[-1].plot([], [], **SPREAD, label="of 5% and 95% of cells")
@@ -171,8 +171,8 @@ def _draw_crossings(panels: list[Axes], table: pd.DataFrame, summary: dict) -> N
     stopped = (last > 0) & (last < summary["steps"])
     densities = []
     for panel, (column, (name, criterion)) in zip(panels, CROSSINGS.items(), strict=True):
-        told = summary["crossing_against_last_motion"][criterion]
-        panel.set_title(f"{name}\n{_agreement(told)}")
+        agreement = summary["crossing_against_last_motion"][criterion]
+        panel.set_title(f"{name}\n{_agreement(agreement)}")
         panel.set_xlabel("Last motion (step)")
         if stopped.any():
             densities.append(_crossing_density(last[stopped], table[column][stopped]))
@@ -209,13 +209,13 @@ def _bar(drawing: Figure, panels: list[Axes], low: float, label: str, high: floa
     drawing.colorbar(mesh, ax=panels, label=label, pad=0.01)
 
 
-def _agreement(told: dict) -> str:
-    if told["stopped"] == 0:
+def _agreement(agreement: dict) -> str:
+    if agreement["stopped"] == 0:
         return "nothing to compare"
-    correlation = told["correlation"]
+    correlation = agreement["correlation"]
     r = "" if correlation is None else f", r = {correlation:.2f}".replace("-", "−")
-    share = f"{100 * told['share_equal']:.3g}%"
-    return f"{share} stop at that step; {told['mean_absolute_difference']:.3g} steps apart{r}"
+    share = f"{100 * agreement['share_equal']:.3g}%"
+    return f"{share} stop at that step; {agreement['mean_absolute_difference']:.3g} steps apart{r}"
 
 
 def _headline(summary: dict) -> str:

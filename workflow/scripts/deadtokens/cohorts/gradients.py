@@ -144,11 +144,11 @@ class Cohorts:
         """Steps, tokens and mean cosine of the pairs of each cohort; None for a token alone."""
         sums, own = self._sums(rows, np.arange(len(rows))), _squares(rows)
         pairs = self.sizes * (self.sizes - 1)
-        told = []
+        summaries = []
         for i, label in enumerate(self.labels.tolist()):
             members = slice(self.starts[i], self.starts[i] + self.sizes[i])
             both = sums[i] @ sums[i] - own[members].sum()
-            told.append(
+            summaries.append(
                 {
                     "from": label * self.window + 1,
                     "to": (label + 1) * self.window,
@@ -156,7 +156,7 @@ class Cohorts:
                     "cosine": float(both / pairs[i]) if pairs[i] else None,
                 }
             )
-        return told
+        return summaries
 
     def permutation_test(self, rows: np.ndarray, permutations: int, seed: int) -> dict[str, object]:
         """Are gradients more aligned within cohorts than among tokens drawn at random?
@@ -167,9 +167,9 @@ class Cohorts:
         """
         pairs = int((self.sizes * (self.sizes - 1) // 2).sum())
         reason = self._nothing_to_test()
-        told = {"permutations": permutations, "seed": seed, "pairs": pairs, "reason": reason}
+        result = {"permutations": permutations, "seed": seed, "pairs": pairs, "reason": reason}
         if reason:
-            return told | dict.fromkeys(RESULTS) | {"null_edges": [], "null_counts": []}
+            return result | dict.fromkeys(RESULTS) | {"null_edges": [], "null_counts": []}
         found, random = self.within(rows), np.random.default_rng(seed)
         null = np.array(
             [self.within(rows, random.permutation(len(rows))) for _ in range(permutations)]
@@ -182,8 +182,8 @@ class Cohorts:
             (found - mean) / spread if spread > ROUNDING else None,
             (1 + reached) / (1 + permutations),
         )
-        told |= dict(zip(RESULTS, results, strict=True))
-        return told | {"null_edges": edges.tolist(), "null_counts": counts.tolist()}
+        result |= dict(zip(RESULTS, results, strict=True))
+        return result | {"null_edges": edges.tolist(), "null_counts": counts.tolist()}
 
     def _nothing_to_test(self) -> str | None:
         if len(self.tokens) == 0:
@@ -203,14 +203,14 @@ def compare(
     Once of the gradients as they are, and once beyond what all frozen tokens have in common: of
     their parts at right angles to the mean direction, for the push along h is everybody's.
     """
-    told, each = {}, []
+    tests, each = {}, []
     for name, of in (("as_recorded", lambda units: units), ("beyond_common", beyond_common)):
         rows = cohorts.rows(gradients, of)
-        told[name] = cohorts.permutation_test(rows, permutations, seed)
+        tests[name] = cohorts.permutation_test(rows, permutations, seed)
         each.append(cohorts.each(rows))
     return {
         "cohorts": [a | {"cosine_beyond_common": b["cosine"]} for a, b in zip(*each, strict=True)],
-        "cohort_tests": told,
+        "cohort_tests": tests,
     }
 
 

@@ -34,7 +34,8 @@ def planes(
     half cells, by the formula, at each deviation edge. The second has a JSON object per step.
     """
     edges = _plane_edges(read, chosen, law, n_bins)
-    counts, beyond, outside, lines, told = [], [], [], {name: [] for name in momentum.QUANTILES}, []
+    counts, beyond, outside, plane_steps = [], [], [], []
+    lines = {name: [] for name in momentum.QUANTILES}
     for step in chosen:
         start, m, v = momentum.pending(read(step), law)
         exact, _, _ = momentum.ratios(start, m, v, step, law)
@@ -55,7 +56,7 @@ def planes(
         for name, cell in half.items():
             with np.errstate(divide="ignore"):
                 lines[name].append(cell * slope / np.float64(law.step_size(step)))
-        told.append(
+        plane_steps.append(
             {
                 "step": step,
                 "learning_rate": float(law.learning_rates[step - 1]),
@@ -77,7 +78,7 @@ def planes(
         "plane_outside": np.array(outside),
         **{f"line_{name}": np.array(values) for name, values in lines.items()},
     }
-    return arrays, told
+    return arrays, plane_steps
 
 
 def _plane_edges(
@@ -98,5 +99,5 @@ def _plane_edges(
     )
 
 
-def _counted(size: np.ndarray, deviation: np.ndarray, which: np.ndarray, edges) -> np.ndarray:
-    return np.histogram2d(size[which], deviation[which], edges)[0].astype(np.int64)
+def _counted(size: np.ndarray, deviation: np.ndarray, chosen: np.ndarray, edges) -> np.ndarray:
+    return np.histogram2d(size[chosen], deviation[chosen], edges)[0].astype(np.int64)

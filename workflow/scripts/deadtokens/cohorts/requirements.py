@@ -17,5 +17,5 @@ def why_no_momentum(name: str, run: Mapping) -> str | None:
 
 
 def why_no_gradients(name: str, run: Mapping) -> str | None:
-    """The gradients of dead rows, and their weights, which tell when tokens froze."""
+    """The gradients of dead rows, and their weights, which show when tokens froze."""
     return why_no_quantities(name, run, "W", "g")

@@ -23,18 +23,18 @@ def table(published: Mapping[str, Figures], summaries: Mapping[str, Figures]) ->
     """Text, a row for each run below the published figures of its experiment.
 
     published: figures by experiment; summaries: figures by run, of which those that are not there
-    are told in words.
+    are explained in words.
     """
     steps = {figures["separation_step"] for figures in summaries.values()}
     later = " or ".join(f"{step:,}" for step in sorted(steps))
     header = ["run", *(heading.format(later=later) for heading in COLUMNS)]
     rows = []
-    told = set()
+    shown = set()
     for run, figures in summaries.items():
         experiment = figures["experiment"]
-        if experiment in published and experiment not in told:
+        if experiment in published and experiment not in shown:
             rows.append([f"{experiment}, published", *_cells(published[experiment])])
-            told.add(experiment)
+            shown.add(experiment)
         rows.append([run, *_cells(figures)])
     return pd.DataFrame(rows, columns=header)
 
@@ -42,8 +42,8 @@ def table(published: Mapping[str, Figures], summaries: Mapping[str, Figures]) ->
 def _cells(figures: Figures) -> list[str]:
     reasons = figures.get("absent", {})
     return [
-        tell(figures, figures[key]) if key in figures else reasons.get(key, NOT_GIVEN)
-        for key, tell in COLUMNS.values()
+        in_words(figures, figures[key]) if key in figures else reasons.get(key, NOT_GIVEN)
+        for key, in_words in COLUMNS.values()
     ]
 
 
@@ -66,7 +66,7 @@ def _stillness(figures: Figures, count: int) -> str:
     return f"{count:,}: {longest}" if count else "none"
 
 
-# Heading; the figure's name in a summary; how it is told, which may hang on others of the run.
+# Heading; the figure's name in a summary; its words, which may hang on others of the run.
 COLUMNS = {
     "steps": ("steps", lambda figures, steps: f"{steps:,}"),
     "loss at the last step, nats": ("final_loss", lambda figures, loss: f"{loss:.2f}"),

@@ -10,7 +10,7 @@ import numpy as np
 from deadtokens.files.documents import NUMBER, STEP, IfThere, Maybe
 
 RANGE = IfThere(Maybe([NUMBER]))
-# What other steps read of summary.json; of a published experiment they read the same.
+# What other rules read of summary.json; of a published experiment they read the same.
 FIGURES = {
     **dict.fromkeys(("corpus_tokens", "live", "dead"), IfThere(int)),
     **dict.fromkeys(("final_loss", "unigram_entropy", "net_displacement"), IfThere(NUMBER)),
@@ -93,7 +93,7 @@ def of_training(metadata: Mapping, corpus: Mapping, counts: np.ndarray) -> dict:
 def of_motion(
     phases: Mapping, freezing: Mapping, stillness: Mapping, displacement: np.ndarray
 ) -> dict:
-    """What other steps found of the motion of dead tokens.
+    """What other rules found of the motion of dead tokens.
 
     phases, freezing, stillness: content of the JSON files of these names; displacement: the mean
     |ΔW′|₂ of every step, (T,). Freezing beyond the end of the run is None.

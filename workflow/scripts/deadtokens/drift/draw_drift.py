@@ -1,6 +1,6 @@
 """The figure of drift: h_mean's persistence, both clouds, angles, and what h_mean points at.
 
-Draws what `analysis.drift`, `persistence` and `pointing` have found; computes nothing.
+Draws what `drift.drift`, `persistence` and `pointing` have found; computes nothing.
 """
 
 from functools import partial
@@ -302,11 +302,13 @@ def _headline(summary: dict) -> str:
     if apart["end_over_start"] is None:
         return "live and dead tokens begin at one centroid"
     way = "apart" if apart["end"] > apart["start"] else "together"
-    told = f"the clouds drift {way}, {apart['start']:.3f} to {apart['end']:.3f}"
+    drift = f"the clouds drift {way}, {apart['start']:.3f} to {apart['end']:.3f}"
     left = {name: cloud["origin"]["bounding_sphere"]["left"] for name, cloud in clouds.items()}
     left = {name: step for name, step in left.items() if step is not None}
     if not left:
-        return f"{told}; the origin stays inside both"
+        return f"{drift}; the origin stays inside both"
     if len(left) == 1:
-        return f"{told}; the origin leaves the {next(iter(left))} one at {min(left.values()):,}"
-    return f"{told}; the origin leaves both, at {left['live']:,} (live) and {left['dead']:,} (dead)"
+        return f"{drift}; the origin leaves the {next(iter(left))} one at {min(left.values()):,}"
+    return (
+        f"{drift}; the origin leaves both, at {left['live']:,} (live) and {left['dead']:,} (dead)"
+    )

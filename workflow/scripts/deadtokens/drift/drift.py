@@ -16,7 +16,7 @@ from deadtokens.errors import UserError
 
 Chunks = Iterable[tuple[int, np.ndarray]]  # (first t, (k, V, D) bit patterns of W)
 
-# What is needed of a trajectory; that the shapes are those of one run, `check` tells.
+# What is needed of a trajectory; that the shapes are those of one run, `check` ensures.
 PATTERNS = {
     "W": (("U16", "BF16"), ("states", "tokens", "elements")),
     "h_mean": ("F32", ("steps", "elements of h_mean")),
@@ -291,8 +291,8 @@ def _over_time(values: np.ndarray) -> dict[str, float | None]:
     defined = values[np.isfinite(values)]
     if len(defined) == 0:
         return dict.fromkeys(("start", "end", "mean", "min", "max"))
-    told = {"mean": defined.mean(), "min": defined.min(), "max": defined.max()}
-    return _ends(defined) | {name: float(value) for name, value in told.items()}
+    means_and_range = {"mean": defined.mean(), "min": defined.min(), "max": defined.max()}
+    return _ends(defined) | {name: float(value) for name, value in means_and_range.items()}
 
 
 def _spread(values: np.ndarray) -> dict[str, float | None]:

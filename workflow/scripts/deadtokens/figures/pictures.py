@@ -24,7 +24,7 @@ def kind_of(path: Path) -> str:
 
 
 def density_fields(scales: Collection[str]) -> dict[str, Pattern]:
-    """What a file of densities holds of these scales (`analysis.density.fields`)."""
+    """What a file of densities holds of these scales (`statistics.density.fields`)."""
     beside = [f"{scale}_{name}" for scale in scales for name in ("zero", "below", "above")]
     return {
         "step_edges": ("I64", ("step edges",)),
@@ -36,14 +36,14 @@ def density_fields(scales: Collection[str]) -> dict[str, Pattern]:
 
 def tokens_of(summary: dict) -> str:
     """What the tokens of a summary are called: dead tokens, live tokens, or all of them tokens."""
-    which = summary.get("which", "dead")
-    return "tokens" if which == "all" else f"{which} tokens"
+    population = summary.get("population", "dead")
+    return "tokens" if population == "all" else f"{population} tokens"
 
 
 def head(drawing: FigureBase, text: str, **place: float) -> None:
     """The title of a figure at its left, in several lines if one is too short for it."""
     title = drawing.suptitle(text, x=0.01, ha="left", **place)
-    # Matplotlib's own wrapping reads mathtext whatever it is told.
+    # Matplotlib's own wrapping reads mathtext whatever its settings.
     width, room = title.get_window_extent().width, 0.98 * drawing.bbox.width
     if width > room:
         letters = max(map(len, text.splitlines()))
@@ -51,7 +51,7 @@ def head(drawing: FigureBase, text: str, **place: float) -> None:
 
 
 def step_axis(panel: Axes, steps: int) -> None:
-    """All steps, evenly, with thousands told apart."""
+    """All steps, evenly, with separated thousands."""
     panel.set_xlim(1, max(steps, 2))
     panel.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
     panel.set_xlabel("Training step")

@@ -13,7 +13,7 @@ from deadtokens.figures import letters
 
 MM_PER_INCH = 25.4
 
-# From cold to hot. Hue tells cold from hot and lightness tells neighbours apart, so that they stay
+# From cold to hot. Hue distinguishes cold from hot and lightness neighbours, so that they stay
 # distinct in grey and for every kind of colour blindness (held by a test).
 PHASE_COLOURS = ("#14213d", "#4a8fd4", "#fcc75e", "#b5301f")
 UNDEFINED_COLOUR = "#bdbdbd"

@@ -128,7 +128,7 @@ class RowReader:
         if missing:
             raise UserError(
                 f"{self.path}: no {', '.join(missing)} in this file; it holds "
-                f"{', '.join(self.fields) or 'nothing'}. Is it the file of another step?"
+                f"{', '.join(self.fields) or 'nothing'}. Is it the file of another rule?"
             )
 
     def expect(self, fields: Mapping[str, layout.Pattern]) -> None:
@@ -137,9 +137,9 @@ class RowReader:
         A dtype may be several; a size may be a name, which stands for one number in all of them.
         """
         self.require(*fields)
-        if told := layout.mismatch(self.fields, fields):
+        if found := layout.mismatch(self.fields, fields):
             raise UserError(
-                f"{self.path}: {told}. It is the file of another step or run, or was damaged: "
+                f"{self.path}: {found}. It is the file of another rule or run, or was damaged: "
                 "make it again."
             )
 

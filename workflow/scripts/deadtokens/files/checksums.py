@@ -1,7 +1,7 @@
 """Checksums of complete files, by blocks: what is read is checked, and nothing more has to be.
 
 XXH3 (Yann Collet, xxhash.com) of 64 bits for each block of 1 MiB; a file's digest is the XXH3 of
-128 bits over those. They tell damage and exchange, not forgery.
+128 bits over those. They reveal damage and exchange, not forgery.
 """
 
 import os

@@ -18,7 +18,7 @@ from typing import Any
 from deadtokens.errors import UserError
 from deadtokens.files import opening
 
-AGAIN = "It was damaged or changed, or is the file of another step: make it again."
+AGAIN = "It was damaged or changed, or is the file of another rule: make it again."
 LONGEST_QUOTE = 40  # characters of a value in a message
 NAMES = {
     dict: "an object",
@@ -120,9 +120,9 @@ def fitting(*paths: Path) -> Iterator[None]:
         yield
     except STUMBLES as error:
         named = ", ".join(map(str, paths))
-        told = f"{type(error).__name__}: {error}"[: 5 * LONGEST_QUOTE]
+        said = f"{type(error).__name__}: {error}"[: 5 * LONGEST_QUOTE]
         raise UserError(
-            f"{named}: the content cannot be, or does not fit together ({told}). It was damaged or "
+            f"{named}: the content cannot be, or does not fit together ({said}). It was damaged or "
             "changed, or is of another run: make it again. If that changes nothing, this is a "
             "fault of the program."
         ) from error

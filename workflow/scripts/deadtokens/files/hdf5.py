@@ -127,7 +127,7 @@ class Hdf5Reader(OpenFile, RowReader):
         if foreign := [number for number in used if number not in FILTERS]:
             raise UserError(
                 f"{self.path}: {name} is packed by the filter {foreign[0]}, which is not built in "
-                "and would be looked for among programs to load. Pack it anew: h5repack -f GZIP=1."
+                "and would be looked for among programs to load. Pack it again: h5repack -f GZIP=1."
             )
         return h5py.Dataset(dataset)
 
@@ -159,7 +159,7 @@ class Hdf5Reader(OpenFile, RowReader):
     @property
     def attributes(self) -> dict[str, object]:
         """Those of the file; what is of a type that numpy has not is left out."""
-        with self._damage_told("an attribute"):
+        with self._damage_reported("an attribute"):
             return dict(_attributes(self._file))
 
     def close(self) -> None:
@@ -177,7 +177,7 @@ class Hdf5Reader(OpenFile, RowReader):
         if shape:
             start, stop, _ = slice(start, stop).indices(shape[0])
             shape, rows = (max(0, stop - start), *shape[1:]), np.s_[start:stop]
-        with self._damage_told(name):
+        with self._damage_reported(name):
             values = np.empty(shape, NUMPY_DTYPE[dtype])
             if values.size:
                 self._checks.rows(name, *((start, stop) if shape else (0, 1)))
@@ -186,7 +186,7 @@ class Hdf5Reader(OpenFile, RowReader):
 
     def packed_chunks(self, name: str, places: Sequence[tuple[int, ...]]) -> Iterator[bytes] | None:
         """Compressed chunks as they lie in the file, by their first element; None if unwritten."""
-        with self._damage_told(name):
+        with self._damage_reported(name):
             dataset = self._dataset(name).id
             if dataset.get_chunk_info_by_coord(places[0]).byte_offset is None:
                 return None
@@ -194,11 +194,11 @@ class Hdf5Reader(OpenFile, RowReader):
         return (self._packed_chunk(name, place) for place in places)
 
     def _packed_chunk(self, name: str, place: tuple[int, ...]) -> bytes:
-        with self._damage_told(name):
+        with self._damage_reported(name):
             return self._dataset(name).id.read_direct_chunk(place)[1]
 
     @contextlib.contextmanager
-    def _damage_told(self, name: str) -> Iterator[None]:
+    def _damage_reported(self, name: str) -> Iterator[None]:
         try:
             yield
         except DAMAGED as error:

@@ -128,7 +128,7 @@ def lay_out(fields: dict[str, Field]) -> Layout:
 
 
 def parse(header: bytes) -> Layout:
-    """The layout that a header tells of; ValueError if it is damaged.
+    """The layout that a header states; ValueError if it is damaged.
 
     As strict as the safetensors library: the fields fill the file, one after the other, without a
     gap or an overlap. Those of a dtype that numpy has not are `foreign`: there, but not to be read.

@@ -23,7 +23,7 @@ class Pack(OpenFile):
     """Records of blobs, each under a field and a chunk number; the last one written counts.
 
     A record that a kill cut short is not there: its head is written after its blobs. `size` is that
-    of the file. Raises UserError if the file to go on with does not exist.
+    of the file. Raises UserError if the file to resume with does not exist.
     """
 
     def __init__(self, path: Path, resume: bool):
@@ -33,7 +33,7 @@ class Pack(OpenFile):
         try:
             self._descriptor = os.open(path, mode, 0o666)
         except FileNotFoundError:
-            raise UserError(f"{path}: there is no such file to go on with. Start anew.") from None
+            raise UserError(f"{path}: there is no such file to resume with. Start again.") from None
         self.size = self._scan()
 
     def append(self, field: int, chunk: int, count: int, blobs: Iterable[bytes]) -> None:
@@ -69,9 +69,9 @@ class Pack(OpenFile):
         yield from self._read(begin, sizes)
 
     def damaged(self, what: str) -> UserError:
-        """The exception for a file that cannot be gone on with."""
+        """The exception for a file that cannot be resumed."""
         return UserError(
-            f"{self.path}: cannot go on with these rows: {what}. Delete it to begin anew."
+            f"{self.path}: cannot resume with these rows: {what}. Delete it to start again."
         )
 
     def _scan(self) -> int:

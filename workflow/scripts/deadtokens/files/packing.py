@@ -30,7 +30,7 @@ from deadtokens.files.access import RowWriter
 from deadtokens.files.fileobjects import Output
 from deadtokens.files.layout import NUMPY_DTYPE, Field
 from deadtokens.files.pack import Pack
-from deadtokens.files.trajectory import TrajectoryReader, TrajectoryWriter, full_disk_told
+from deadtokens.files.trajectory import TrajectoryReader, TrajectoryWriter, full_disk_reported
 
 # Elements of a row within a chunk: the row before must lie within deflate's reach of 32 kB.
 ROW_ELEMENTS = 1024
@@ -44,7 +44,7 @@ class PackingWriter(RowWriter):
     """A `Writer` whose file is HDF5 once its `with` block ends without an exception.
 
     Before that, `path` is the pack and the window lies beside it as `path`.window. With `resume`
-    both are gone on with, or a finished file is. Rows may come in any order, but going back and
+    both are resumed, or a finished file is. Rows may come in any order, but going back and
     forth between chunks packs each time. The window's disk space is reserved; how much the packed
     chunks take nobody knows beforehand. They lie there twice while the HDF5 file is made.
     """
@@ -90,7 +90,7 @@ class PackingWriter(RowWriter):
         self._window.flush()  # what is in the pack is on the disk already
 
     def close(self) -> None:
-        """Close the files as they are, to go on with; a second call does nothing."""
+        """Close the files as they are, to resume with; a second call does nothing."""
         self._files.close()
 
     def __enter__(self) -> Self:
@@ -141,7 +141,7 @@ class PackingWriter(RowWriter):
     def _pack_window(self, name: str) -> None:
         if name not in self._changed:
             return
-        with full_disk_told(self.path, self._pack.size + self._window.needed):
+        with full_disk_reported(self.path, self._pack.size + self._window.needed):
             self._pack.append(
                 self._numbers[name], self._held[name], self._blob_count(name), self._encoded(name)
             )
@@ -192,7 +192,7 @@ class PackingWriter(RowWriter):
             self._window.write_columns(name, row, first, values)
 
     def _write_hdf5(self) -> None:
-        with full_disk_told(self._new_path, self._pack.size):
+        with full_disk_reported(self._new_path, self._pack.size):
             if self._pack.size > shutil.disk_usage(self.path.parent).free:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             with Output(self._new_path, "w+") as output:
@@ -227,7 +227,7 @@ class PackingWriter(RowWriter):
             if file.fields != self.fields:
                 raise UserError(
                     f"{self.path}: holds {', '.join(file.fields)}, which is not laid out for what "
-                    f"this run records ({', '.join(self.fields)}). Delete it to start anew."
+                    f"this run records ({', '.join(self.fields)}). Delete it to start again."
                 )
             with TrajectoryWriter(self._window_path, self._window_fields()) as window:
                 window.write(HELD, np.full(len(self._chunks), -1))

@@ -75,7 +75,7 @@ def recorded(path: Path) -> tuple[Record, ...]:
     """
     where = place(path)
     try:
-        # A folder that is opened is looked up anew, also on a network file system.
+        # A folder that is opened is looked up again, also on a network file system.
         with contextlib.suppress(FileNotFoundError), os.scandir(where.parent):
             pass
         values = json.loads(where.read_text("utf-8"))
@@ -114,7 +114,7 @@ def refuse_foreign(*paths: Path) -> None:
 
 
 def foreign(path: Path) -> str:
-    """What to tell of a file that was not made here, or was changed since."""
+    """What to say of a file that was not made here, or was changed since."""
     found = (
         f"differs from what {place(path)} recorded when it was made"
         if recorded(path)
@@ -164,7 +164,7 @@ def check(path: Path) -> str:
 
 
 def damaged(path: Path) -> str:
-    """What to tell of a file that does not have its recorded content."""
+    """What to say of a file that does not have its recorded content."""
     return (
         f"{path}: its content is not what {place(path)} recorded when it was made: it was damaged, "
         "changed or exchanged. Delete it to have it made again."

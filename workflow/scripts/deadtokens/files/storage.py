@@ -70,5 +70,5 @@ def create(
 
 
 def open_reader(path: str | Path) -> Reader:
-    """A reader of a file of any format, which the file's first bytes tell."""
+    """A reader of a file of any format, which the file's first bytes name."""
     return (hdf5.Hdf5Reader if hdf5.is_hdf5(Path(path)) else TrajectoryReader)(path)

@@ -1,7 +1,7 @@
-"""Checksums of the rows that a killed run left, so that it goes on from no damaged row.
+"""Checksums of the rows that a killed run left, so that it resumes from no damaged row.
 
 They lie beside the unfinished file and cover all that was on the disk at the last flush. Rows that
-came after it are written again by the run that goes on.
+came after it are written again by the run that resumes.
 """
 
 import json
@@ -62,7 +62,7 @@ class RowSums:
                 raise ValueError(f"step {self._step:,}, but {name} has {rows:,} rows")
 
     def _check(self) -> None:
-        advice = f"Delete {self._file.path} to begin anew."
+        advice = f"Delete {self._file.path} to start again."
         try:
             kept = documents.read(self._path, {"step": int, "sums": {str: int}})
             self._step, self._sums = kept["step"], kept["sums"]

@@ -30,7 +30,7 @@ class TrajectoryWriter(OpenFile, RowWriter):
     `resume` continues an existing file of exactly these fields. What is never written reads as
     zeros. Leaving a `with` block without an exception waits until everything is on the disk.
 
-    Raises UserError if the disk is too small, or the file to go on with is not of these fields.
+    Raises UserError if the disk is too small, or the file to resume with is not of these fields.
     With `laid_out`, the file is of another format that holds rows as they are (`hdf5.RowLayout`).
     """
 
@@ -66,7 +66,7 @@ class TrajectoryWriter(OpenFile, RowWriter):
 
     def flush(self) -> None:
         """Wait until all that is written is on the disk."""
-        with full_disk_told(self.path, self._layout.needed):
+        with full_disk_reported(self.path, self._layout.needed):
             os.fsync(self._descriptor)
 
     def __exit__(self, exception_type, exception, traceback) -> None:
@@ -82,7 +82,7 @@ class TrajectoryWriter(OpenFile, RowWriter):
 
     def _write_at(self, offset: int, values: np.ndarray) -> None:
         left = memoryview(values.reshape(-1).view(np.uint8))
-        with full_disk_told(self.path, self._layout.needed):
+        with full_disk_reported(self.path, self._layout.needed):
             while left:
                 written = os.pwrite(self._descriptor, left, offset)
                 left, offset = left[written:], offset + written
@@ -101,7 +101,7 @@ class TrajectoryReader(OpenFile, RowReader):
     """Lazy access to a safetensors file: memory for the rows asked for, and no more.
 
     `fields` holds dtype and shape of every key, but those of dtypes that numpy has not: `foreign`
-    tells theirs. Raises UserError if the file is missing, truncated or no safetensors file.
+    says theirs. Raises UserError if the file is missing, truncated or no safetensors file.
     """
 
     def __init__(self, path: str | Path):
@@ -163,7 +163,7 @@ class TrajectoryReader(OpenFile, RowReader):
             raise UserError(f"{self.path}: truncated or damaged: {error}. Make it again.") from None
         if size != found.size:
             raise UserError(
-                f"{self.path}: truncated or damaged: {size} bytes where its header tells of "
+                f"{self.path}: truncated or damaged: {size} bytes where its header states "
                 f"{found.size}. Delete it and make it again."
             )
         return found
@@ -173,7 +173,7 @@ def _create(path: Path, wanted: Layout) -> int:
     """Create the file in its full size; nothing is left of it if the disk is too small."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
     try:
-        with full_disk_told(path, wanted.needed):
+        with full_disk_reported(path, wanted.needed):
             if hasattr(os, "posix_fallocate"):
                 for offset, size in wanted.reserved:
                     os.posix_fallocate(descriptor, offset, size)
@@ -190,24 +190,24 @@ def _create(path: Path, wanted: Layout) -> int:
 
 
 def _open(path: Path, wanted: Layout) -> int:
-    """Open a file to go on with."""
+    """Open a file to resume with."""
     try:
         descriptor = os.open(path, os.O_RDWR)
     except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file to go on with. Start anew.") from None
+        raise UserError(f"{path}: there is no such file to resume with. Start again.") from None
     size = os.fstat(descriptor).st_size
     frame = wanted.frame.items()
     if size != wanted.size or any(os.pread(descriptor, len(c), at) != c for at, c in frame):
         os.close(descriptor)
         raise UserError(
             f"{path}: {size} bytes that are not laid out for what this run records "
-            f"({wanted.size} bytes: {', '.join(wanted.fields)}). Delete it to start anew."
+            f"({wanted.size} bytes: {', '.join(wanted.fields)}). Delete it to start again."
         )
     return descriptor
 
 
 @contextlib.contextmanager
-def full_disk_told(path: Path, size: int) -> Iterator[None]:
+def full_disk_reported(path: Path, size: int) -> Iterator[None]:
     """Turn a full disk into a UserError that says how much is needed and how much is free."""
     try:
         yield

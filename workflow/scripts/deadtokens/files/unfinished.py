@@ -14,7 +14,7 @@ PREFIX = ".partial."
 def names(paths: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
     """Names beside the final ones, `.partial.OWN.NAME`; what lies under them at the end is removed.
 
-    A lock file, `.partial.OWN.lock`, tells the others in a folder that their process is alive.
+    A lock file, `.partial.OWN.lock`, shows the others in a folder that their process is alive.
     """
     own = f"{PREFIX}{uuid.uuid4().hex[:12]}"
     unfinished = tuple(path.with_name(f"{own}.{path.name}") for path in paths)

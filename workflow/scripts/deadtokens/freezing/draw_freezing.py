@@ -1,6 +1,6 @@
 """The figure of freezing: the survival curve, and last motion by script, initial norm and id.
 
-Draws what `analysis.freezing` has found; computes nothing.
+Draws what `freezing.freezing` has found; computes nothing.
 """
 
 from collections.abc import Iterable
@@ -59,11 +59,11 @@ def draw(survival: pd.DataFrame, summary: dict, title: str, width_mm: float) -> 
     scripts.set_xlabel("Last motion (training step)")
     _draw_groups(norms, summary["by_initial_norm"], summary["steps"])
     norms.set_xlabel("|W|₂ at the start (mid of a tenth of the tokens)")
-    norms.set_title(f"By norm at the start{_told(summary['correlation_with_initial_norm'])}")
+    norms.set_title(f"By norm at the start{_in_words(summary['correlation_with_initial_norm'])}")
     _draw_groups(ids, summary["by_id"], summary["steps"])
     ids.xaxis.set_major_formatter(THOUSANDS)
     ids.set_xlabel("Token id (mid of a tenth of the tokens)")
-    ids.set_title(f"By token id{_told(summary['correlation_with_id'])}")
+    ids.set_title(f"By token id{_in_words(summary['correlation_with_id'])}")
     _key(drawing)
     pictures.head(drawing, f"{title}: {_headline(summary)}")
     return drawing
@@ -121,7 +121,7 @@ def _limits(groups: Iterable[dict], steps: int) -> tuple[float, float]:
     return min(drawn) - room, max(drawn) + room
 
 
-def _told(correlation: float | None) -> str:
+def _in_words(correlation: float | None) -> str:
     if correlation is None:
         return ""
     return f" (Spearman's ρ = {correlation:.2f})".replace("-", "−")

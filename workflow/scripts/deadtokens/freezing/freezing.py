@@ -29,9 +29,9 @@ def last_motion(chunks: Chunks, threshold: float) -> np.ndarray:
     last = None
     for start, l2 in chunks:
         moving = l2 >= np.float32(threshold)
-        from_behind = moving[::-1].argmax(axis=0)
+        from_end = moving[::-1].argmax(axis=0)
         last = np.full(l2.shape[1], -1) if last is None else last
-        last = np.where(moving.any(axis=0), start + len(l2) - from_behind, last)
+        last = np.where(moving.any(axis=0), start + len(l2) - from_end, last)
     return last
 
 
@@ -105,9 +105,9 @@ def summary(
     last: np.ndarray,
     steps: int,
     motion_threshold: float,
-    which: str = "dead",
+    population: str = "dead",
 ) -> dict[str, object]:
-    """Who freezes when, as a JSON object; which: see `phases.summary`.
+    """Who freezes when, as a JSON object; population: see `phases.summary`.
 
     `global_last_motion` is −1 if nothing ever moved. The correlations are Spearman's, of the last
     motion with the id and with the norm at the start; None where either does not vary.
@@ -115,7 +115,7 @@ def summary(
     names = np.array(scripts)
     latest = int(last.max())
     return {
-        "which": which,
+        "population": population,
         "steps": steps,
         "motion_threshold": motion_threshold,
         "global_last_motion": latest,

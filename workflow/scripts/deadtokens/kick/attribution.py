@@ -1,7 +1,7 @@
 """Attribution of a kick to what was not restored: a full factorial of two levels, and its parts.
 
-An arm is a resume from one checkpoint; each factor is either restored (-1) or begins anew (+1).
-Arms are in standard order: factor i begins anew in the arms whose number has bit i set, so arm 0
+An arm is a resume from one checkpoint; each factor is either restored (-1) or is reset (+1).
+Arms are in standard order: factor i is reset in the arms whose number has bit i set, so arm 0
 restores everything and the last one nothing. Logs are of the statistic, (..., 2^k).
 
 Contrasts: Box, Hunter and Hunter, "Statistics for Experimenters" (1978), ch. 10. Contributions that
@@ -32,7 +32,7 @@ def effect(logs: np.ndarray, group: Collection[int]) -> np.ndarray:
     """The effect of a factor, or the interaction of several: (..., 2^k) -> (...).
 
     The mean of the logs where the product of the signs is +1 less that where it is -1. For one
-    factor: how much larger the log is, on average over the others, if it begins anew.
+    factor: how much larger the log is, on average over the others, if it is reset.
     """
     arms = np.arange(logs.shape[-1])
     signs = math.prod(np.where(arms >> factor & 1, 1, -1) for factor in group)

@@ -1,7 +1,7 @@
-"""Does a resumed run go on where another stopped, and as if it never had stopped? Bit for bit.
+"""Does a resumed run begin where another stopped, and as if it never had stopped? Bit for bit.
 
 What is compared is the same for every run here: the rows of untrained tokens, and losses. Steps are
-those of the run that goes on without a break; the seam lies behind step `seam`.
+those of the run without a break; the seam lies after step `seam`.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ def check_rows(name: str, source: str, pairs: Pairs, ids: np.ndarray, seam: int)
     """How many rows after the first agree in every bit; UserError names step and token otherwise.
 
     Rows (k, n, D) are bit patterns of the tokens `ids` (n,), row 0 of all being the state at the
-    seam, from which the run goes on.
+    seam, from which the run resumes.
     """
     last = 0
     for own_step, found, expected in pairs:

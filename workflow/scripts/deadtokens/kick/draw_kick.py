@@ -1,6 +1,6 @@
-"""The figure of the checkpoint artifact: a stitched pair of runs, every arm, what makes the kick.
+"""The figure of the kick at a checkpoint: a stitched pair of runs, every arm, what makes the kick.
 
-Draws what `analysis.checkpoint_artifact` has found; computes nothing.
+Draws what `kick.kick` has found; computes nothing.
 """
 
 import math
@@ -39,7 +39,7 @@ ROWS = (
 # Okabe and Ito's, for every kind of colour blindness.
 CONTINUOUS = {"color": style.INK, "linewidth": 1.3}
 STITCHED = {"color": "#d55e00", "linewidth": 1.1}
-# By what begins anew of moments and schedule; dashes tell the arms whose data begin anew.
+# By what is reset of moments and schedule; dashes show the arms whose data are reset.
 ARM_COLOURS = {
     (): "#56b4e9",
     ("moments",): "#009e73",
@@ -60,9 +60,9 @@ MEASURES = (
 )
 PARTS = {
     "continuous_trend": "The continuous run's own trend",
-    "moments_begun_anew": "Moments begun anew",
-    "schedule_begun_anew": "Schedule begun anew",
-    "data_begun_anew": "Data begun anew",
+    "moments_reset": "Moments reset",
+    "schedule_reset": "Schedule reset",
+    "data_reset": "Data reset",
     "other_weights_and_shorter_schedule": "Other weights, shorter schedule",
     "schedule_before_the_seam": "Schedule runs out before the seam",
 }
@@ -75,13 +75,13 @@ KICK = {
     "excess_path_over_path": INTERVAL,
     "token_log_ratios": {"p05": NUMBER, "p95": NUMBER},
 }
-# What is drawn of checkpoint_artifact.json.
+# What is drawn of kick.json.
 SUMMARY = {
     **{"seam": int, "window": int, "following_steps": int, "band": float},
     "intervals": {"confidence": float},
     "continuous": {"kick_ratio": INTERVAL},
     "stitched": KICK,
-    "arms": [{"run": str, "begun_anew": [str], **KICK}],
+    "arms": [{"run": str, "reset": [str], **KICK}],
     "effects": [{"factors": [str], **INTERVAL}],
     "contributions": {
         "parts": [{"name": str, "value": NUMBER, "from_learning_rates": IfThere(NUMBER)}],
@@ -216,7 +216,7 @@ def _draw_paths(panel: Axes, summary: dict) -> None:
 
 def _draw_effects(panel: Axes, summary: dict) -> None:
     """Main effects and interactions, as the factor by which they multiply the kick ratio."""
-    panel.set_title("Effects of beginning anew")
+    panel.set_title("Effects of resetting")
     panel.set_xlabel("Factor on the kick ratio")
     effects = summary["effects"]
     for place, effect in enumerate(effects):
@@ -271,19 +271,19 @@ def _draw_parts(panel: Axes, contributions: dict) -> None:
 
 def _named(summary: dict) -> list[tuple[str, dict, dict]]:
     """Label, figures and look of what has a kick: the arms in standard order, the stitched pair."""
-    arms = [(_label(arm["begun_anew"]), arm, _look(arm)) for arm in summary["arms"]]
+    arms = [(_label(arm["reset"]), arm, _look(arm)) for arm in summary["arms"]]
     return [*arms, ("stitched pair", summary["stitched"], STITCHED)]
 
 
-def _label(begun_anew: Sequence[str]) -> str:
-    if len(begun_anew) == 3:
-        return "all three anew"
-    return " + ".join(begun_anew) + " anew" if begun_anew else "all restored"
+def _label(reset: Sequence[str]) -> str:
+    if len(reset) == 3:
+        return "all three reset"
+    return " + ".join(reset) + " reset" if reset else "all restored"
 
 
 def _look(arm: dict) -> dict:
-    colour = ARM_COLOURS[tuple(part for part in arm["begun_anew"] if part != "data")]
-    return {"color": colour, "linestyle": (0, (2.5, 1)) if "data" in arm["begun_anew"] else "-"}
+    colour = ARM_COLOURS[tuple(part for part in arm["reset"] if part != "data")]
+    return {"color": colour, "linestyle": (0, (2.5, 1)) if "data" in arm["reset"] else "-"}
 
 
 def _point(panel: Axes, place: int, found: Mapping, colour: str) -> None:

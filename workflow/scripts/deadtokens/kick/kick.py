@@ -1,4 +1,4 @@
-"""The checkpoint artifact: resumed runs beside the continuous one, and what their kick consists of.
+"""The kick at a checkpoint: resumed runs beside the continuous one, and what makes the kick.
 
 Definitions: docs/physics.md. Series: `continuous` is the run without a seam; `stitched` the
 published pair of runs, one to the seam and one from its weights; every arm is a resume from the
@@ -72,11 +72,11 @@ def series(
     losses: np.ndarray,
     rules: Rules,
 ) -> Series:
-    """A series from the motion of its run; `chunks` gives `dw_l2` and `hop_cells` anew each time.
+    """A series from the motion of its run; `chunks` gives `dw_l2` and `hop_cells` again each time.
 
     The run as the configuration has it: `run`, its name; `first`, steps before its own first;
     `restored`, None but for arms; `learning_rate`, `schedule`, `schedule_steps`, and
-    `schedule_position`, how many of these it has behind it at its start. losses, (T,), and what
+    `schedule_position`, how many of these were done at its start. losses, (T,), and what
     `from_start` holds, (T,) each, are of its own steps. UserError if the motion is shorter than the
     window or the following steps.
     """
@@ -86,9 +86,9 @@ def series(
     if first == 0:
         totals["before"] = motion.path(chunks("dw_l2"), rules.seam - rules.window + 1, rules.seam)
     if first + len(losses) > rules.seam:
-        behind = rules.seam - first  # own steps before the seam
-        totals["after"] = motion.path(chunks("dw_l2"), behind + 1, behind + rules.window)
-        totals["path"] = motion.path(chunks("dw_l2"), behind + 1, behind + rules.following)
+        elapsed = rules.seam - first  # own steps before the seam
+        totals["after"] = motion.path(chunks("dw_l2"), elapsed + 1, elapsed + rules.window)
+        totals["path"] = motion.path(chunks("dw_l2"), elapsed + 1, elapsed + rules.following)
     schedule, done = SCHEDULES[run["schedule"]], run["schedule_position"]
     factors = [schedule(done + step, run["schedule_steps"]) for step in range(len(losses))]
     return Series(
@@ -153,8 +153,8 @@ def summary(
     """
     arms = sorted(arms, key=lambda arm: attribution.number_of_arm(arm.restored))
     values = Values(continuous, before, after, arms, rules)
-    told = {CONTINUOUS: continuous, STITCHED: after} | {arm.run: arm for arm in arms}
-    kicks = {name: _kick(name, series, continuous, rules, values) for name, series in told.items()}
+    named = {CONTINUOUS: continuous, STITCHED: after} | {arm.run: arm for arm in arms}
+    kicks = {name: _kick(name, series, continuous, rules, values) for name, series in named.items()}
     mean = continuous.by_step["dw_l2_mean"]
     pseudo = motion.pseudo_seams(mean, rules.window)
     sides = {"before": before.run, "after": after.run}
@@ -174,7 +174,7 @@ def summary(
         CONTINUOUS: {"run": continuous.run, **kicks[CONTINUOUS], "pseudo_seams": pseudo},
         STITCHED: sides | kicks[STITCHED] | _token_spread(after, before, rules),
         "arms": [
-            {"run": arm.run, "restored": list(arm.restored), "begun_anew": _anew(arm)}
+            {"run": arm.run, "restored": list(arm.restored), "reset": _reset(arm)}
             | kicks[arm.run]
             | _token_spread(arm, continuous, rules)
             for arm in arms
@@ -206,7 +206,7 @@ class Values:
         self._resampled = resampled_means(tokens, rules.resamples, rules.random_seed)
         self._confidence = rules.confidence
 
-    def told(self, statistic: Callable[[Callable], np.ndarray]) -> dict[str, float]:
+    def estimate(self, statistic: Callable[[Callable], np.ndarray]) -> dict[str, float]:
         """Value and interval of a statistic, which gets its means by `of(what, series)`."""
 
         def of_means(means):
@@ -224,7 +224,7 @@ class Values:
             return self.logs(lambda *key: self._means[..., self._place[key]])
 
 
-def _anew(arm: Series) -> list[str]:
+def _reset(arm: Series) -> list[str]:
     return [factor for factor in attribution.FACTORS if factor not in arm.restored]
 
 
@@ -233,7 +233,7 @@ def _kick(
 ) -> dict[str, object]:
     """Kick ratio, excess path, and when the series moves like the continuous run again."""
     side = STITCHED if name == STITCHED else CONTINUOUS
-    ratio = {"kick_ratio": values.told(lambda of: of("after", name) / of("before", side))}
+    ratio = {"kick_ratio": values.estimate(lambda of: of("after", name) / of("before", side))}
     if name == CONTINUOUS:
         return ratio
 
@@ -247,9 +247,9 @@ def _kick(
     mean = series.by_step["dw_l2_mean"][: rules.following]
     there = continuous.by_step["dw_l2_mean"][rules.seam : rules.seam + rules.following]
     return ratio | {
-        "kick_over_continuous": values.told(kick_over),
-        "excess_path": values.told(excess),
-        "excess_path_over_path": values.told(lambda of: excess(of) / of("path", CONTINUOUS)),
+        "kick_over_continuous": values.estimate(kick_over),
+        "excess_path": values.estimate(excess),
+        "excess_path_over_path": values.estimate(lambda of: excess(of) / of("path", CONTINUOUS)),
         "moves_like_continuous": motion.moves_alike(mean, there, rules.band),
     }
 
@@ -259,10 +259,10 @@ def _token_spread(after: Series, before: Series, rules: Rules) -> dict[str, obje
 
 
 def _effects(values: Values) -> list[dict[str, object]]:
-    """Main effects and interactions of what begins anew, on the log kick ratio."""
+    """Main effects and interactions of what is reset, on the log kick ratio."""
     return [
         {"factors": [attribution.FACTORS[i] for i in group]}
-        | values.told(lambda of, group=group: attribution.effect(values.logs(of), group))
+        | values.estimate(lambda of, group=group: attribution.effect(values.logs(of), group))
         for group in attribution.groups()
     ]
 
@@ -285,13 +285,13 @@ def _contributions(
     rate = {
         "before": _log_mean(continuous.rates[seam - window : seam]),
         "after": _log_mean(continuous.rates[seam : seam + window]),
-        "anew": _log_mean(arms[-1].rates[:window]),
+        "reset": _log_mean(arms[-1].rates[:window]),
         "stitched_before": _log_mean(before.rates[-window:]),
         "stitched_after": _log_mean(after.rates[:window]),
     }
 
     def part(name, statistic, computed=None):
-        return {"name": name, **values.told(statistic), "from_learning_rates": computed}
+        return {"name": name, **values.estimate(statistic), "from_learning_rates": computed}
 
     def log_after(of, name):
         return np.log(of("after", name))
@@ -306,10 +306,10 @@ def _contributions(
             rate["after"] - rate["before"],
         )
     ]
-    computed = {"schedule": rate["anew"] - rate["after"]}
+    computed = {"schedule": rate["reset"] - rate["after"]}
     for i, factor in enumerate(attribution.FACTORS):
         of_factor = part(
-            f"{factor}_begun_anew",
+            f"{factor}_reset",
             lambda of, i=i: attribution.contribution(values.logs(of), i),
             computed.get(factor),
         )
@@ -321,7 +321,7 @@ def _contributions(
         part(
             "other_weights_and_shorter_schedule",
             lambda of: log_after(of, STITCHED) - log_after(of, values.arms[-1]),
-            rate["stitched_after"] - rate["anew"],
+            rate["stitched_after"] - rate["reset"],
         ),
         part(
             "schedule_before_the_seam",
@@ -329,7 +329,7 @@ def _contributions(
             rate["before"] - rate["stitched_before"],
         ),
     ]
-    total = values.told(lambda of: log_after(of, STITCHED) - log_before(of, STITCHED))
+    total = values.estimate(lambda of: log_after(of, STITCHED) - log_before(of, STITCHED))
     return {"of": "log kick ratio of the stitched pair", "total": total, "parts": parts}
 
 

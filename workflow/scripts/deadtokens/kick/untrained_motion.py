@@ -1,7 +1,7 @@
 """The kick at a checkpoint: how far untrained tokens go on either side of a seam.
 
 Definitions: docs/physics.md. Steps are counted from 1: step t leads from W[t-1] to W[t]; the seam
-lies behind a step. A run that was resumed there counts its own steps anew.
+lies after a step. A run that was resumed there counts its own steps from 1.
 """
 
 import itertools
@@ -134,7 +134,7 @@ def by_step(chunks: Chunks, hop_chunks: Chunks, hop_threshold: float) -> dict[st
 def pseudo_seams(mean: np.ndarray, window: int) -> dict[str, float | int]:
     """The ratio of means over the window after and before every step of a run without any seam.
 
-    mean: mean |ΔW|₂ at each step, (T,). Tells how far from 1 a ratio is where nothing was resumed;
+    mean: mean |ΔW|₂ at each step, (T,). Shows how far from 1 a ratio is where nothing was resumed;
     the early seams hold the warming up of the moments.
     """
     sums = np.concatenate([[0], np.cumsum(mean)])

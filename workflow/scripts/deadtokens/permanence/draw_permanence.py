@@ -1,6 +1,6 @@
 """The figure of permanence: how often a token that has been still moves again.
 
-Draws what `analysis.permanence` has found; computes nothing.
+Draws what `permanence.permanence` has found; computes nothing.
 """
 
 from functools import partial
@@ -104,8 +104,8 @@ def _headline(summary: dict) -> str:
     if silence["steps"] == 0:
         return "something moves at the last step"
     fell = summary["fell_by_at_least"]["per_step"]
-    told = f"nothing moves in the last {silence['steps']:,} steps"
-    return told if fell is None else f"{told}, motion fell {_rounded(fell)}-fold at least"
+    sentence = f"nothing moves in the last {silence['steps']:,} steps"
+    return sentence if fell is None else f"{sentence}, motion fell {_rounded(fell)}-fold at least"
 
 
 def _rounded(value: float) -> str:

@@ -1,6 +1,6 @@
 """The figure of stillness: how long the still runs are, and where in time they lie.
 
-Draws what `analysis.stillness` has found; computes nothing.
+Draws what `permanence.stillness` has found; computes nothing.
 """
 
 from functools import partial
@@ -79,13 +79,13 @@ def _draw_places(panel: Axes, starts: np.ndarray, lengths: np.ndarray, summary: 
         panel.set_yticks([])
         return
     final = starts + lengths > summary["steps"]
-    for which, colour, label in (
+    for chosen, colour, label in (
         (~final, EARLIER_COLOUR, "broken by a motion"),
         (final, FINAL_COLOUR, "unbroken at the last step"),
     ):
-        ends = (starts + lengths - 1)[which]
-        panel.hlines(lengths[which], starts[which] - 0.5, ends + 0.5, colour, linewidth=2)
-        panel.plot(starts[which], lengths[which], "|", color=colour, markersize=5, label=label)
+        ends = (starts + lengths - 1)[chosen]
+        panel.hlines(lengths[chosen], starts[chosen] - 0.5, ends + 0.5, colour, linewidth=2)
+        panel.plot(starts[chosen], lengths[chosen], "|", color=colour, markersize=5, label=label)
     panel.set_yscale("log")
     _whole_numbers(panel.yaxis)
     panel.set_ylim(0.8, lengths.max() * 1.6)
@@ -101,16 +101,16 @@ def _headline(summary: dict) -> str:
     runs, steps = summary["count"], summary["steps"]
     if runs == 0:
         return f"not one of {steps:,} steps is still{_whose('for', summary)}"
-    told = f"{runs:,} still run{'s' if runs > 1 else ''}{_whose('of', summary)}"
+    sentence = f"{runs:,} still run{'s' if runs > 1 else ''}{_whose('of', summary)}"
     final, times = summary["final"], summary["final_over_longest_other"]
     if final is None:
-        return f"{told}, none of them lasts to step {steps:,}"
+        return f"{sentence}, none of them lasts to step {steps:,}"
     if times is None:
-        return f"{told}, from step {final['start']:,} to the last"
-    return f"{told}, the final one of {final['length']:,} steps is {times:.3g} times any other"
+        return f"{sentence}, from step {final['start']:,} to the last"
+    return f"{sentence}, the final one of {final['length']:,} steps is {times:.3g} times any other"
 
 
 def _whose(word: str, summary: dict) -> str:
     """Stillness is of dead tokens unless something else is said."""
-    of_dead = summary.get("which", "dead") == "dead"
+    of_dead = summary.get("population", "dead") == "dead"
     return "" if of_dead else f" {word} {pictures.tokens_of(summary)}"

@@ -4,7 +4,7 @@ Definitions: docs/physics.md. Steps are counted from 1: step t leads from W[t-1]
 are taken as events of a Poisson process of constant rate over the time in question: of the tokens,
 each on its own (`token_step`), or of all together (`step`), which asks for no independence between
 tokens that the same hidden states push. Neither says that the rate stays what it was: that is what
-the pending updates tell, see `momentum`.
+the pending updates show, see `momentum`.
 """
 
 import itertools

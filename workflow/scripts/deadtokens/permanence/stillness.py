@@ -27,13 +27,13 @@ def table(starts: np.ndarray, lengths: np.ndarray) -> pd.DataFrame:
 
 
 def summary(
-    n_moving: np.ndarray, n_tokens: int, motion_threshold: float, which: str = "dead"
+    n_moving: np.ndarray, n_tokens: int, motion_threshold: float, population: str = "dead"
 ) -> dict[str, object]:
     """How still the tokens are, as a JSON object; None stands for what there is not.
 
     `final` is the run that reaches the last step. `longest_over_second` compares the two longest
     runs, whichever they are, as the seed does; `final_over_longest_other` the final run with all
-    before it. `median` is the upper one, as the seed takes it. which: see `phases.summary`.
+    before it. `median` is the upper one, as the seed takes it. population: see `phases.summary`.
     """
     starts, lengths = runs(n_moving)
     by_length = np.argsort(-lengths, kind="stable")  # of equal ones the earlier first
@@ -43,7 +43,7 @@ def summary(
     final = _run(starts[-1], lengths[-1], len(n_moving)) if still_at_the_end else None
     longest_other = lengths[:-1].max() if still_at_the_end and len(lengths) > 1 else None
     return {
-        "which": which,
+        "population": population,
         "steps": len(n_moving),
         "tokens": n_tokens,
         "motion_threshold": motion_threshold,

@@ -1,6 +1,6 @@
 """The figure of the lifecycle: the phase of every token at every step, sorted by last motion.
 
-Draws what `analysis.lifecycle` has sorted; computes nothing.
+Draws what `phases.lifecycle` has sorted; computes nothing.
 """
 
 import numpy as np
@@ -89,7 +89,7 @@ def _key(drawing: Figure, summary: dict, colours: list[str], with_undefined: boo
 
 def _headline(summary: dict) -> str:
     tokens = f"{summary['tokens']:,} {pictures.tokens_of(summary)}"
-    told = f"the phases of {tokens} at {summary['steps']:,} steps"
+    sentence = f"the phases of {tokens} at {summary['steps']:,} steps"
     if summary["longest_bin"] == 1:
-        return told
-    return f"{told} (the hottest of up to {summary['longest_bin']:,} steps)"
+        return sentence
+    return f"{sentence} (the hottest of up to {summary['longest_bin']:,} steps)"

@@ -1,6 +1,6 @@
 """The three plots of the Thimble 7 notebook: mean and spread, all trajectories, shares of phases.
 
-Draws what `analysis.phase_transitions` has measured; computes nothing. Where the notebook lays a
+Draws what `phases.phase_transitions` has measured; computes nothing. Where the notebook lays a
 faint line for each token over the others, all of them are here as a density.
 """
 
@@ -165,10 +165,10 @@ def _story(summary: dict) -> str:
     """Into which phase most have gone over, and when, the coldest last."""
     first = {name: phase["transition"]["first"] for name, phase in summary["phases"].items()}
     coldest_at = {step: name for name, step in reversed(first.items()) if step is not None}
-    told = [f"{letters.short(name)} at step {step:,}" for step, name in coldest_at.items()]
+    listed = [f"{letters.short(name)} at step {step:,}" for step, name in coldest_at.items()]
     return (
-        f"More than half are first as cold as {', '.join(told)}"
-        if told
+        f"More than half are first as cold as {', '.join(listed)}"
+        if listed
         else "No phase holds a half"
     )
 

@@ -1,6 +1,6 @@
 """The figure of the phases: who is in which phase when, how far tokens go, and every trace.
 
-Draws what `analysis.phases` and `analysis.density` have counted; computes nothing.
+Draws what `phases.phases` and `statistics.density` have counted; computes nothing.
 """
 
 from itertools import chain, zip_longest
@@ -74,7 +74,7 @@ def draw(
         for panel in (spread, traces):
             panel.set_ylabel(unit)
             _mark_phases(panel, summary, density["displacement_edges"], colours)
-        _tell_nonfinite(spread, summary["scales"][scale]["nonfinite_tokens"])
+        _count_nonfinite(spread, summary["scales"][scale]["nonfinite_tokens"])
         traces.set_xlabel("Training step")
     for panel in axes[1:].flat:
         _displacement_axis(panel, density["displacement_edges"])
@@ -255,7 +255,7 @@ def _story(summary: dict, scale: str) -> str:
     return "Most tokens are in no phase"
 
 
-def _tell_nonfinite(panel: Axes, nonfinite: dict) -> None:
+def _count_nonfinite(panel: Axes, nonfinite: dict) -> None:
     if nonfinite["total"]:
         panel.text(
             0.98,

@@ -70,13 +70,15 @@ def summary(
     steps: int,
     step_edges: np.ndarray,
     n_tokens: int,
-    which: str = "dead",
+    population: str = "dead",
 ) -> dict:
-    """What the numbers in a lifecycle file mean, as a JSON object; which: see `phases.summary`."""
+    """What the numbers in a lifecycle file mean, as JSON; population: see `phases.summary`."""
     if len(scheme.phases) > UNDEFINED:
-        raise UserError(f"phases: {len(scheme.phases)} of them; at most {UNDEFINED} can be told.")
+        raise UserError(
+            f"phases: {len(scheme.phases)} of them; at most {UNDEFINED} can be numbered."
+        )
     return {
-        "which": which,
+        "population": population,
         "steps": steps,
         "tokens": n_tokens,
         "phases": list(scheme.phases),

@@ -115,7 +115,7 @@ def table(measured: Measured, scheme: phases.Scheme) -> pd.DataFrame:
 
 
 def summary(
-    measured: Measured, scheme: phases.Scheme, middle: float | None, which: str
+    measured: Measured, scheme: phases.Scheme, middle: float | None, population: str
 ) -> dict[str, object]:
     """What the notebook prints, as a JSON object; None stands for never, or for no number.
 
@@ -125,7 +125,7 @@ def summary(
     as_cold = np.cumsum(measured.counts, axis=1)
     shares = measured.counts / measured.n_tokens
     return {
-        "which": which,
+        "population": population,
         "steps": len(measured.mean),
         "tokens": measured.n_tokens,
         "phases": {

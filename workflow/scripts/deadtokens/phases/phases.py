@@ -147,14 +147,14 @@ def summary(
     n_moving: np.ndarray,
     motion_threshold: float,
     nonfinite: np.ndarray,
-    which: str = "dead",
+    population: str = "dead",
 ) -> dict[str, object]:
     """What happened when, as a JSON object; steps count from 1 and None stands for never.
 
-    which: whose motion it is, that of dead, live or all tokens.
+    population: whose motion it is, that of dead, live or all tokens.
     """
     return {
-        "which": which,
+        "population": population,
         "steps": len(n_moving),
         "tokens": next(iter(scales.values())).n_tokens,
         "phases": list(scheme.phases),

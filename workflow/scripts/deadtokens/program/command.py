@@ -41,7 +41,7 @@ def parser(docstring: str, *settings: str) -> argparse.ArgumentParser:
             type=lambda text: _with_keys(_json_object(text), settings),
             required=True,
             metavar="JSON",
-            help="the step's slice of the configuration, as JSON or as the path of a JSON file: "
+            help="the job's slice of the configuration, as JSON or as the path of a JSON file: "
             + ", ".join(settings),
         )
     arguments.add_argument(
@@ -138,7 +138,7 @@ def write_json(path: Path, value: object) -> None:
 
 
 class Progress:
-    """Rate and time left of a long step: a bar on the terminal, a line in the log now and then."""
+    """Rate and time left of a long job: a bar on the terminal, a line in the log now and then."""
 
     def __init__(self, total: int, unit: str, done: int = 0):
         self._bar = tqdm(

@@ -57,7 +57,7 @@ def outside(text: str) -> None:
 
 
 class Lines(logging.StreamHandler):
-    """Log lines; the first that cannot be written is reported outside, and work goes on."""
+    """Log lines; the first that cannot be written is reported outside, and work continues."""
 
     _lost = False
 

@@ -1,6 +1,6 @@
 """The rows of chosen tokens of a trajectory, whatever its series, its storage and its rows.
 
-Runs record the rows of dead tokens or of all; the corpus' masks tell which rows of all are whose.
+Runs record the rows of dead tokens or of all; the corpus' masks say which rows of all are whose.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +31,9 @@ class TokenRows:
 
     def __init__(self, trajectory: Reader, naming: str, dead_mask: np.ndarray, population: str):
         if population not in POPULATIONS:
-            raise UserError(f"tokens: {population!r}, expected one of {', '.join(POPULATIONS)}.")
+            raise UserError(
+                f"population: {population!r}, expected one of {', '.join(POPULATIONS)}."
+            )
         self.path = trajectory.path
         self._trajectory = trajectory
         table = names.stored(naming)

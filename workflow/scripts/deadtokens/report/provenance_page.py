@@ -23,14 +23,14 @@ METADATA = {
     "provenance": {"versions": DESCRIBED, "machine": DESCRIBED, "inputs": DESCRIBED},
 }
 STYLE = ".fimbulwinter td { overflow-wrap: anywhere; }\n"
-DIGITS = 12  # of a digest, as many as tell files apart
+DIGITS = 12  # of a digest, as many as distinguish files
 
 
 def page(runs: Mapping[str, Mapping], configuration: Mapping) -> str:
     """The page as HTML. runs: metadata.json by run; configuration: all of it, with defaults."""
     header = ["", *runs]
-    told = [[escape(meaning), *_values(runs, key)] for key, meaning in ROWS.items()]
-    parts = [html.heading("Runs"), html.table(pd.DataFrame(told, columns=header))]
+    listed = [[escape(meaning), *_values(runs, key)] for key, meaning in ROWS.items()]
+    parts = [html.heading("Runs"), html.table(pd.DataFrame(listed, columns=header))]
     for key, title in (("versions", "Versions"), ("machine", "Machine"), ("inputs", "Inputs")):
         of_runs = [run["provenance"].get(key, {}) for run in runs.values()]
         names = dict.fromkeys(name for described in of_runs for name in described)

@@ -6,7 +6,7 @@ from html import escape
 from deadtokens.comparison import published
 from deadtokens.report import html
 
-TOLD = (
+EXPLANATION = (
     "A line per run, below the figures that its notebook published. Freezing is when tokens move "
     "for the last time; a run in which some still move at its end says so."
 )
@@ -15,4 +15,4 @@ TOLD = (
 def page(known: Mapping[str, Mapping], summaries: Mapping[str, Mapping]) -> str:
     """The page as HTML. known: published figures by experiment; summaries: summary.json by run."""
     table = html.table(published.table(known, summaries).map(escape))
-    return html.page("", html.heading("Runs"), html.paragraph(TOLD), table)
+    return html.page("", html.heading("Runs"), html.paragraph(EXPLANATION), table)

@@ -106,7 +106,7 @@ def statistic(evidence: Mapping, path: str) -> object:
 def in_words(question: Mapping) -> str:
     """The rule of a question as a sentence."""
     if question["undecided_because"]:
-        return "open until there are runs that can tell"
+        return "open until there are runs that can decide it"
     rules = {verdict: question[f"{verdict}_if"] for verdict in (SUPPORTED, CONTRADICTED)}
     parts = [f"{verdict} if {_condition(rule)}" for verdict, rule in rules.items() if rule]
     if question["never"] != UNDECIDED:
@@ -157,15 +157,15 @@ def _numbers(question: Mapping, found: Mapping) -> dict[str, object]:
     if divisor == 0:
         raise Missing(f"{' times '.join(question['divided_by'])} is zero")
 
-    def told(number: object, path: str) -> float:
+    def relative(number: object, path: str) -> float:
         if number is None:
             raise Missing(f"{path} is null, so the value has no interval")
         difference = _number(number, path) - (start or 0)
         return difference / divisor if question["divided_by"] else difference
 
-    ends = [told(statistic(found, path), path) for path in question["interval"] or ()]
+    ends = [relative(statistic(found, path), path) for path in question["interval"] or ()]
     low, high = ends or (None, None)
-    return {"value": told(value, question["value"]), "low": low, "high": high}
+    return {"value": relative(value, question["value"]), "low": low, "high": high}
 
 
 def _entry(entries: list, key: str) -> object:

@@ -9,7 +9,7 @@ import pandas as pd
 from deadtokens.files.documents import NUMBER, Maybe
 from deadtokens.report import html
 
-# Words tell verdicts apart; the colours, distinct for every kind of colour blindness, only help.
+# Words distinguish verdicts; the colours, distinct for every kind of colour blindness, only help.
 COLOURS = {"supported": "#1f5fa8", "contradicted": "#b5301f", "undecided": "#6b6b6b"}
 STYLE = "".join(
     f".fimbulwinter .{verdict} {{ color: white; background: {colour}; border-radius: 0.3em; "
@@ -35,9 +35,9 @@ HEADER = ("verdict", "question", "what was found", "judged by")
 def page(found: Mapping) -> str:
     """The page as HTML. found: what judge_questions.py writes, see docs/formats.md."""
     counts, rows = found["counts"], found["verdicts"]
-    told = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
+    count = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
     parts = [
-        html.paragraph(f"{len(rows)} questions and hypotheses of the published notebooks: {told}.")
+        html.paragraph(f"{len(rows)} questions and hypotheses of the published notebooks: {count}.")
     ]
     for name, chapter in found["chapters"].items():
         own = [row for row in rows if row["chapter"] == name]
@@ -57,10 +57,10 @@ def _found(row: Mapping) -> str:
     """Value, interval, what it is of; the reason if there is none."""
     lines = []
     if row["value"] is not None:
-        told = f"<b>{number(row['value'])}</b> {escape(row['unit'])}"
+        line = f"<b>{number(row['value'])}</b> {escape(row['unit'])}"
         if row["low"] is not None:
-            told += f" <span>[{number(row['low'])}, {number(row['high'])}]</span>"
-        lines.append(told)
+            line += f" <span>[{number(row['low'])}, {number(row['high'])}]</span>"
+        lines.append(line)
     if row["reason"]:
         lines.append(escape(_capital(row["reason"])) + ".")
     where = f" ({row['run']})" if row["run"] else ""

@@ -5,7 +5,7 @@ from the companions of the word before, a fixed list of its own, drawn by freque
 of a candidate adds how well its class follows the class before it (`GRAMMAR`), how well its field
 of meaning goes with the field of the last content word and with the document's topic (tables drawn
 from the seed), and how well the two words themselves go together (a hash of the pair). None of
-this looks at frequencies, so the contest leaves them nearly as they were, and makes each word tell
+this looks at frequencies, so the contest leaves them nearly as they were, and makes each word say
 something about the next one.
 """
 

@@ -1,4 +1,4 @@
-"""Tokenizers, token ids, and the masks that tell live tokens from dead ones.
+"""Tokenizers, token ids, and the masks that distinguish live tokens from dead ones.
 
 Two kinds of byte-pair encoding are trained. Flannel's, `characters`: words found by the
 pre-tokenizer `Whitespace`, every character of its corpus in the alphabet. Wordybird's, `bytes`:
@@ -176,7 +176,7 @@ def given_dead_mask(path: Path, counts: np.ndarray) -> np.ndarray:
                 f"{' or '.join(names)}: one bool per entry of the tokenizer"
             )
         dead = mask_files.read_dead(file, numbers_too=True)
-        told = mask_files.counts(file, len(dead))
+        stated = mask_files.counts(file, len(dead))
     if dead.shape != counts.shape:
         raise UserError(
             f"{name} in {path} has the shape {dead.shape}, but the tokenizer has "
@@ -189,11 +189,11 @@ def given_dead_mask(path: Path, counts: np.ndarray) -> np.ndarray:
             f"{name} in {path} claims dead {len(wrong)} tokens that occur in the model corpus, "
             f"first of all {first}: give masks made from this corpus, or none at all"
         )
-    if told is not None and not np.array_equal(told, counts):
-        first = np.flatnonzero(told != counts)[0]
+    if stated is not None and not np.array_equal(stated, counts):
+        first = np.flatnonzero(stated != counts)[0]
         raise UserError(
             f"{mask_files.COUNTS} in {path} are not those of the model corpus, first of all of "
-            f"token {first}: {told[first]} there, {counts[first]} in the text; give masks made "
+            f"token {first}: {stated[first]} there, {counts[first]} in the text; give masks made "
             "from this corpus, or leave the counts out"
         )
     return dead

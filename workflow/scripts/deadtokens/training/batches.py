@@ -69,7 +69,7 @@ def permutation(seed: int, epoch: int, count: int) -> np.ndarray:
 
 
 class Batches:
-    """The batch of every step: shuffled anew each epoch, the incomplete last batch dropped.
+    """The batch of every step: shuffled again each epoch, the incomplete last batch dropped.
 
     Any step can be asked for at any time. UserError if there is not one full batch.
     """

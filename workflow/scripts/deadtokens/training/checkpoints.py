@@ -1,4 +1,4 @@
-"""What an unfinished run needs to go on: where it lies, how it is written, when it is trusted.
+"""What an unfinished run needs to resume: where it lies, how it is written, when it is trusted.
 
 A run's state is one dictionary of tensors (parameters, both moments, last_motion_step) and the
 number of steps taken; nothing in a run draws random numbers once the model is built, and the
@@ -22,11 +22,11 @@ from safetensors.torch import save
 
 from deadtokens.errors import UserError
 from deadtokens.files import documents, opening, provenance, sums
-from deadtokens.files.trajectory import full_disk_told
+from deadtokens.files.trajectory import full_disk_reported
 
 log = logging.getLogger("fimbulwinter")
 
-BEGIN_ANEW = "Delete it to begin anew."
+START_AGAIN = "Delete it to start again."
 ABOUT = {"run": str, "step": int, "sha256": str}  # what every checkpoint says of itself
 # What safetensors and torch raise on files that are none, or hold dtypes that torch has not.
 UNREADABLE = (
@@ -81,7 +81,7 @@ def write(
 
 
 def read(
-    path: Path, run: str, remedy: str = BEGIN_ANEW
+    path: Path, run: str, remedy: str = START_AGAIN
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """A state, and its run, step and what else was kept.
 
@@ -106,7 +106,7 @@ def fill(
     state: Mapping[str, torch.Tensor],
     saved: Mapping[str, torch.Tensor],
     path: Path,
-    remedy: str = BEGIN_ANEW,
+    remedy: str = START_AGAIN,
 ) -> None:
     """Fill a state in place from a saved one of the same kinds; UserError if the two differ.
 
@@ -162,7 +162,7 @@ class Workspace:
         self._lock.close()
 
     def restore(self, state: Mapping[str, torch.Tensor]) -> int:
-        """Fill the state from the last checkpoint; the number of steps done, 0 to begin anew."""
+        """Fill the state from the last checkpoint; the number of steps done, 0 to start again."""
         if not self.checkpoint.exists():
             return 0
         saved, about = read(self.checkpoint, self.run)
@@ -170,11 +170,11 @@ class Workspace:
         for path in (self.rows, *needed):
             if not path.exists():
                 # So it looks after a kill between the renames of `finish` and what follows.
-                log.warning("%s: %s is gone; the run begins anew", self.checkpoint, path.name)
+                log.warning("%s: %s is gone; the run starts again", self.checkpoint, path.name)
                 self.checkpoint.unlink()
                 return 0
         fill(state, saved, self.checkpoint)
-        log.info("going on after step %d from %s", about["step"], self.checkpoint)
+        log.info("resuming after step %d from %s", about["step"], self.checkpoint)
         return about["step"]
 
     def checkpoint_due(self) -> bool:
@@ -254,7 +254,7 @@ def _brought_beside(path: Path, partial: Path) -> Path:
         return partial
     beside = path.with_name(partial.name)
     try:
-        with full_disk_told(beside, partial.stat().st_size):
+        with full_disk_reported(beside, partial.stat().st_size):
             shutil.copyfile(partial, beside)
             with beside.open("rb") as file:
                 os.fsync(file.fileno())
@@ -298,7 +298,7 @@ def _kind(tensor: torch.Tensor | None) -> str:
 
 
 def _unusable(path: Path, what: str, remedy: str) -> UserError:
-    return UserError(f"{path}: cannot go on from this checkpoint: {what}. {remedy}")
+    return UserError(f"{path}: cannot resume from this checkpoint: {what}. {remedy}")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -48,9 +48,9 @@ def compiled(words: Sequence[str], flags: Sequence[str], sources: Sequence[Path]
             code, said = _said(arguments, COMPILE_SECONDS)
             if code:
                 ended = f"exit code {code}" if code > 0 else signal.Signals(-code).name
-                told = "\n".join(said.decode(errors="replace").strip().splitlines()[:LINES])
+                text = "\n".join(said.decode(errors="replace").strip().splitlines()[:LINES])
                 raise UserError(
-                    f"{name} cannot compile our kernels ({ended}); it says:\n{told or 'nothing'}\n"
+                    f"{name} cannot compile our kernels ({ended}); it says:\n{text or 'nothing'}\n"
                     "Take g++ 11 or newer (CXX names it)."
                 )
             content = library.read_bytes() if library.is_file() else b""

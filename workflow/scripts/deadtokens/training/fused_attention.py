@@ -60,7 +60,7 @@ def _rows_contiguous(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _like(tensor: torch.Tensor) -> torch.Tensor:
-    """Laid out as (B, L, H, E), as models go on with it."""
+    """Laid out as (B, L, H, E), as models expect it."""
     batch, heads, length, width = tensor.shape
     return tensor.new_empty(batch, length, heads, width).transpose(1, 2)
 

@@ -1,4 +1,4 @@
-"""From hidden states to the loss, by way of the tied matrix: the dearest part of a step.
+"""From hidden states to the loss, by way of the tied matrix: the most expensive part of a step.
 
 Every head takes the same arguments: hidden (B, L, D) and tied (V, D) in the run's precision, and
 targets (B, n) of int64, where the position i < n predicts targets[:, i] and the positions from n on

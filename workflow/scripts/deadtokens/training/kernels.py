@@ -92,7 +92,7 @@ def _kept_or_compiled() -> ctypes.CDLL:
     try:
         kept = user_cache.read(name)
     except user_cache.Unusable as reason:
-        log.warning("kernels: %s; compiling them anew.", reason)
+        log.warning("kernels: %s; compiling them again.", reason)
     if kept is not None:
         return _loaded(kept)
     log.info("kernels: compiling them with %s, which takes some seconds.", " ".join(words))

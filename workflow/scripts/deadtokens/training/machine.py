@@ -151,7 +151,7 @@ def versions() -> dict[str, str]:
 
 
 def deciding_bits(on: torch.device) -> dict[str, object]:
-    """Everything here that a checkpoint must share with the run that goes on from it."""
+    """Everything here that a checkpoint must share with the run that resumes from it."""
     return {
         "device": torch.cuda.get_device_name(on) if on.type == "cuda" else on.type,
         "torch": torch.__version__,

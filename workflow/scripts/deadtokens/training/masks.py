@@ -32,7 +32,7 @@ def load_masks(path: Path, vocab_size: int) -> Masks:
     """Masks of a vocabulary; UserError if they are of another one or contradict themselves."""
     with TrajectoryReader(path) as file:
         name = masks.mask_name(file) or "dead_mask"
-        # What the other steps take the tokens' places from.
+        # What the other programs take the tokens' places from.
         file.require(name, name.replace("mask", "indices"))
         dead = masks.read_dead(file)
     if len(dead) != vocab_size:

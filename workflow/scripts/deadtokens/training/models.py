@@ -80,8 +80,8 @@ class GPT2(nn.Module):
         )
         # With its head, whose initial weights are drawn too, so that the others are the published.
         self.transformer = GPT2LMHeadModel(config).transformer
-        # Wordybird's notebook seeds again before it draws the embeddings. Of Thimble's one knows
-        # only that they were drawn again.
+        # Wordybird's notebook seeds again before it draws the embeddings. Of Thimble's it is
+        # only known that they were drawn again.
         torch.manual_seed(settings.random_seed)
         drawn = torch.randn(settings.vocab_size, settings.hidden_dim) * settings.init_std
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Work that another thread does, call after call, while the caller goes on."""
+"""Work that another thread does, call after call, while the caller continues."""
 
 from collections import deque
 from collections.abc import Callable

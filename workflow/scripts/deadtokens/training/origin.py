@@ -1,7 +1,7 @@
 """Where a run begins: at its initial weights, or with parts of another run's checkpoint.
 
-Each part is restored or begins anew on its own, so that what a resume from an incomplete checkpoint
-does to a run can be told apart (Wordybird 3 had its weights alone).
+Each part is restored or reset on its own, so that what a resume from an incomplete checkpoint
+does to a run can be separated (Wordybird 3 had its weights alone).
 """
 
 from collections.abc import Mapping

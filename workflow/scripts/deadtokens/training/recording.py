@@ -132,7 +132,7 @@ class Recorder:
     def begin(
         self, step: int, tied: torch.Tensor, exp_avg: torch.Tensor, exp_avg_sq: torch.Tensor
     ) -> None:
-        """The state from which the run begins (step 0) or goes on; all are (V, D) bfloat16."""
+        """The state from which the run begins (step 0) or resumes; all are (V, D) bfloat16."""
         self._rows = self._rows.to(tied.device)
         self._take_state(tied, exp_avg, exp_avg_sq)
         self._hand_over(step)

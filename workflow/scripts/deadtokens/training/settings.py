@@ -102,7 +102,7 @@ class RunSettings:
         return settings
 
     def deciding_bits(self) -> dict[str, Any]:
-        """The settings that a checkpoint must share with the run that goes on from it."""
+        """The settings that a checkpoint must share with the run that resumes from it."""
         return {k: v for k, v in asdict(self).items() if k not in WITHOUT_EFFECT_ON_BITS}
 
     def check(self) -> None:
@@ -125,7 +125,7 @@ class RunSettings:
         if len({self.resume_run is None, self.resume_step is None, not self.restore}) > 1:
             raise UserError(
                 f"resume_run: {self.resume_run!r}, resume_step: {self.resume_step!r}, restore: "
-                f"{self.restore}: give all three, or none (null, null, []) to begin anew."
+                f"{self.restore}: give all three, or none (null, null, [])."
             )
         steps = self.save_checkpoint_at
         if steps != sorted({s for s in steps if 1 <= s <= self.total_steps}):

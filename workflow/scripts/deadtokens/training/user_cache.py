@@ -1,6 +1,6 @@
 """Files in the user's cache, trusted if nobody else can have written them and a checksum agrees.
 
-What another user can write to is not read, whatever it says of itself: a checksum tells damage and
+What another user can write to is not read, whatever it says of itself: a checksum shows damage and
 no intent. Content is given as bytes that were checked: a file that changes later changes nothing.
 """
 
@@ -24,7 +24,7 @@ class Unusable(Exception):
 def read(name: str) -> bytes | None:
     """The content of a kept file, None if there is none; `Unusable` if it cannot be trusted."""
     path = _folder() / name
-    with _told(path):
+    with _unusable_if_refused(path):
         try:
             folder = _open_folder(path.parent)
         except FileNotFoundError:
@@ -43,7 +43,7 @@ def read(name: str) -> bytes | None:
 def keep(name: str, content: bytes) -> None:
     """Keep content under this name, in place of what lies there; `Unusable` if that cannot be."""
     path = _folder() / name
-    with _told(path):
+    with _unusable_if_refused(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _closed(_open_folder(path.parent)) as folder:
             partial = f".partial.{uuid.uuid4().hex}.{name}"
@@ -128,7 +128,7 @@ def _closed(descriptor: int) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _unusable_if_refused(path: Path) -> Iterator[None]:
     """What the system says within it is `Unusable`, too."""
     try:
         yield
