@@ -11,6 +11,7 @@ from planted import bits_of, run_script, write_masks
 from deadtokens.comparison import comparison, published, summary
 from deadtokens.files.trajectory import write_file
 from deadtokens.recorded import naming as names
+from deadtokens.recorded import ranges
 from deadtokens.report import runs_page
 
 
@@ -25,9 +26,9 @@ def test_ranges_are_those_of_the_whole_array(size, first_row):
     values[0] = 0  # as moments are before the first step
     norms = np.sqrt((values[first_row:].astype(float) ** 2).sum(axis=2))
     means = values[first_row:].astype(float).sum(axis=2) / 3
-    found = summary.norm_range(in_chunks(values, size), first_row)
+    found = ranges.norm_range(in_chunks(values, size), first_row)
     assert found == pytest.approx([norms.min(), norms.max()], rel=1e-6)
-    found = summary.mean_range(in_chunks(values, size), first_row)
+    found = ranges.mean_range(in_chunks(values, size), first_row)
     assert found == pytest.approx([means.min(), means.max()], rel=1e-5, abs=1e-7)
 
 

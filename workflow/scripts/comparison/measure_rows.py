@@ -15,6 +15,7 @@ from pathlib import Path
 from deadtokens import lattice
 from deadtokens.comparison import summary
 from deadtokens.files.storage import open_reader
+from deadtokens.recorded.ranges import RANGES
 from deadtokens.recorded.rows import TokenRows, read_dead_mask
 
 SETTINGS = ("naming", "rows", "separation_step")
@@ -29,7 +30,7 @@ def main(options):
         dead = TokenRows(file, naming, dead_mask, "dead")
         found = {
             name: statistic(dead.values(quantity, CHUNK_BYTES), dead.first_row(quantity))
-            for quantity, name, statistic in summary.RANGES
+            for quantity, name, statistic in RANGES
             if quantity in dead
         }
         if "W" in dead:

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from deadtokens.comparison import summary
 from deadtokens.files.access import Reader
+from deadtokens.recorded.ranges import RANGES
 from deadtokens.recorded.rows import TokenRows
 
 Chunks = Iterable[tuple[int, np.ndarray]]
@@ -43,12 +43,12 @@ def figures(rows: TokenRows, moved: Reader, last: np.ndarray, max_bytes: int) ->
     steps = moved.fields["l2"][1][0]
     ranges = {
         name: statistic(rows.values(quantity, max_bytes), rows.first_row(quantity))
-        for quantity, name, statistic in summary.RANGES
+        for quantity, name, statistic in RANGES
         if quantity in rows
     }
     return {
         "displacement": of_displacement(moved.chunks("l2", max_bytes)),
-        **{name: ranges.get(name) for _, name, _ in summary.RANGES},
+        **{name: ranges.get(name) for _, name, _ in RANGES},
         "last_motion": int(last.max()),
         "tokens_still_moving": int((last == steps).sum()),
     }

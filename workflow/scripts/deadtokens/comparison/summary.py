@@ -45,27 +45,6 @@ PHASES = {
 FREEZING = {"min": STEP, "median": STEP, "max": STEP}
 STILLNESS = {"count": int, "longest": [{"length": int}]}
 
-Chunks = Iterable[tuple[int, np.ndarray]]  # (first row, (k, N, D) values), a time chunk each
-
-
-def norm_range(chunks: Chunks, first_row: int) -> list[float]:
-    """Smallest and largest |x|₂ of any token, from `first_row` on; x is (k, N, D) in each chunk."""
-    return _range(np.linalg.norm(values, axis=2) for values in _from(first_row, chunks))
-
-
-def mean_range(chunks: Chunks, first_row: int) -> list[float]:
-    """Smallest and largest mean over the elements of any token, from `first_row` on."""
-    return _range(values.mean(axis=2) for values in _from(first_row, chunks))
-
-
-# Quantity of a trajectory, name in the summary, statistic; from the first step on, since moments
-# are zero before it.
-RANGES = (
-    ("m", "momentum_norm", norm_range),
-    ("v", "mean_variance", mean_range),
-    ("g", "gradient_norm", norm_range),
-)
-
 
 def unigram_entropy(counts: np.ndarray) -> float:
     """Entropy of the token frequencies, (V,) counts, in nats: the loss of a context-free model."""
@@ -141,14 +120,3 @@ def absent(steps: int, record: Iterable[str], rows: str, separation_step: int) -
     elif steps < separation_step:
         reasons["separation_later"] = f"run too short ({steps:,} steps)"
     return reasons
-
-
-def _from(first_row: int, chunks: Chunks) -> Iterable[np.ndarray]:
-    for start, values in chunks:
-        if start + len(values) > first_row:
-            yield values[max(0, first_row - start) :]
-
-
-def _range(tables: Iterable[np.ndarray]) -> list[float]:
-    lowest, highest = zip(*((table.min(), table.max()) for table in tables), strict=True)
-    return [float(min(lowest)), float(max(highest))]
