@@ -12,14 +12,14 @@ export HOME := $(CURDIR)/.snakemake/home
 endif
 ready := .venv/installed
 
-.PHONY: help report docs bench test faults test-slow test-cuda test-slurm lint format lock FORCE
+.PHONY: help report docs bench test faults test-slow test-long test-cuda test-slurm lint format lock FORCE
 
 help:
 	@echo "make results/RUN/FILE   compute one file, for instance results/crucible2/phases.png;"
 	@echo "                        OPTIONS='--configfile mine.yaml' goes to snakemake"
 	@echo "make report             results/report.html: the verdicts, every figure, provenance"
 	@echo "make test               the test suite"
-	@echo "make test-slow          what takes minutes each, with make test the whole suite"
+	@echo "make test-slow          what takes a minute or so each; make test-long what takes many"
 	@echo "make faults             kills, damage, failures, wrong and foreign files: docs/reliability.md"
 	@echo "make test-cuda          what needs a CUDA device; make test-slurm what needs a real Slurm"
 	@echo "make bench              ratios: steps, neighbours, analyses, files, calls of Snakemake, growth, a sweep"
@@ -46,7 +46,7 @@ endef
 $(foreach name,phases phase_transitions freezing momentum gradients drift kick onset account,$(eval $(call picture,$(name))))
 
 test: $(ready)
-	pytest -m "not cuda and not slurm and not slow" --numprocesses auto --dist worksteal
+	pytest -m "not cuda and not slurm and not slow and not long" --numprocesses auto --dist worksteal
 
 # All faults of docs/reliability.md, which takes long; `make test` has a few of each kind.
 faults: $(ready)
@@ -54,6 +54,9 @@ faults: $(ready)
 
 test-slow: $(ready)
 	pytest -m "slow and not cuda and not slurm" --numprocesses auto --dist worksteal
+
+test-long: $(ready)
+	pytest -m long tests/unit tests/workflow --numprocesses auto --dist worksteal
 
 test-cuda: $(ready)
 	pytest -m cuda

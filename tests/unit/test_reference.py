@@ -85,7 +85,7 @@ def test_small_runs(tmp_path, threads, way, changes):
 
 @pytest.mark.parametrize(
     ("way", "steps"),
-    [("native", 3), pytest.param("fused", 2, marks=[pytest.mark.slow, needs_kernels])],
+    [("native", 3), pytest.param("fused", 2, marks=[pytest.mark.long, needs_kernels])],
 )
 def test_crucible_2_at_its_published_size(tmp_path, threads, way, steps):
     rng = np.random.default_rng(7)

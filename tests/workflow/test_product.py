@@ -67,13 +67,13 @@ def test_a_run_that_cannot_have_an_analysis_is_refused_before_any_job(fresh, ana
     check_refused(fresh, *next(pair for pair in REFUSED if pair[0] == analysis))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_all_others_are_refused_too(fresh):
     for analysis, run in REFUSED:
         check_refused(fresh, analysis, run)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_is_not_refused_is_made(fresh):
     targets = [file_of(*pair) for pair in POSSIBLE]
     fresh.run(*targets)
