@@ -26,7 +26,7 @@ EXPERIMENT, STEPS = "Crucible 2", 40
 PHASE = {"vanished": {"first": None}, "majority": {"first": 3}}
 ANY_QUESTION = dict.fromkeys(
     ("undecided_because", "minus", "interval", "supported_if", "contradicted_if")
-) | {"divided_by": [], "never": "undecided", "unit": "", "seed": "C", "needs_steps": 0}
+) | {"divided_by": [], "never": "undecided", "unit": "", "notebook": "C", "needs_steps": 0}
 LOOK = {"title": "Planted", "width_mm": 100, "dpi": 40}
 
 
