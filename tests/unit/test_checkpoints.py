@@ -80,7 +80,10 @@ def processes():
     return context
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "family",
+    [pytest.param(f, marks=[pytest.mark.slow] if "small" in f else []) for f in FAMILIES],
+)
 def test_sigkills_at_random_moments_leave_the_same_bytes(tmp_path, processes, family):
     kills = SIGKILLS[family]
     settings = FAMILIES[family] | {"total_steps": 40 * kills, "checkpoint_seconds": 0}

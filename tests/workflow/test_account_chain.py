@@ -73,6 +73,7 @@ def test_the_gradients_of_a_run_that_records_probabilities_are_split(fresh):
     assert [*summary["gradient_over_last_window"]] == ["p_dead", "hidden"]
 
 
+@pytest.mark.slow
 def test_other_series_have_it_too(fresh):
     changes = "causes: {account: {from_step: 2, forecast_step: 5, window: 4}}"
     fresh.run("results/thimble7/account.json", changes=changes)

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 FIGURES = ("results/crucible2/momentum.png", "results/crucible2/gradients.png")
 
 
@@ -36,6 +38,7 @@ def test_gradients_are_held_against_h_of_the_same_training_and_of_no_other(finis
     assert summary["direction_of_h"] == "others"
 
 
+@pytest.mark.slow
 def test_other_series_have_both_too(fresh):
     """Rows of all tokens, moments in bfloat16, a schedule and clipping; one that was resumed."""
     runs = ("thimble7", "wordybird1", "resumed")

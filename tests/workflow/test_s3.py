@@ -49,6 +49,7 @@ def test_bucket_gets_the_bytes_of_a_plain_run_and_nothing_runs_again(s3, fresh, 
     assert other.planned(PICTURE, *at(s3)) == set()
 
 
+@pytest.mark.slow
 def test_training_killed_with_results_in_a_bucket_goes_on_from_its_checkpoint(s3, fresh):
     changes = "runs: {crucible2: {total_steps: 400, checkpoint_seconds: 0}}"
     killed = []
