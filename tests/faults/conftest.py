@@ -55,7 +55,7 @@ def own(_own, tmp_path) -> Project:
 def _all_made(tmp_path_factory) -> Project:
     project = copy_sources(tmp_path_factory.mktemp("everything") / "project")
     everything.give_files(project)
-    project.run(*everything.TARGETS, changes=everything.CONFIGURATION)
+    project.run(*everything.TARGETS, changes=everything.CONFIGURATION, seconds=1800)
     return project
 
 

@@ -20,18 +20,24 @@ class Project:
     root: Path
 
     def snakemake(
-        self, *arguments: str, cores: int = 2, changes: str = "", largest_file: int | None = None
+        self,
+        *arguments: str,
+        cores: int = 2,
+        changes: str = "",
+        largest_file: int | None = None,
+        seconds: int = 300,
     ) -> subprocess.CompletedProcess:
         """Call Snakemake; `changes` is YAML on top of the smoke sizes.
 
-        A file that grows beyond `largest_file` bytes fails as on a full disk.
+        A file that grows beyond `largest_file` bytes fails as on a full disk. A call that takes
+        more than so many seconds is ended.
         """
         return subprocess.run(
             self.command(*arguments, cores=cores, changes=changes),
             cwd=self.root,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=seconds,
             check=False,
             preexec_fn=largest_file and (lambda: setrlimit(RLIMIT_FSIZE, (largest_file,) * 2)),
         )
@@ -43,8 +49,8 @@ class Project:
         configuration = ["--configfile", "config/smoke.yaml", "config/changes.yaml"]
         return [SNAKEMAKE, "--cores", str(cores), *arguments, *configuration]
 
-    def run(self, *arguments: str, cores: int = 2, changes: str = "") -> None:
-        result = self.snakemake(*arguments, cores=cores, changes=changes)
+    def run(self, *arguments: str, cores: int = 2, changes: str = "", seconds: int = 300) -> None:
+        result = self.snakemake(*arguments, cores=cores, changes=changes, seconds=seconds)
         assert result.returncode == 0, result.stdout + result.stderr
 
     def planned(self, *arguments: str, changes: str = "") -> set[str]:

@@ -76,5 +76,5 @@ def test_all_others_are_refused_too(fresh):
 @pytest.mark.long
 def test_what_is_not_refused_is_made(fresh):
     targets = [file_of(*pair) for pair in POSSIBLE]
-    fresh.run(*targets)
+    fresh.run(*targets, seconds=1800)
     assert [name for name in targets if not (fresh.root / name).exists()] == []
