@@ -1,6 +1,5 @@
 """The configuration at work: what rules ask for their inputs, their settings and their code."""
 
-import functools
 import json
 import os
 import shlex
@@ -8,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from snakemake.exceptions import WorkflowError
 from snakemake.io import local
+from snakemake.iocontainers import Wildcards
 
 from planning import entries, inputs
 from planning.codedigest import Remembered
@@ -34,7 +34,7 @@ class Plan:
 
     def input(self, function: Callable, *fixed: object) -> Callable:
         """An input function from one of `planning.inputs`."""
-        return lambda wildcards: self._ask(function, dict(wildcards.items()), *fixed)
+        return lambda wildcards: self._ask(function, wildcards, *fixed)
 
     def given_file(self, key: str) -> Callable:
         """The user's file under this key of the corpus, where the user said, whatever storage."""
@@ -43,18 +43,17 @@ class Plan:
 
     def settings(self, function: Callable, *fixed: object) -> Callable:
         """The `settings` parameter from one of `planning.slices`: one text for equal values."""
-        return lambda wildcards: canonical(self._ask(function, dict(wildcards.items()), *fixed))
+        return lambda wildcards: canonical(self._ask(function, wildcards, *fixed))
+
+    def resource(self, function: Callable) -> Callable:
+        """A resource from one of `planning.resources`."""
+        return self.input(function)
 
     def of_run(self, key: str) -> Callable:
         """A setting of the run."""
-        return lambda wildcards: self._ask(
-            lambda configuration, asked: entries.run(configuration, asked["run"])[key],
-            dict(wildcards.items()),
+        return self.input(
+            lambda configuration, asked: entries.run(configuration, asked["run"])[key]
         )
-
-    def of_configuration(self, function: Callable) -> Callable:
-        """A resource from a function of the configuration and the wildcards."""
-        return lambda wildcards: self._ask(function, dict(wildcards.items()))
 
     def code(self, script: str, environment: str, *modules: str) -> str:
         """The `code` parameter of a rule: the digest of its program, by its path, in this
@@ -65,10 +64,9 @@ class Plan:
         """The `code` parameter of a figure."""
         return self.code("figures/draw_figure.py", "figures", figure.module)
 
-    def _ask(self, function: Callable, wildcards: Mapping[str, str], *fixed: object):
-        with_reason = functools.partial(function, self.configuration, wildcards, *fixed)
+    def _ask(self, function: Callable, wildcards: Wildcards, *fixed: object) -> object:
         try:
-            return with_reason()
+            return function(self.configuration, dict(wildcards.items()), *fixed)
         except RequestError as error:
             raise WorkflowError(str(error)) from None
         except ConfigurationError as error:

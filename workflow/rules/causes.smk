@@ -26,7 +26,7 @@ rule audit_updates:
         # The arithmetic that is audited is that of the training, in torch.
         "../envs/training.yaml"
     resources:
-        mem_mb=growing(plan.of_configuration(memory_to_read)),
+        mem_mb=growing(plan.resource(memory_to_read)),
         runtime=growing(120),
     params:
         settings=plan.settings(slices.audit),
@@ -52,7 +52,7 @@ rule compute_second_moment:
     conda:
         "../envs/training.yaml"
     resources:
-        mem_mb=growing(plan.of_configuration(memory_to_read)),
+        mem_mb=growing(plan.resource(memory_to_read)),
         runtime=growing(120),
     params:
         settings=plan.settings(slices.second_moment),
@@ -81,7 +81,7 @@ rule compute_account:
         # The arithmetic is that of the training, in torch.
         "../envs/training.yaml"
     resources:
-        mem_mb=growing(plan.of_configuration(memory_to_read)),
+        mem_mb=growing(plan.resource(memory_to_read)),
         runtime=growing(120),
     params:
         settings=plan.settings(slices.account),

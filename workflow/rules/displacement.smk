@@ -20,7 +20,7 @@ rule measure_displacement:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=growing(plan.of_configuration(memory_to_read)),
+        mem_mb=growing(plan.resource(memory_to_read)),
         runtime=growing(60),
     params:
         settings=plan.settings(slices.displacement),

@@ -24,7 +24,7 @@ rule compute_freezing:
     conda:
         "../envs/tokens.yaml"
     resources:
-        mem_mb=growing(plan.of_configuration(memory_to_read)),
+        mem_mb=growing(plan.resource(memory_to_read)),
         runtime=growing(10),
     params:
         settings=plan.settings(slices.freezing),
