@@ -137,6 +137,21 @@ def test_no_slice_changes_with_what_its_job_does_not_read(configured):
     assert slices.figure(configured, RUN) != slices.figure(other, RUN)
 
 
+def test_a_learning_rate_concerns_the_training_and_what_follows_the_update_law(configured):
+    other = copy.deepcopy(configured)
+    for run in ("crucible2", "crucible3"):
+        other["runs"][run]["learning_rate"] *= 2
+    names = ("training", "displacement", "phases", "phase_transitions", "lifecycle", "motion")
+    names += ("freezing", "permanence", "momentum", "gradients", "audit", "second_moment")
+    names += ("account", "rows", "summary", "vocabulary", "drift")
+    changed = {
+        name
+        for name in names
+        if getattr(slices, name)(configured, RUN) != getattr(slices, name)(other, RUN)
+    }
+    assert changed == {"training", "momentum", "audit", "second_moment", "account"}
+
+
 def test_training_is_not_given_what_analyses_alone_read(configured):
     given = slices.training(configured, RUN)
     assert not {*slices.WITHOUT_EFFECT_ON_TRAINING} & {*given}
