@@ -13,6 +13,7 @@ from test_gradients import planted as planted_gradients
 from test_verdicts import shipped
 
 from deadtokens.cohorts import gradients, momentum
+from deadtokens.cohorts.cohorts import Cohorts
 from deadtokens.drift import drift, persistence
 from deadtokens.kick import attribution, kick
 from deadtokens.report import verdicts
@@ -36,9 +37,11 @@ def of_gradients(last, recorded) -> dict:
     steps = gradients.Steps()
     for step, rows in enumerate(recorded, start=1):
         steps.add(step, rows, None)
-    cohorts = gradients.Cohorts(last, len(recorded), 5)
+    cohorts = Cohorts(last, len(recorded), 5)
     looked_at = cohorts.steps(8)
-    compared = gradients.compare(cohorts, [recorded[t - 1] for t in looked_at], 199, 1)
+    rows = np.random.default_rng(4).normal(0, 1, recorded[0].shape)
+    then = [recorded[t - 1] for t in looked_at]
+    compared = gradients.compare(cohorts, then, [rows] * len(then), rows, 199, 1)
     return gradients.summary(steps.table(), cohorts, looked_at, compared)
 
 
