@@ -67,11 +67,8 @@ def test_two_kicks_stand_side_by_side():
     changed = copy.deepcopy(DEFAULT)
     names = {n: f"{n}_seed7" for n in ("wordybird1", "wordybird3", "wordybird1b", *ARMS)}
     for old, new in names.items():
-        run = changed["runs"][old]
-        source = names.get(changed["runs"][old].get("resume_run"))
-        changed["runs"][new] = {"like": old, "seed": 7} | ({"resume_run": source} if source else {})
-        assert run is changed["runs"][old]
-    for arm in ARMS:  # those that are like another arm take the run that they resume from with it
+        changed["runs"][new] = {"like": old, "random_seed": 7}
+    for arm in ARMS:
         changed["runs"][names[arm]]["resume_run"] = names["wordybird1b"]
     changed["runs"][names["wordybird3"]]["resume_run"] = names["wordybird1"]
     second = {key: names[ENTRY[key]] for key in ("continuous", "before", "after")}
@@ -85,7 +82,7 @@ def test_two_kicks_stand_side_by_side():
     ]
     assert [len(files) for files in needed] == [11, 11]
     assert not needed[0] & needed[1]
-    assert {found["runs"][name]["seed"] for name in names.values()} == {7}
+    assert {found["runs"][name]["random_seed"] for name in names.values()} == {7}
 
 
 PATHS = {
