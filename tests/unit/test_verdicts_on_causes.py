@@ -66,10 +66,11 @@ def test_tokens_that_stop_at_the_line_and_at_random_steps():
     rows = moments.real(moments.cooling)
     at_random = np.random.default_rng(2).integers(1, moments.STEPS, rows["W"].shape[1])
     null = judged("momentum.json", of_moments(rows, at_random))
-    assert null["critical_line"] == "contradicted"
+    assert null["critical_line"] == "contradicted"  # by construction, so the data are wrong
     assert in_favour(null) - {"pending_updates"} == set()  # which no last motion decides
     real = judged("momentum.json", of_moments(rows))
-    assert {"critical_line", "pending_updates"} <= in_favour(real)
+    assert real["critical_line"] == "by_construction"
+    assert "pending_updates" in in_favour(real)
     hot = judged("momentum.json", of_moments(moments.real(moments.hot)))
     assert hot["pending_updates"] == "contradicted"
 

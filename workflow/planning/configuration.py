@@ -26,12 +26,16 @@ BESIDE_PHASES = ("undefined", "mean", "std", "p05", "median", "p95", "nonfinite_
 SECTIONS = ("permanence", "cohorts", "drift", "report", "published", "figures", "cluster")
 
 
-def resolve(configuration: Mapping, rules: Mapping) -> dict:
-    """The configuration with every key of every entry present; raises `ConfigurationError`."""
+def resolve(configuration: Mapping, rules: Mapping, shipped: Mapping | None = None) -> dict:
+    """The configuration with every key of every entry present; raises `ConfigurationError`.
+
+    shipped: the questions of config/verdicts.yaml, by which those that were changed are known.
+    """
     renamed.check(configuration)
     schema.check(configuration, rules)
     configuration, swept = _without_sweeps(configuration, rules)
     entries = rules["$defs"]
+    verdicts = questions.with_changed_rules(configuration.get("verdicts", {}), shipped or {})
     resolved = {
         "corpora": schema.completed(configuration["corpora"], entries["corpus"]),
         "phases": schema.completed(configuration["phases"], entries["phase_scheme"]),
@@ -40,7 +44,7 @@ def resolve(configuration: Mapping, rules: Mapping) -> dict:
         "kick": schema.completed(configuration.get("kick", {}), entries["kick"]),
         "causes": _causes(configuration.get("causes", {}), entries),
         "comparison": configuration.get("comparison", rules["properties"]["comparison"]["default"]),
-        "verdicts": questions.completed(configuration.get("verdicts", {}), entries),
+        "verdicts": questions.completed(verdicts, entries),
         "verify_files": configuration.get("verify_files", True),
     }
     for section in SECTIONS:

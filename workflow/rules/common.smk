@@ -28,7 +28,9 @@ try:
     update_config(config, TYPED_CONFIG)
     plan = Plan(
         configuration.resolve(
-            config, load_schema(Path(ROOT, "workflow/schemas/config.schema.yaml"))
+            config,
+            load_schema(Path(ROOT, "workflow/schemas/config.schema.yaml")),
+            shipped=imported.laid_over(OWN_CONFIGURATION[1:], {})["verdicts"]["questions"],
         ),
         codedigest.Remembered(
             memory=Path(".snakemake/code_digests.json"),

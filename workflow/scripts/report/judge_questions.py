@@ -27,7 +27,12 @@ def main(options):
     }
     with documents.fitting(*options.evidence):
         rows = verdicts.judge(questions, evidence, options.settings["steps"])
-    found = {"counts": verdicts.counts(rows), "chapters": chapters, "verdicts": rows}
+    found = {
+        "counts": verdicts.counts(rows),
+        "counts_by_kind": verdicts.counts_by_kind(rows),
+        "chapters": chapters,
+        "verdicts": rows,
+    }
     with command.finished(options.verdicts, options.table) as (report, table):
         command.write_json(report, found)
         tables.write(table, verdicts.table(rows))

@@ -8,16 +8,20 @@ import pandas as pd
 
 from deadtokens.files.documents import NUMBER, Maybe
 from deadtokens.report import html
+from deadtokens.report.verdicts import KINDS, VERDICT_WORDS
 
 # Words distinguish verdicts; the colours, distinct for every kind of colour blindness, only help.
-COLOURS = {"supported": "#1f5fa8", "contradicted": "#b5301f", "undecided": "#6b6b6b"}
+COLOURS = {
+    **{"supported": "#1f5fa8", "contradicted": "#b5301f", "undecided": "#6b6b6b"},
+    "by_construction": "#8a6d1a",
+}
 STYLE = "".join(
     f".fimbulwinter .{verdict} {{ color: white; background: {colour}; border-radius: 0.3em; "
     "padding: 0.1em 0.5em; font-weight: 600; white-space: nowrap; }\n"
     for verdict, colour in COLOURS.items()
 )
-TEXTS = ("chapter", "verdict", "question", "notebook", "rule")
-OPTIONAL_TEXTS = ("unit", "reason", "run", "statistic")
+TEXTS = ("chapter", "verdict", "question", "notebook", "rule", "kind")
+OPTIONAL_TEXTS = ("unit", "reason", "run", "statistic", "rule_since", "first_run")
 VERDICT = {
     **dict.fromkeys(TEXTS, str),
     **dict.fromkeys(OPTIONAL_TEXTS, Maybe(str)),
@@ -26,19 +30,25 @@ VERDICT = {
 # What is shown of verdicts.json.
 VERDICTS = {
     "counts": {str: int},
+    "counts_by_kind": {str: {str: int}},
     "chapters": {str: {"title": str, "text": str}},
     "verdicts": [VERDICT],
 }
 HEADER = ("verdict", "question", "what was found", "judged by")
+# Of one rule.
+KIND_WORDS = {
+    "fixed_before": "fixed before the first run that it judges",
+    "changed_after": "written or changed after a run that it judges was seen",
+    "by_construction": "follows from the definitions",
+}
 
 
 def page(found: Mapping) -> str:
     """The page as HTML. found: what judge_questions.py writes, see docs/formats.md."""
-    counts, rows = found["counts"], found["verdicts"]
-    count = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
-    parts = [
-        html.paragraph(f"{len(rows)} questions and hypotheses of the published notebooks: {count}.")
-    ]
+    rows = found["verdicts"]
+    count = f"{len(rows)} questions and hypotheses of the published notebooks"
+    parts = [html.paragraph(f"{count}: {in_words(found['counts'])}.")]
+    parts += [html.paragraph(line) for line in by_kind(found["counts_by_kind"])]
     for name, chapter in found["chapters"].items():
         own = [row for row in rows if row["chapter"] == name]
         if own:
@@ -47,10 +57,36 @@ def page(found: Mapping) -> str:
     return html.page(STYLE, *parts)
 
 
+def in_words(counts: Mapping[str, int]) -> str:
+    """How many questions got each verdict."""
+    return ", ".join(f"{number} {VERDICT_WORDS[verdict]}" for verdict, number in counts.items())
+
+
+def by_kind(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """A line for each kind of rule that there is: how many, and their verdicts."""
+    return [
+        f"Rules that {'were ' * (kind != 'by_construction')}{words}: "
+        f"{sum(counts[kind].values())} ({in_words(counts[kind])})."
+        for kind, words in KINDS.items()
+        if sum(counts[kind].values())
+    ]
+
+
+def dated(row: Mapping) -> str:
+    """Of which kind a rule is, its date, and that of the first run that it judges."""
+    dates = [
+        f"{words} {row[key]}"
+        for key, words in (("rule_since", "rule of"), ("first_run", "first run"))
+        if row[key]
+    ]
+    return _capital(KIND_WORDS[row["kind"]]) + (f" ({', '.join(dates)})" if dates else "")
+
+
 def _cells(row: Mapping) -> tuple[str, ...]:
-    verdict = f'<span class="{row["verdict"]}">{row["verdict"]}</span>'
+    verdict = f'<span class="{row["verdict"]}">{VERDICT_WORDS[row["verdict"]]}</span>'
     question = f"{escape(row['question'])}<small>{escape(row['notebook'])}</small>"
-    return verdict, question, _found(row), escape(_capital(row["rule"]))
+    rule = f"{escape(_capital(row['rule']))}<small>{escape(dated(row))}</small>"
+    return verdict, question, _found(row), rule
 
 
 def _found(row: Mapping) -> str:
