@@ -121,7 +121,7 @@ def settings_of(program, folder, question, chapters):
         "write_provenance_page": {"configuration": {}},
         "judge_questions": {
             **{"questions": question, "chapters": chapters},
-            **{"order": order, "steps": {}},
+            **{"order": order, "steps": {}, "seeds": {}},
         },
         "summarize_run": {"record": ["W"], "rows": "all", "separation_step": 500},
         "draw_stillness": LOOK,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from planning import configuration, schema
+from planning import configuration, report, schema, slices
 from planning.mistakes import ConfigurationError
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +79,27 @@ def test_a_rule_that_nothing_contradicts_is_no_rule():
     refused(
         "both contradicted_if and not_contradicted_because", **RULE, not_contradicted_because="x"
     )
+
+
+def test_runs_at_other_random_seeds_differ_in_nothing_else():
+    runs = {"other": {"like": "crucible1", "random_seed": 7}, "same": {"like": "crucible1"}}
+    runs |= {"faster": {"like": "crucible1", "random_seed": 8, "learning_rate": 0.1}}
+    base = BASE | {"runs": BASE["runs"] | runs}
+
+    def resolve(*others: str) -> dict:
+        verdicts = SHIPPED | {"seeds": {"crucible1": [*others]}}
+        return configuration.resolve(base | {"verdicts": verdicts}, SCHEMA)
+
+    found = resolve("other") | {"report": {"runs": ["crucible1"], "kick": [], "onsets": []}}
+    assert slices.verdicts(found, {})["seeds"] == {"crucible1": ["other"]}
+    assert "results/other/freezing.json" in report.evidence(found)
+    for wrong, message in (
+        ("same", "random_seed: 42"),
+        ("faster", "learning_rate"),
+        ("no", "'no'"),
+    ):
+        with pytest.raises(ConfigurationError, match=rf"verdicts\.seeds\.crucible1.*{message}"):
+            resolve(wrong)
 
 
 def _open(question: dict) -> dict:

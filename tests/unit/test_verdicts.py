@@ -200,6 +200,29 @@ def test_an_open_question_stays_open_with_its_reason():
     assert (row["verdict"], row["reason"], row["value"]) == ("undecided", "no run can decide", None)
 
 
+def test_the_same_statistic_over_random_seeds_stands_beside_a_verdict_that_it_does_not_change():
+    values = {"crucible1": 4.0, "other": 6.0, "third": 11.0}
+    evidence = {f"{run}/freezing.json": {"found": {"value": v}} for run, v in values.items()}
+    question = QUESTION | {"supported_if": {"below": 5}}
+    seeds = {"crucible1": ["other", "third"]}
+    (row,) = verdicts.judge({"it": question}, evidence, {}, seeds)
+    # Student's t with two degrees of freedom, from a table: 4.303.
+    half = 4.303 * np.std([4, 6, 11], ddof=1) / math.sqrt(3)
+    assert (row["verdict"], row["value"], row["seeds"], row["seeds_never"]) == (
+        "supported",
+        4,
+        3,
+        0,
+    )
+    assert row["seeds_mean"] == 7
+    assert [row["seeds_low"], row["seeds_high"]] == pytest.approx([7 - half, 7 + half], rel=1e-3)
+    evidence["other/freezing.json"]["found"]["value"] = None
+    (row,) = verdicts.judge({"it": question}, evidence, {}, seeds)
+    assert (row["seeds"], row["seeds_never"], row["seeds_mean"]) == (3, 1, None)
+    (row,) = verdicts.judge({"it": question}, evidence, {})
+    assert row["seeds"] is None
+
+
 def test_paths_through_lists_by_place_and_by_what_an_entry_says():
     found = {"a": [{"lag": 1, "mean": 0.5}, {"lag": 10, "mean": 0.25, "of": ["x", "y"]}]}
     assert verdicts.statistic(found, "a.0.mean") == 0.5

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from planning import (
     commands,
     corpora,
+    findings,
     kick,
     names,
     onsets,
@@ -55,6 +56,10 @@ def resolve(configuration: Mapping, rules: Mapping, shipped: Mapping | None = No
         resolved[section]["runs"] = sweeps.runs_in(resolved[section]["runs"], swept)
     for onset in resolved["causes"]["onsets"].values():
         onset["arms"] = {arm: sweeps.runs_in(of, swept) for arm, of in onset["arms"].items()}
+    resolved["findings"] = findings.completed(
+        schema.defaults(entries["findings"]) | configuration.get("findings", {}),
+        resolved["verdicts"]["runs"],
+    )
     names.check(resolved)
     for name, corpus in resolved["corpora"].items():
         corpora.check(f"corpora.{name}", corpus)
@@ -72,6 +77,7 @@ def resolve(configuration: Mapping, rules: Mapping, shipped: Mapping | None = No
     for name in resolved["report"]["onsets"]:
         check_known("report.onsets", name, "causes.onsets", onsets_by_key)
     questions.check(resolved)
+    findings.check(resolved)
     _check_hidden_means(resolved)
     # A run before those that are like it, so that a mistake is reported where it was made.
     for name in sorted(

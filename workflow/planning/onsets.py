@@ -34,6 +34,14 @@ def check(key: str, onset: Mapping, configuration: Mapping) -> None:
     _check_windows(key, onset, runs[reference[0]]["total_steps"])
 
 
+def check_arm(key: str, names: list[str], configuration: Mapping) -> None:
+    """Runs that differ in their seed alone, and whose motion is recorded."""
+    for name in names:
+        check_known(key, name, "runs", configuration)
+    _check_alike(key, names, names[0], configuration["runs"])
+    _check_seeds(key, names, configuration["runs"])
+
+
 def seeds(names: list[str], runs: Mapping) -> list[int]:
     """The seed of each of these runs."""
     return [runs[name]["random_seed"] for name in names]

@@ -4,7 +4,7 @@ import copy
 import datetime
 from collections.abc import Mapping
 
-from planning import schema
+from planning import onsets, schema
 from planning.mistakes import ConfigurationError, check_known, nearest
 
 # A question without a rule.
@@ -62,6 +62,8 @@ def check(configuration: Mapping) -> None:
     known = {"runs": answering, "chapters": verdicts["chapters"]}
     for instead in verdicts["runs"].values():
         check_known("verdicts.runs", instead, "runs", known)
+    for name, others in verdicts["seeds"].items():
+        onsets.check_arm(f"verdicts.seeds.{name}", [name, *others], configuration)
     for name, question in verdicts["questions"].items():
         if question["open_without_run"] and question["run"] not in answering:
             question |= NO_RULE | {"undecided_because": question["open_without_run"]}

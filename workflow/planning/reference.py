@@ -54,6 +54,7 @@ SECTIONS = (
     ("verdicts.chapters.NAME", "chapter"),
     ("verdicts.questions.NAME", "question"),
     ("verdicts.questions.NAME.supported_if", "condition"),
+    ("findings", "findings"),
 )
 LAST = (("figures", "figures"), ("cluster", "cluster"))
 # Keys that hold a value and no keys of their own.

@@ -7,6 +7,7 @@ makes one text of them.
 from collections.abc import Mapping
 
 from planning import entries, kick, onsets, requirements
+from planning.findings import present as sources_of_findings
 from planning.inputs import Wildcards, population
 
 WITHOUT_EFFECT_ON_TRAINING = ("phases", "checkpoint_seconds", "keep_trajectory")
@@ -240,12 +241,20 @@ def verdicts(configuration: Mapping, wildcards: Wildcards) -> dict:
         for name, entry in configuration["causes"]["onsets"].items()
     }
     asked = {question["run"] for question in section["questions"].values()}
+    seeds = {run: others for run, others in section["seeds"].items() if run in asked}
     return (
         {key: section[key] for key in ("chapters", "questions")}
-        | {"steps": {name: steps[name] for name in sorted(asked & steps.keys())}}
+        | {"steps": {name: steps[name] for name in sorted(asked & steps.keys())}, "seeds": seeds}
         # The order of the story, which JSON objects with sorted keys do not keep.
         | {"order": {key: [*section[key]] for key in ("chapters", "questions")}}
     )
+
+
+def findings(configuration: Mapping, wildcards: Wildcards) -> dict:
+    """Where the findings take their numbers from, and what is left out."""
+    section = configuration["findings"]
+    absent = {name: section["sources"][name] for name in sorted(section["absent"])}
+    return {"sources": sources_of_findings(section), "absent": absent}
 
 
 def provenance(configuration: Mapping, wildcards: Wildcards) -> dict:

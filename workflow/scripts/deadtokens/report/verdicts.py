@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from deadtokens.causes.onset import over_seeds
+
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 BY_CONSTRUCTION = "by_construction"  # a kind of rule, and the verdict where such a rule holds
 VERDICTS = (SUPPORTED, CONTRADICTED, UNDECIDED, BY_CONSTRUCTION)
@@ -45,6 +47,11 @@ COLUMNS = (
     "first_run",
     "verdict",
     "reason",
+    "seeds",
+    "seeds_never",
+    "seeds_mean",
+    "seeds_low",
+    "seeds_high",
 )
 
 
@@ -95,13 +102,21 @@ def judge(
     questions: Mapping[str, Mapping],
     evidence: Mapping[str, Mapping],
     steps: Mapping[str, int],
+    seeds: Mapping[str, Sequence[str]] | None = None,
 ) -> list[dict[str, object]]:
     """A row per question, in their order: `COLUMNS`, None for what there is not.
 
     questions: entries of the configuration by name; evidence: JSON objects by `RUN/FILE`; steps:
-    how many each run has.
+    how many each run has; seeds: runs of the same training at other random seeds, by run. Over
+    all of them `seeds` counts, `seeds_never` of which have no value; only without any of these is
+    there a mean, and of two or more its interval of 95%. They decide no verdict.
     """
-    return [_row(name, question, evidence, steps) for name, question in questions.items()]
+    rows = [_row(name, question, evidence, steps) for name, question in questions.items()]
+    for row, question in zip(rows, questions.values(), strict=True):
+        others = (seeds or {}).get(question["run"])
+        if others and row["run"] and f"{row['run']}/{question['file']}" in evidence:
+            row |= _over_seeds(question, [question["run"], *others], evidence)
+    return rows
 
 
 def table(rows: Sequence[Mapping]) -> pd.DataFrame:
@@ -159,6 +174,19 @@ def _row(name: str, question: Mapping, evidence: Mapping, steps: Mapping) -> dic
     except Missing as missing:
         row |= {"verdict": UNDECIDED, "reason": str(missing)}
     return row
+
+
+def _over_seeds(question: Mapping, runs: Sequence[str], evidence: Mapping) -> dict[str, object]:
+    values = []
+    for run in runs:
+        try:
+            value = _measured({**question, "run": run}, evidence)["value"]
+        except Missing:
+            value = None
+        values.append(None if value is None else float(value))
+    found = over_seeds(values)
+    ends = {f"seeds_{name}": found[name] for name in ("never", "mean", "low", "high")}
+    return {"seeds": found["seeds"], **ends}
 
 
 def _measured(question: Mapping, evidence: Mapping) -> dict[str, object]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from deadtokens.files.documents import NUMBER, Maybe
+from deadtokens.files.documents import NUMBER, STEP, Maybe
 from deadtokens.report import html
 from deadtokens.report.verdicts import KINDS, VERDICT_WORDS
 
@@ -26,6 +26,8 @@ VERDICT = {
     **dict.fromkeys(TEXTS, str),
     **dict.fromkeys(OPTIONAL_TEXTS, Maybe(str)),
     **{"value": Any, "low": NUMBER, "high": NUMBER},  # the value may be a truth value, too
+    **{"seeds": STEP, "seeds_never": STEP},
+    **dict.fromkeys(("seeds_mean", "seeds_low", "seeds_high"), NUMBER),
 }
 # What is shown of verdicts.json.
 VERDICTS = {
@@ -99,10 +101,21 @@ def _found(row: Mapping) -> str:
         lines.append(line)
     if row["reason"]:
         lines.append(escape(_capital(row["reason"])) + ".")
+    if row["seeds"]:
+        lines.append(_over_seeds(row))
     where = f" ({row['run']})" if row["run"] else ""
     if row["statistic"]:
         lines.append(f"<small>{escape(_capital(row['statistic']) + where)}</small>")
     return "<br>".join(lines)
+
+
+def _over_seeds(row: Mapping) -> str:
+    """Mean and interval of the statistic over random seeds, or at how many it is undefined."""
+    if row["seeds_never"]:
+        return f"Undefined at {row['seeds_never']:,} of {row['seeds']:,} random seeds."
+    ends = f" [{number(row['seeds_low'])}, {number(row['seeds_high'])}]"
+    interval = ends if row["seeds_low"] is not None else ""
+    return f"Mean over {row['seeds']:,} random seeds: {number(row['seeds_mean'])}{interval}."
 
 
 def number(value: float | bool) -> str:
