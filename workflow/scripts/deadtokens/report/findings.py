@@ -77,34 +77,29 @@ def render(
     published: the figures of the notebooks by experiment, whose names may stand in the template.
     """
     check(template, {*sources}, {*absent}, [*published])
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= wording.FILTERS | findings_tables.FILTERS
 
     def not_run(name: str) -> str:
         return f"*Not run: `results/{absent[name]}` is not among the results of this page.*"
 
     try:
-        text = environment.from_string(template).render(
-            **sources, published=published, not_run=not_run
+        text = (
+            _environment()
+            .from_string(template)
+            .render(**sources, published=published, not_run=not_run)
         )
     except (jinja2.TemplateError, verdicts.Missing, *documents.STUMBLES) as error:
         raise UserError(
             f"{NAME}, line {_line(error)}: {type(error).__name__}: {error}. Facts and their places "
             "stand in deadtokens/report/facts.py; if a file has other keys now, change it there."
         ) from error
-    return re.sub(r"\n{3,}", "\n\n", text)
+    return wording.filled(re.sub(r"\n{3,}", "\n\n", text))
 
 
 def check(template: str, sources: set[str], absent: set[str], experiments: list[str]) -> None:
     """UserError unless the template uses the files that are given, all of them, and no number of
     its own."""
     try:
-        used = meta.find_undeclared_variables(jinja2.Environment().parse(template)) - {*GIVEN}
+        used = meta.find_undeclared_variables(_environment().parse(template)) - {*GIVEN}
     except jinja2.TemplateSyntaxError as error:
         raise UserError(f"{NAME}, line {error.lineno}: {error.message}.") from None
     if unknown := sorted(used - sources - absent):
@@ -122,6 +117,17 @@ def check(template: str, sources: set[str], absent: set[str], experiments: list[
             f"{NAME}, line {line}: {number!r} is typed by hand ({len(typed)} in all); every number "
             "of the findings comes from a file. Take it from one."
         )
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= wording.FILTERS | findings_tables.FILTERS
+    return environment
 
 
 def _line(error: BaseException) -> int | str:

@@ -21,7 +21,7 @@ WORDS = (
 TERMS = ("GPT-2", "2 x 2", "W[0]", "half a lattice cell", "half a cell", "two gauges")
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 ADDRESS = re.compile(r"\]\([^)\n]*\)|https?://\S+|&#?\w+;")
-NUMBER = re.compile(rf"(?<![\w.])\d[\w.,]*%?|\b(?:{'|'.join(WORDS)})\b", re.IGNORECASE)
+NUMBER = re.compile(rf"(?<![\w.])\d\w*(?:[.,-]\d\w*)*%?|\b(?:{'|'.join(WORDS)})\b", re.IGNORECASE)
 EXPRESSION = "\N{OBJECT REPLACEMENT CHARACTER}"
 
 

@@ -5,10 +5,14 @@ number of digits that hides where a value ends: shares near 0 and 1 keep their l
 """
 
 import math
+import re
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
 NOTHING = "not defined"
+# How a block begins that is no paragraph: table, heading, list, picture, fence, comment.
+NO_PROSE = ("|", "#", "- ", "![", "```", "<!--")
 SMALLEST, LARGEST = 1e-3, 1e6  # beyond them numbers are written with a power of ten
 
 
@@ -31,7 +35,10 @@ def significant(value: float | bool | None, digits: int = 3) -> str:
 
 
 def percent(share: float | None, digits: int = 2) -> str:
-    """A share, with so many significant digits from the nearer of its ends: 73%, 0.49%, 99.97%."""
+    """A share, with so many significant digits from the nearer of its ends: 73%, 0.49%, 99.97%.
+
+    Zeros at its end are left out: 95%, not 95.0%.
+    """
     if share is None:
         return NOTHING
     value = 100 * share
@@ -39,7 +46,8 @@ def percent(share: float | None, digits: int = 2) -> str:
     if nearer < 1e-9:
         return f"{value:.0f}%"
     decimals = max(0, digits - 1 - math.floor(math.log10(nearer)))
-    return f"{value:.{decimals}f}%"
+    text = f"{value:.{decimals}f}"
+    return f"{text.rstrip('0').rstrip('.') if decimals else text}%"
 
 
 def step(value: int | None, steps: int) -> str:
@@ -81,6 +89,23 @@ def joined(values: list[Any], way: str = "count") -> str:
     """Several numbers, the last after `and`."""
     words = [WAYS[way](value) for value in values]
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def filled(markdown: str, width: int = 117) -> str:
+    """Paragraphs of a page filled to lines of this width; all else is left as it is."""
+    blocks = re.split(r"(```.*?^```|\n{2,})", markdown, flags=re.DOTALL | re.MULTILINE)
+    return "".join(
+        block
+        if not block.strip() or block.lstrip("\n").startswith(NO_PROSE)
+        else _fill(block, width)
+        for block in blocks
+    )
+
+
+def _fill(block: str, width: int) -> str:
+    end = "\n" if block.endswith("\n") else ""
+    lines = textwrap.wrap(block, width, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines) + end
 
 
 FILTERS = {**WAYS, "step": step, "estimate": estimate, "joined": joined}
