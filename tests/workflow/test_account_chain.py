@@ -3,6 +3,7 @@
 import csv
 import json
 
+import facts_of_results
 import numpy as np
 import pytest
 
@@ -31,6 +32,7 @@ def test_the_fall_of_a_real_run_is_accounted_for(fresh):
     for row in rows:
         assert sum(row[part] for part in PARTS) == pytest.approx(row["total"], abs=1e-12)
     summary = json.loads((results / "account.json").read_text())
+    facts_of_results.check(results / "account.json")
     assert (summary["from_step"], summary["forecast_step"], summary["window"]) == (5, 20, 10)
     assert summary["forecast"]["chosen"] in ("exponential", "power_law")
     with open(results / "account_tokens.csv", newline="", encoding="utf-8") as lines:

@@ -3,6 +3,7 @@
 import csv
 import json
 
+import facts_of_results
 import numpy as np
 from safetensors.numpy import load_file
 
@@ -24,6 +25,7 @@ def test_drift_agrees_with_the_trajectory(finished):
     results = finished.root / "results/crucible3"
     recorded = load_file(results / "trajectory.safetensors")
     summary = json.loads((results / "drift.json").read_text())
+    facts_of_results.check(results / "drift.json")
     metadata = json.loads((results / "metadata.json").read_text())
     for key, name in (
         *(("steps", "total_steps"), ("dead_tokens", "n_dead_tokens")),

@@ -3,6 +3,7 @@
 import csv
 import json
 
+import facts_of_results
 import numpy as np
 from safetensors.numpy import load_file
 
@@ -41,6 +42,7 @@ def test_a_small_two_by_two_from_text_to_verdicts(finished):
     finished.run(FIGURE, VERDICTS, changes=CHANGES)
     results = finished.root / "results"
     summary = json.loads((results / "onset/onset.json").read_text())
+    facts_of_results.check(results / "onset/onset.json")
     assert list(summary["arms"]) == list(PRECISIONS)
     falls = {}
     for arm in PRECISIONS:
