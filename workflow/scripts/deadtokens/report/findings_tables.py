@@ -96,8 +96,9 @@ def table(frame: pd.DataFrame) -> str:
 
 
 def _cell(entry: Mapping, path: str, way: str) -> str:
+    """Of what stands at a place of an entry, or without one of the entry itself."""
     try:
-        value = statistic(entry, path)
+        value = statistic(entry, path) if path else entry
     except Missing:
         return ""
     if way == "changes":
