@@ -101,10 +101,18 @@ def _check_arm(key: str, names: list[str], reference: str, configuration: Mappin
         if reason is not None:
             raise ConfigurationError(f"{key} has {name}. {reason}")
         found, wanted = runs[name], runs[reference]
-        _check_same(key, name, reference, "all arms", *({s: run[s] for s in ALIKE} for run in (found, wanted)))
+        _check_same(
+            key,
+            name,
+            reference,
+            "all arms",
+            *({s: run[s] for s in ALIKE} for run in (found, wanted)),
+        )
         pairs = zip(reversed(chain(name, runs)), reversed(chain(names[0], runs)), strict=False)
         for one, first in pairs:
-            _check_same(key, one, first, "runs of one arm", deciding(runs[one]), deciding(runs[first]))
+            _check_same(
+                key, one, first, "runs of one arm", deciding(runs[one]), deciding(runs[first])
+            )
 
 
 def _check_same(key: str, name: str, other: str, of: str, found: Mapping, wanted: Mapping) -> None:
@@ -132,8 +140,8 @@ def _check_steps(key: str, onset: Mapping, configuration: Mapping) -> None:
     through, still_for = onset["through_step"], configuration["causes"]["still_for"]
     if through <= still_for:
         raise ConfigurationError(
-            f"{key}.through_step is {through}; allowed: more than causes.still_for, {still_for}: an "
-            "onset is seen that many steps later."
+            f"{key}.through_step is {through}; allowed: more than causes.still_for, {still_for}: "
+            "an onset is seen that many steps later."
         )
     if onset["from_step"] > through:
         raise ConfigurationError(
@@ -144,6 +152,7 @@ def _check_steps(key: str, onset: Mapping, configuration: Mapping) -> None:
     short = [f"{name} ({steps})" for name, steps in lengths.items() if steps < through]
     if short:
         raise ConfigurationError(
-            f"{key}.through_step is {through}, but of its runs have fewer steps: {', '.join(short)}. "
-            f"Allowed: at most {min(lengths.values())}; or set total_steps of these runs higher."
+            f"{key}.through_step is {through}, but of its runs have fewer steps: "
+            f"{', '.join(short)}. Allowed: at most {min(lengths.values())}. Or set total_steps of "
+            "these runs higher."
         )

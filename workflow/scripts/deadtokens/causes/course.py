@@ -13,6 +13,7 @@ that is their rounded view: it stands on the same lattice and its displacement i
 same cells, but it may stand still while the weights themselves creep on.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -65,14 +66,14 @@ def check(segments: Sequence[Segment]) -> None:
             )
         if elements != movement_shape(first)[2] or not np.array_equal(ids, first.token_ids):
             raise UserError(
-                f"{segment.weights.path} is of {tokens} tokens of {elements} elements, {first.path} "
-                f"of others: give runs on one corpus, of one width."
+                f"{segment.weights.path} is of {tokens} tokens of {elements} elements, "
+                f"{first.path} of others: give runs on one corpus, of one width."
             )
         if steps < segment.steps:
             raise UserError(
                 f"{segment.weights.path} has {steps} steps; {segment.steps} of them are wanted."
             )
-    for before, after in zip(segments, segments[1:], strict=False):
+    for before, after in itertools.pairwise(segments):
         left = before.weights.read(WEIGHTS, before.steps, before.steps + 1)
         if not np.array_equal(left, after.weights.read(WEIGHTS, 0, 1)):
             raise UserError(

@@ -85,7 +85,7 @@ def _draw_curves(top: Figure, table: pd.DataFrame, summary: Mapping, looks: Mapp
     still_for, bins = summary["still_for"], f"means over {summary['bin_steps']:,} steps"
     titles = (
         f"a  Tokens before their first rest of {still_for:,} steps",
-        f"b  Elements before theirs",
+        "b  Elements before theirs",
         f"c  Mean |ΔW′|₂ of tokens per step (lattice cells), {bins}",
         f"d  Elements that change at a step, {bins}",
     )
@@ -120,9 +120,7 @@ def _looks(summary: Mapping) -> dict[str, dict]:
     return looks
 
 
-def _draw_curve(
-    panel: Axes, table: pd.DataFrame, name: str, look: Mapping, alpha: float
-) -> None:
+def _draw_curve(panel: Axes, table: pd.DataFrame, name: str, look: Mapping, alpha: float) -> None:
     """Mean over seeds and, where there is one, the interval."""
     step, low, high = (table[key] for key in ("step", f"{name}_low", f"{name}_high"))
     panel.fill_between(step, low, high, color=look["color"], alpha=alpha, **BAND)

@@ -49,7 +49,9 @@ def through(course: pd.DataFrame, path: str, horizon: Horizon) -> pd.DataFrame:
         )
     seen = course.loc[course["step"] <= horizon.through_step, list(COLUMNS)].reset_index(drop=True)
     beyond = seen["step"] > horizon.latest_onset
-    return seen.assign(**{f"{u}_before_onset": seen[f"{u}_before_onset"].mask(beyond) for u in UNITS})
+    return seen.assign(
+        **{f"{u}_before_onset": seen[f"{u}_before_onset"].mask(beyond) for u in UNITS}
+    )
 
 
 def check(courses: dict[str, pd.DataFrame]) -> None:

@@ -31,7 +31,7 @@ OF_SECOND_MOMENT = (*MOVES_OF_V, *GROWTHS.values(), SHORTENING)
 
 
 def curves(course: pd.DataFrame, bin_steps: int) -> dict[str, np.ndarray]:
-    """A value for each bin of steps, the last maybe shorter: `before_onset` after it, means over it.
+    """A value for each bin of steps, the last maybe shorter: means; `before_onset` after it.
 
     course: as `onset.through` leaves it.
     """
@@ -115,8 +115,8 @@ def second_moment(table: pd.DataFrame, from_step: int, through_step: int) -> dic
     """
     if len(table) < through_step:
         raise UserError(
-            f"a second moment has {len(table)} steps; through_step is {through_step}: give those of "
-            "runs of so many steps at least."
+            f"a second moment has {len(table)} steps; through_step is {through_step}: give those "
+            "of runs of so many steps at least."
         )
     summary = {name: float(table[name].to_numpy()[:through_step].mean()) for name in MOVES_OF_V}
     for name, of in GROWTHS.items():

@@ -6,6 +6,7 @@ saw the same batches; intervals over seeds are of these differences.
 """
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 from deadtokens.statistics.seeds import over_seeds
@@ -18,34 +19,44 @@ MEASURES = ("onset", "still", "goes_away")
 
 
 def effects(
-    arms: Mapping[str, BySeed], changes: Mapping[str, Mapping], reference: str, latest: int
+    arms: Mapping[str, BySeed],
+    changes: Mapping[str, Mapping],
+    reference: str,
+    latest: int,
+    grain: float,
 ) -> dict[str, dict]:
     """Of each measure, by how much each arm differs from the reference, as a JSON object.
 
     arms: of tokens or of elements; changes: what each arm has otherwise than the reference, by
-    setting. onset: steps by which the restricted mean is later. still: difference of the shares.
-    goes_away: the same steps over those that the reference is at rest for, `latest` less its mean
-    onset; 1 where an arm has no onset at all, None where the reference has none. An interaction is
-    what an arm of two changes adds to the sum of both alone: 0 where each does its own.
+    setting; latest: `Horizon.latest_onset`; grain: 1/n of n of them.
+
+    onset: steps by which the restricted mean is later. still: difference of the shares. goes_away:
+    the same steps over those that the reference is at rest for, `latest` less its mean onset; 1
+    where an arm has no onset at all, None where the reference has none. An interaction is what an
+    arm of two changes adds to the sum of both alone: 0 where each does its own.
     """
-    measures: dict[str, tuple[Change, float | None]] = {
+    measures: dict[str, tuple[Change, float]] = {  # and what none of them can exceed
         "onset": (lambda of, arm: arm["onset"] - of["onset"], float(latest)),
         "still": (lambda of, arm: arm["still"] - of["still"], 1.0),
-        "goes_away": (lambda of, arm: _goes_away(of["onset"], arm["onset"], latest), None),
+        "goes_away": (lambda of, arm: _goes_away(of["onset"], arm["onset"], latest), math.inf),
     }
+    joined = interacting(changes)
     return {
         name: {
             "arms": {
-                arm: _difference(change, most, arms, reference, [arm])
+                arm: _bounded(_differences(change, arms, reference, [arm]), most, grain)
                 for arm in arms
                 if arm != reference
             },
             "interactions": {
                 both: {
                     "of": list(alone),
-                    **_difference(change, most, arms, reference, [both], alone),
+                    # Both and the reference on one side, each alone on the other.
+                    **_bounded(
+                        _differences(change, arms, reference, [both], alone), most * 2, grain
+                    ),
                 }
-                for both, alone in interacting(changes).items()
+                for both, alone in joined.items()
             },
         }
         for name, (change, most) in measures.items()
@@ -63,35 +74,30 @@ def interacting(changes: Mapping[str, Mapping]) -> dict[str, tuple[str, str]]:
     return found
 
 
+def _bounded(values: Sequence[float | None], most: float, grain: float) -> dict[str, object]:
+    return over_seeds(values, (-most, most) if math.isfinite(most) else None, grain)
+
+
 def _goes_away(of: float, arm: float, latest: int) -> float | None:
     return (arm - of) / (latest - of) if of < latest else None
 
 
-def _difference(
+def _differences(
     change: Change,
-    most: float | None,
     arms: Mapping[str, BySeed],
     reference: str,
     added: Sequence[str],
     taken: Sequence[str] = (),
-) -> dict[str, object]:
-    """The change in `added` less those in `taken`, for each common seed, over seeds.
-
-    most: what a single change cannot exceed, up or down; None if anything can be.
-    """
-    values = []
-    names = [*added, *taken]
+) -> list[float | None]:
+    """For each common seed the change in the arms `added`, less those in `taken` by themselves."""
     signs = [1] * len(added) + [-1] * len(taken)
-    for seed in _common(arms, (reference, *names)):
-        parts = [change(arms[reference][seed], arms[name][seed]) for name in names]
+    found = []
+    for seed in _common(arms, (reference, *added, *taken)):
+        of = arms[reference][seed]
+        parts = [change(of, arms[name][seed]) for name in (*added, *taken)]
         known = None not in parts
-        total = sum(s * p for s, p in zip(signs, parts, strict=True)) if known else None
-        values.append(total)
-    if most is None:
-        return over_seeds(values)
-    # Both and the reference on one side, each alone on the other: twice as far at most.
-    widest = most * (2 if taken else 1)
-    return over_seeds(values, (-widest, widest))
+        found.append(sum(s * p for s, p in zip(signs, parts, strict=True)) if known else None)
+    return found
 
 
 def _common(arms: Mapping[str, Mapping[int, object]], names: Sequence[str]) -> list[int]:

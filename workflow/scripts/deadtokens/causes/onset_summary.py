@@ -61,7 +61,9 @@ def summary(
         "intervals": INTERVALS if several else NO_INTERVALS,
         "arms": of_arms,
         "effects": {
-            unit: onset_effects.effects(by_seed[unit], changes, reference, steps.latest_onset)
+            unit: onset_effects.effects(
+                by_seed[unit], changes, reference, steps.latest_onset, 1 / int(some[unit].iloc[0])
+            )
             for unit in UNITS
         },
     }

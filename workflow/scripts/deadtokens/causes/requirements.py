@@ -34,15 +34,15 @@ def chain(name: str, runs: Mapping[str, Mapping]) -> list[str]:
 
 
 def why_no_course(name: str, runs: Mapping[str, Mapping]) -> str | None:
-    """W of the run, and of those that it goes back to; these must be one training up to the seam."""
+    """W of the run and of all that it goes back to, which must be one training."""
     names = chain(name, runs)
     for resumed, source in zip(names[1:], names, strict=False):
         run, other = runs[resumed], runs[source]
         missing = [part for part in RESTORED if part not in run["restore"]]
         if missing:
             return (
-                f"{resumed} was resumed from {source} without its {', '.join(missing)}; its restore "
-                f"is {listed(run['restore'])}. A course over several runs needs "
+                f"{resumed} was resumed from {source} without its {', '.join(missing)}; its "
+                f"restore is {listed(run['restore'])}. A course over several runs needs "
                 f"{listed(RESTORED)}: add what is missing to runs.{resumed}.restore."
             )
         for setting in ("random_seed", "corpus", "motion_threshold"):

@@ -21,7 +21,7 @@ def over_seeds(
 
     With a value that is None neither can be had: `never` counts them, `least` is the smallest of
     the others. bounds: what no value can lie beyond, as 0 and 1 of a share; the interval stays
-    inside (`_inside`). grain: the least by which one value can differ from another, 1/n of n tokens.
+    inside (`_inside`). grain: the least by which values can differ, 1/n of a share of n tokens.
     """
     known = [value for value in values if value is not None]
     summary = {"seeds": len(values), "never": len(values) - len(known)}
@@ -52,13 +52,13 @@ def _inside(
 
     logit(p) ± t · error / (p (1 − p)), the error by the delta method, as for proportions of
     clustered samples (Korn and Graubard, Survey Methodology 24 (1998), 193-201): a seed is a
-    cluster. A mean on a bound has no spread; it gets the far end of the interval that a single
-    grain in a single seed would have had, whose mean and error are equal.
+    cluster. The error is at least that of a single grain in a single seed, for values that are
+    equal do not show more than that; a mean on a bound has the interval of such a grain beside it.
     """
     least, most = bounds
     width = most - least
-    share, error = (mean - least) / width, error / width
     seen = grain / width / seeds
+    share, error = (mean - least) / width, max(error / width, seen)
     if share <= 0:
         return least, least + width * _ends(seen, seen, seeds)[1]
     if share >= 1:
