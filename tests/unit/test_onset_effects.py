@@ -256,4 +256,4 @@ def test_the_figure_of_what_was_found(tmp_path, seeds):
     text = (tmp_path / "onset.svg").read_text()
     for words in ("Tokens before their first rest of 10 steps", "Mean onset, difference in steps"):
         assert words in text
-    assert ("one random seed: no intervals" in text) == (len(seeds) == 1)
+    assert ("intervals: none: one random seed" in text) == (len(seeds) == 1)

@@ -30,7 +30,10 @@ UNITS = {
     "elements": ("their elements", {"marker": "o", "markerfacecolor": "white"}),
 }
 MEASURES = {
-    "onset": ("Mean onset, difference in steps", FuncFormatter(lambda v, _: f"{v:+,.0f}")),
+    "onset": (
+        "Mean onset, difference in steps",
+        FuncFormatter(lambda v, _: f"{v:+,.0f}" if v else "0"),
+    ),
     "still": ("Share at rest at the end, difference", PercentFormatter(1)),
 }
 INTERVAL = {"linewidth": 1.1, "solid_capstyle": "butt"}
@@ -71,10 +74,8 @@ def draw(table: pd.DataFrame, summary: Mapping, title: str, width_mm: float) -> 
     for letter, (measure, panel) in zip("ef", panels.items(), strict=True):
         panel.set_title(f"{letter}  {MEASURES[measure][0]}")
         _draw_effects(panel, measure, effects, looks)
-    note = "" if table[f"{DRAWN[0]}_low"].notna().any() else " (one random seed: no intervals)"
-    panels["onset"].set_xlabel(f"Against {_name(summary['reference'])}{note}")
-    panels["still"].set_xlabel(f"Against {_name(summary['reference'])}{note}")
-    bottom.legend(handles=_key(), loc="outside lower center", ncols=2)
+    against = f"Against {_name(summary['reference'])}; intervals: {summary['intervals']}"
+    bottom.legend(handles=_key(), title=against, loc="outside lower center", ncols=2)
     pictures.head(top, f"{title}: {_headline(summary)}")
     return drawing
 
@@ -82,12 +83,11 @@ def draw(table: pd.DataFrame, summary: Mapping, title: str, width_mm: float) -> 
 def _draw_curves(top: Figure, table: pd.DataFrame, summary: Mapping, looks: Mapping) -> None:
     grid = top.subplots(2, 2, sharex=True)
     panels = dict(zip(DRAWN, grid.flat, strict=True))
-    still_for, bins = summary["still_for"], f"means over {summary['bin_steps']:,} steps"
     titles = (
-        f"a  Tokens before their first rest of {still_for:,} steps",
+        f"a  Tokens before their first rest of {summary['still_for']:,} steps",
         "b  Elements before theirs",
-        f"c  Mean |ΔW′|₂ of tokens per step (lattice cells), {bins}",
-        f"d  Elements that change at a step, {bins}",
+        "c  Mean |ΔW′|₂ of tokens at a step, in lattice cells",
+        "d  Elements that change at a step",
     )
     for (name, panel), text in zip(panels.items(), titles, strict=True):
         panel.set_title(text)
@@ -105,9 +105,10 @@ def _draw_curves(top: Figure, table: pd.DataFrame, summary: Mapping, looks: Mapp
             # Later onsets cannot be seen.
             latest, last = summary["latest_onset"], summary["through_step"]
             panel.axvspan(latest, last, color=style.FAINT, alpha=0.12, linewidth=0)
-    for panel in grid[0]:
-        panel.set_xlabel("")
-    panels["elements_moving"].yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    for above, below in grid.T:
+        above.set_xlabel("")
+        below.set_xlabel(f"Training step (means over {summary['bin_steps']:,})")
+    panels["elements_moving"].yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}%")
 
 
 def _looks(summary: Mapping) -> dict[str, dict]:

@@ -18,6 +18,7 @@ from deadtokens.statistics.seeds import over_seeds
 SHARE = (0.0, 1.0)  # between which every share lies
 # Of each unit: share not yet at its onset after the bin, and share that moves at a step of it.
 SHARES_OF_UNITS = tuple(f"{unit}_{name}" for unit in UNITS for name in ("before_onset", "moving"))
+RATES = tuple(f"{unit}_moving" for unit in UNITS)  # means over the steps of a bin
 CURVES = (*SHARES_OF_UNITS, *SIZES)
 COLUMNS = (
     *("arm", "step", "seeds"),
@@ -43,7 +44,8 @@ def curves(course: pd.DataFrame, bin_steps: int) -> dict[str, np.ndarray]:
         values = course[name].to_numpy(float)
         if name in SHARES_OF_UNITS:
             values = values / course[name.split("_")[0]].to_numpy(float)
-        columns[name] = values[ends] if "before_onset" in name else _means(values[1:], starts)
+        is_mean = name in RATES or name in SIZES
+        columns[name] = _means(values[1:], starts) if is_mean else values[ends]
     return columns
 
 
@@ -57,10 +59,12 @@ def table(arms: Mapping[str, Sequence[pd.DataFrame]], bin_steps: int) -> pd.Data
     rows = []
     for arm, courses in arms.items():
         of_runs = [curves(course, bin_steps) for course in courses]
+        grains = _grains(courses[0], bin_steps)
         for i, step in enumerate(of_runs[0]["step"]):
             row = {"arm": arm, "step": int(step), "seeds": len(courses)}
             for name in CURVES:
-                row |= _point(name, [float(of_run[name][i]) for of_run in of_runs], courses[0])
+                values = [float(of_run[name][i]) for of_run in of_runs]
+                row |= _point(name, values, grains.get(name))
             rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(COLUMNS[3:], float))
 
@@ -146,14 +150,19 @@ def _means(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
     return np.divide(sums, number, out=np.full(len(starts), np.nan), where=number > 0)
 
 
-def _point(name: str, values: list[float], course: pd.DataFrame) -> dict[str, float | None]:
+def _grains(course: pd.DataFrame, bin_steps: int) -> dict[str, float]:
+    """The least by which each share of the curves can differ between two runs."""
+    return {
+        name: 1 / float(course[name.split("_")[0]].iloc[0]) / (bin_steps if name in RATES else 1)
+        for name in SHARES_OF_UNITS
+    }
+
+
+def _point(name: str, values: list[float], grain: float | None) -> dict[str, float | None]:
     if name in SIZES:
         values = [np.log(value) if value > 0 else None for value in values]
-        bounds, grain = None, 0.0
-    else:
-        bounds, grain = SHARE, 1 / float(course[name.split("_")[0]].iloc[0])
     known = [None if value is None or np.isnan(value) else value for value in values]
-    summary = over_seeds(known, bounds, grain)
+    summary = over_seeds(known) if grain is None else over_seeds(known, SHARE, grain)
     ends = {"": summary["mean"], "_low": summary["low"], "_high": summary["high"]}
     if name in SIZES:
         ends = {end: None if value is None else float(np.exp(value)) for end, value in ends.items()}
