@@ -16,7 +16,7 @@ from planning import corpora, entries, figures, inputs, plan, report, resources,
 from planning.mistakes import RequestError
 
 RUN = {"run": "crucible2"}
-ONSET = {"reference": "a", "arms": {"a": ["crucible2"], "b": ["wide"]}}
+ONSET = {"through_step": 400, "reference": "a", "arms": {"a": ["crucible2"], "b": ["wide"]}}
 
 
 @pytest.fixture(scope="module")
