@@ -137,7 +137,7 @@ def ours(settings: RunSettings) -> Callable[[], None]:
     def step():
         with multiply.in_force():
             with torch.autocast("cpu", torch.bfloat16, enabled=settings.autocast):
-                loss, _ = head(model(inputs), model.tied, targets)
+                loss, _ = head(model(inputs), model.W, targets)
             loss.backward()
         grads = (param.grad for param in params)
         update(params, grads, *moments, step=1, learning_rate=1e-3, **_adam(settings))
@@ -162,7 +162,7 @@ def as_published(settings: RunSettings, autocast: bool) -> Callable[[], None]:
         whole = model
 
         def loss_of():
-            logits = (model(inputs) @ model.tied.T)[:, : targets.shape[1], :].contiguous()
+            logits = (model(inputs) @ model.W.T)[:, : targets.shape[1], :].contiguous()
             flat = logits.view(-1, settings.vocab_size)
             return torch.nn.functional.cross_entropy(flat, targets.reshape(-1))
 

@@ -31,7 +31,7 @@ def test_initial_weights_and_logits_are_those_of_the_notebook(changes):
         assert tensor.dtype == torch.bfloat16, name
         assert torch.equal(tensor, expected[name]), name
     ids = torch.randint(settings.vocab_size, (3, settings.seq_len))
-    assert torch.equal(ours(ids) @ ours.tied.T, theirs(ids)[0])
+    assert torch.equal(ours(ids) @ ours.W.T, theirs(ids)[0])
 
 
 @pytest.mark.parametrize("changes", [{}, {"random_seed": 7, "hidden_dim": 32, "num_layers": 3}])
@@ -46,7 +46,7 @@ def test_initial_weights_of_gpt2_are_those_of_the_notebook(changes):
         assert tensor.dtype == torch.bfloat16, name
         assert torch.equal(tensor, parameter), name
     ids = torch.randint(settings.vocab_size, (3, settings.seq_len))
-    assert torch.equal(ours(ids) @ ours.tied.T, expected(ids).logits)
+    assert torch.equal(ours(ids) @ ours.W.T, expected(ids).logits)
 
 
 @pytest.mark.parametrize("model", models.MODELS)
@@ -56,12 +56,12 @@ def test_building_leaves_no_trace_in_the_random_state(model):
     first = models.build(tiny_run.settings(model=model))
     assert torch.equal(torch.get_rng_state(), before)
     torch.rand(100)
-    assert torch.equal(models.build(tiny_run.settings(model=model)).tied, first.tied)
+    assert torch.equal(models.build(tiny_run.settings(model=model)).W, first.W)
 
 
 @pytest.mark.parametrize("model", models.MODELS)
 def test_init_std_scales_the_embeddings(model):
-    wide = models.build(tiny_run.settings(model=model, init_std=0.5)).tied.float()
+    wide = models.build(tiny_run.settings(model=model, init_std=0.5)).W.float()
     assert wide.std().item() == pytest.approx(0.5, rel=0.1)
 
 
@@ -102,3 +102,44 @@ def test_a_missing_key_is_named():
     values = {key: value for key, value in tiny_run.SETTINGS.items() if key != "beta2"}
     with pytest.raises(UserError, match="missing beta2"):
         type(tiny_run.settings()).from_json(values)
+
+
+def test_a_point_is_one_vector_and_its_spread_is_the_seeds_noise():
+    normal = models.build(tiny_run.settings())
+    tight = models.build(tiny_run.settings(init="point"))
+    assert (tight.W[0] == tight.W).all()
+    assert 0.01 < tight.W[0].float().std() < 0.03  # init_std is 0.02
+    wide = models.build(tiny_run.settings(init="point", init_spread=1.0))
+    noise = (wide.W - tight.W).float()
+    torch.testing.assert_close(noise, normal.W.float() * 50, rtol=0.02, atol=0.02)
+    others = {name: p for name, p in normal.named_parameters() if name != normal.W_name}
+    for name, param in wide.named_parameters():
+        assert name == wide.W_name or torch.equal(param, others[name])
+
+
+@pytest.mark.parametrize("model", models.MODELS)
+def test_an_input_matrix_of_its_own_begins_as_a_copy_and_takes_the_input_gradient(model):
+    ids = torch.arange(8).reshape(2, 4)
+    tied, untied = (
+        models.build(tiny_run.settings(model=model, tied_embeddings=how)) for how in (True, False)
+    )
+    assert torch.equal(tied(ids), untied(ids))
+    for built in (tied, untied):
+        (built(ids) @ built.W.T).float().logsumexp(dim=-1).sum().backward()
+    assert torch.equal(tied.W.grad[8:], untied.W.grad[8:])  # of entries that are no input
+    assert not torch.equal(tied.W.grad[:8], untied.W.grad[:8])
+    assert untied.input_embedding.weight.grad[:8].any()
+    assert not untied.input_embedding.weight.grad[8:].any()
+
+
+def test_a_common_vector_reaches_the_hidden_states_and_no_probability():
+    built = models.build(tiny_run.settings())
+    ids = torch.arange(8).reshape(2, 4)
+    plain = built(ids)
+    built.common = torch.full((built.W.shape[1],), 0.25)
+    shifted = built(ids)
+    assert not torch.equal(plain, shifted)
+    with torch.no_grad():
+        built.common = None
+        built.W.add_(0.25)
+    torch.testing.assert_close(built(ids), shifted, rtol=0.05, atol=0.05)

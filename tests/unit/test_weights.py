@@ -34,12 +34,12 @@ def gradients():
         yield (torch.randn(SHAPE, generator=generator) * 1e-4 * 0.8**step).bfloat16()
 
 
-def ours(weight_precision, state_precision, decay=DECAY):
+def ours(weight_precision, states, decay=DECAY, states_of_v=None):
     """Yield weights, moments and what is kept after every step."""
     way = WEIGHTS[weight_precision]
     param = start()
-    m, v = (torch.zeros_like(param, dtype=STATES[state_precision]) for _ in range(2))
-    kept = way.keep(param, RandomBits(SEED, NAME))
+    m, v = (torch.zeros_like(param, dtype=STATES[of]) for of in (states, states_of_v or states))
+    kept = way.keep(param, RandomBits(SEED, NAME), True)
     for step, grad in enumerate(gradients(), 1):
         tensors = ([tensor] for tensor in (param, grad, m, v, kept))
         hyper = {"beta1": BETA1, "beta2": BETA2, "epsilon": EPSILON, "weight_decay": decay}
@@ -47,10 +47,10 @@ def ours(weight_precision, state_precision, decay=DECAY):
         yield param, m, v, kept
 
 
-def plain_moments(dtype, m, v, grad, step):
-    """Adam's paper in this dtype, each operation rounded to it; its denominator too."""
-    grad = grad.to(dtype)
-    m = torch.lerp(m, grad, 1 - BETA1)
+def plain_moments(m, v, grad, step):
+    """Adam's paper, each operation rounded to the dtype of its moment; its denominator too."""
+    m = torch.lerp(m, grad.to(m.dtype), 1 - BETA1)
+    grad = grad.to(v.dtype)
     v = torch.addcmul(v * BETA2, grad, grad, value=1 - BETA2)
     return m, v, v.sqrt() / math.sqrt(1 - BETA2**step) + EPSILON
 
@@ -61,14 +61,13 @@ def rounded(value):
     return ((bits + 0x7FFF + ((bits >> 16) & 1)) & -0x10000).view(torch.float32)
 
 
-def plain(weight_precision, state_precision, decay=DECAY):
+def plain(weight_precision, states, decay=DECAY, states_of_v=None):
     """Weights after every step, all of them float32 tensors of bfloat16 values."""
-    dtype = STATES[state_precision]
     w = start().float()
     exact, lost = w.clone(), torch.zeros_like(w)
-    m, v = (torch.zeros(SHAPE, dtype=dtype) for _ in range(2))
+    m, v = (torch.zeros(SHAPE, dtype=STATES[of]) for of in (states, states_of_v or states))
     for step, grad in enumerate(gradients(), 1):
-        m, v, denominator = plain_moments(dtype, m, v, grad, step)
+        m, v, denominator = plain_moments(m, v, grad, step)
         factor = -RATE / (1 - BETA1**step)
         update = torch.addcdiv(torch.zeros(SHAPE), m.float(), denominator.float(), value=factor)
         shrink = 1 - RATE * decay
@@ -77,6 +76,8 @@ def plain(weight_precision, state_precision, decay=DECAY):
         elif weight_precision == "float32":
             exact = exact * shrink + update
             w = rounded(exact)
+        elif weight_precision == "centred":
+            w = rounded((w * shrink if decay else w) + (update - update.mean(dim=0)))
         elif weight_precision == "kahan":
             due = lost - RATE * decay * (w + lost) + update
             new = rounded(w + due)
@@ -99,11 +100,13 @@ def random_numbers(step):
     return np.array(numbers[: math.prod(SHAPE)], np.uint32)
 
 
+@pytest.mark.parametrize("states_of_v", [None, "float32"])
 @pytest.mark.parametrize("states", STATES)
 @pytest.mark.parametrize("way", WEIGHTS)
 @pytest.mark.parametrize("decay", [0.0, DECAY, 30.0])
-def test_every_weight_equals_that_of_a_plain_version_bit_for_bit(way, states, decay):
-    both = zip(ours(way, states, decay), plain(way, states, decay), strict=True)
+def test_every_weight_equals_that_of_a_plain_version_bit_for_bit(way, states, decay, states_of_v):
+    arguments = (way, states, decay, states_of_v)
+    both = zip(ours(*arguments), plain(*arguments), strict=True)
     for step, ((param, m, v, _), (w, plain_m, plain_v)) in enumerate(both, 1):
         assert same_bits(m, plain_m), step
         assert same_bits(v, plain_v), step
@@ -144,7 +147,7 @@ def test_kahan_stays_within_its_bound_of_exact_sums():
     m, v = (torch.zeros(SHAPE) for _ in range(2))
     steps = enumerate(zip(gradients(), ours("kahan", "float32", 0.0), strict=True), 1)
     for step, (grad, (param, _, _, kept)) in steps:
-        m, v, denominator = plain_moments(torch.float32, m, v, grad, step)
+        m, v, denominator = plain_moments(m, v, grad, step)
         exact = exact - RATE / (1 - BETA1**step) * m.double() / denominator.double()
         largest = torch.maximum(largest, exact.abs())
         cell = 2.0 ** (torch.frexp(largest).exponent.double() - 8)
@@ -229,8 +232,15 @@ INTERVENTIONS = {
     "master": {"weight_precision": "float32"},
     "stochastic": {"weight_precision": "stochastic"},
     "kahan": {"weight_precision": "kahan", "state_precision": "float32"},
+    "second_moment": {"second_moment_precision": "float32"},
+    "centred": {"weight_precision": "centred"},
 }
-KEPT = {"master": ("master", torch.float32), "kahan": ("compensation", torch.bfloat16)}
+KEPT = {
+    "master": ("master", torch.float32),
+    "kahan": ("compensation", torch.bfloat16),
+    "centred": ("common", torch.float32),
+}
+WIDE_V = ("state_precision", "second_moment_precision")
 
 
 @pytest.fixture
@@ -263,7 +273,7 @@ def test_an_intervention_begins_where_the_published_run_begins(folder, name):
         assert torch.equal(found[field][0], published[field][0])
     assert not torch.equal(found["W"][-1], published["W"][-1])
     narrow = found["v"].bfloat16().float() == found["v"]
-    assert narrow.all() == ("state_precision" not in INTERVENTIONS[name])
+    assert narrow.all() == (not {*WIDE_V} & {*INTERVENTIONS[name]})
 
 
 @pytest.mark.parametrize("name", INTERVENTIONS)
@@ -297,8 +307,10 @@ def test_a_run_resumed_from_anothers_checkpoint_is_the_continuous_run(folder, na
     for key, tensor in saved.items():
         if key.startswith(f"{kind}."):
             assert tensor.dtype == dtype
-        if key.startswith("exp_avg"):
+        if key.startswith("exp_avg."):
             assert tensor.dtype == STATES[run.state_precision]
+        if key.startswith("exp_avg_sq."):
+            assert tensor.dtype == STATES[run.second_moment_precision or run.state_precision]
     resume = {"resume_run": run.run, "resume_step": 5, "total_steps": 7, "schedule_steps": 12}
     rest = tiny_run.settings(
         **INTERVENTIONS[name], **resume, restore=["parameters", "moments", "schedule", "data"]
@@ -307,6 +319,38 @@ def test_a_run_resumed_from_anothers_checkpoint_is_the_continuous_run(folder, na
     found = load_file(folder / "trajectory.safetensors")
     for field in ("W", "m", "v"):
         assert torch.equal(found[field], whole[field][5:]), field
+
+
+def test_the_second_moment_can_be_switched_to_float32_in_mid_run(folder):
+    """As if v had been float32 from there on: the steps are those of a plain loop's update."""
+    checkpoint = folder / "checkpoint_5.safetensors"
+    run = tiny_run.settings(save_checkpoint_at=[5])
+    tiny_run.train(folder, run, kept={5: checkpoint})
+    whole = load_file(folder / "trajectory.safetensors")
+    resume = {"resume_run": run.run, "resume_step": 5, "total_steps": 7}
+    switched = tiny_run.settings(
+        **resume,
+        restore=["parameters", "moments", "schedule", "data"],
+        second_moment_precision="float32",
+    )
+    tiny_run.train(folder, switched, begin_from=checkpoint)
+    found = load_file(folder / "trajectory.safetensors")
+    for field in ("W", "m", "v"):
+        assert torch.equal(found[field][0], whole[field][5]), field
+    g = found["g"][0]  # of step 1, float32: the same weights and the same batch
+    assert torch.equal(g, whole["g"][5])
+    exact = torch.addcmul(whole["v"][5] * run.beta2, g, g, value=1 - run.beta2)
+    assert torch.equal(found["v"][1], exact)
+    assert not torch.equal(found["v"][1], whole["v"][6])
+
+
+def test_float32_moments_are_not_restored_into_bfloat16_ones(folder):
+    checkpoint = folder / "checkpoint_5.safetensors"
+    run = tiny_run.settings(save_checkpoint_at=[5], state_precision="float32")
+    tiny_run.train(folder, run, kept={5: checkpoint})
+    narrow = tiny_run.settings(resume_run=run.run, resume_step=5, restore=["moments"])
+    with pytest.raises(UserError, match=r"exp_avg\S+ is torch.float32 .* there and torch.bfloat16"):
+        tiny_run.train(folder, narrow, begin_from=checkpoint)
 
 
 def test_a_checkpoint_without_what_is_kept_is_refused(folder):
@@ -327,5 +371,15 @@ def test_an_unknown_precision_is_reported_with_those_there_are(folder, key):
 
 
 def test_float32_moments_are_not_squeezed_into_bfloat16_fields(folder):
-    with pytest.raises(UserError, match="record: m with state_precision: float32"):
+    with pytest.raises(UserError, match="record: m, which the run holds in float32"):
         trained(folder, state_precision="float32", naming="wordybird", record=["W", "m"])
+
+
+def test_centred_rows_do_not_drift_together(folder):
+    """What all rows move in common goes into the float32 vector: their mean stays where it was."""
+    drifts = {}
+    for way in ("bfloat16", "centred"):
+        trained(folder, weight_precision=way, rows="all", record=["W"], statistics=[])
+        W = load_file(folder / "trajectory.safetensors")["W"].view(torch.bfloat16).float()
+        drifts[way] = (W[-1] - W[0]).mean(dim=0).norm()
+    assert drifts["centred"] < 0.05 * drifts["bfloat16"]

@@ -60,7 +60,8 @@ def settings(**changes) -> RunSettings:
 def law_settings(run: RunSettings) -> dict:
     """The update law of a run from no checkpoint, as rules pass it to programs."""
     numbers = ("beta1", "beta2", "epsilon", "weight_decay")
-    names = ("adamw", "state_precision", "weight_precision", "total_steps", "run")
+    names = ("adamw", "state_precision", "second_moment_precision", "weight_precision")
+    names += ("total_steps", "run")
     return {
         "optimizer": {key: getattr(run, key) for key in numbers} | {"elapsed_steps": 0},
         "schedule": {

@@ -9,10 +9,11 @@ from planning.mistakes import ConfigurationError, as_yaml, check_known
 RESTORABLE = ("moments", "schedule", "data")
 # What must be the same in runs whose motion is compared; the length of the schedule is apart.
 DECIDING_MOTION = (
-    *("corpus", "model", "hidden_dim", "num_layers", "num_heads", "init_std", "examples"),
+    *("corpus", "model", "hidden_dim", "num_layers", "num_heads", "tied_embeddings", "init"),
+    *("init_std", "init_spread", "examples"),
     *("seq_len", "target_offset", "batch_size", "learning_rate", "schedule", "clip_norm", "beta1"),
     *("beta2", "epsilon", "weight_decay", "adamw", "precision", "autocast", "head"),
-    *("state_precision", "weight_precision"),
+    *("state_precision", "second_moment_precision", "weight_precision"),
     *("random_seed", "threads", "device", "matmul_backend", "naming"),
 )
 

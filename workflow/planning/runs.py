@@ -92,12 +92,19 @@ def check_same_training(key: str, name: str, source: str, runs: Mapping) -> None
 
 
 def _check_precision(key: str, run: Mapping) -> None:
-    moments = [name for name in ("m", "v") if name in run["record"]]
-    if run["state_precision"] == "float32" and moments and run["naming"] != "crucible":
+    of_v = "second_moment_precision" if run["second_moment_precision"] else "state_precision"
+    deciding = {"m": "state_precision", "v": of_v}
+    wide = [name for name in deciding if run[deciding[name]] == "float32" and name in run["record"]]
+    if wide and run["naming"] != "crucible":
         raise ConfigurationError(
-            f"{key}.state_precision is 'float32', but with `naming: {run['naming']}` files hold "
-            f"{' and '.join(moments)} in bfloat16, which would round them. Set {key}.naming to "
-            f"crucible, or take {' and '.join(moments)} out of {key}.record."
+            f"{key}.{deciding[wide[0]]} is 'float32', but with `naming: {run['naming']}` files "
+            f"hold {' and '.join(wide)} in bfloat16, which would round them. Set {key}.naming to "
+            f"crucible, or take {' and '.join(wide)} out of {key}.record."
+        )
+    if run["init_spread"] and run["init"] != "point":
+        raise ConfigurationError(
+            f"{key}.init_spread is {run['init_spread']}, but {key}.init is {run['init']!r}, which "
+            f"has none. Set {key}.init to point, or leave init_spread out."
         )
     if run["head"] == "float32" and run["autocast"]:
         raise ConfigurationError(
@@ -128,14 +135,16 @@ def _check_resume(key: str, run: Mapping, configuration: Mapping) -> None:
             f"{key}.resume_step is {step}, but {source} keeps no checkpoint of that step. {remedy}"
         )
     same = ["model", "hidden_dim", "num_layers", "num_heads", "seq_len", "precision"]
+    same += ["tied_embeddings"]
     same += ["weight_precision"] if "parameters" in run["restore"] else []
-    same += ["state_precision"] if "moments" in run["restore"] else []
     for name in same:
         if run[name] != runs[source][name]:
             raise ConfigurationError(
                 f"{key}.{name} is {run[name]!r}, but the run begins from a checkpoint of {source}, "
                 f"which has {runs[source][name]!r}. Both need the same model."
             )
+    if "moments" in run["restore"]:
+        _check_moments(key, run, source, runs)
     _check_vocabulary(key, run, source, configuration)
     chain = [key.removeprefix("runs.")]
     while source is not None:
@@ -145,6 +154,20 @@ def _check_resume(key: str, run: Mapping, configuration: Mapping) -> None:
             )
         chain.append(source)
         source = runs[source]["resume_run"] if source in runs else None
+
+
+def _check_moments(key: str, run: Mapping, source: str, runs: Mapping) -> None:
+    """Moments may widen where they are restored; float32 ones would be rounded in bfloat16."""
+    for of in ("m", "v"):
+        names = ["second_moment_precision"] if of == "v" else []
+        names.append("state_precision")
+        here, there = (next(r[n] for n in names if r[n]) for r in (run, runs[source]))
+        if (here, there) == ("bfloat16", "float32"):
+            raise ConfigurationError(
+                f"{key}.state_precision is {here!r} for {of}, but the run begins from a checkpoint "
+                f"of {source}, which has {there!r} and would be rounded. Set {key}.state_precision "
+                "to float32, or take moments out of restore."
+            )
 
 
 def _check_vocabulary(key: str, run: Mapping, source: str, configuration: Mapping) -> None:

@@ -148,7 +148,8 @@ def update_law(configuration: Mapping, wildcards: Wildcards) -> dict:
         "elapsed_steps": elapsed_steps(runs, name, "schedule"),
     }
     elapsed = {"elapsed_steps": elapsed_steps(runs, name, "moments")}
-    names = {key: run[key] for key in ("adamw", "state_precision", "weight_precision")}
+    precisions = ("state_precision", "second_moment_precision", "weight_precision")
+    names = {key: run[key] for key in ("adamw", *precisions)}
     about = {"run": name, "total_steps": run["total_steps"]}
     return about | names | {"optimizer": optimizer | elapsed, "schedule": schedule}
 

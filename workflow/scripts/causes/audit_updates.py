@@ -39,7 +39,7 @@ def main(options):
         audit.check({name: rows.field(name)[1] for name in ("W", "m", "v")}, law.steps)
         clipped, resumed = settings["clip_norm"] is not None, "parameters" in settings["restore"]
         reasons = audit.why_not("g" in rows, clipped, law.weight_precision, resumed)
-        bits = RandomBits(settings["random_seed"], MODELS[settings["model"]].tied_name)
+        bits = RandomBits(settings["random_seed"], MODELS[settings["model"]].W_name)
         bits_of_rows = audit.bits_of_rows(bits, len(dead_mask), rows.token_ids)
         steps = rows.steps("Wmv" if "m" in reasons else "Wmvg", CHUNK_BYTES)
         progress = command.Progress(law.steps, unit="step")

@@ -22,7 +22,7 @@ from deadtokens import lattice
 from deadtokens.errors import UserError
 from deadtokens.training.schedules import SCHEDULES
 
-NAMES = ("adamw", "state_precision", "weight_precision")
+NAMES = ("adamw", "state_precision", "second_moment_precision", "weight_precision")
 SETTINGS = ("optimizer", "schedule", "total_steps", *NAMES)  # keys, as `from_settings` reads them
 
 SIGN = 0x8000
@@ -73,6 +73,7 @@ class UpdateLaw:
     elapsed_steps: int = 0
     adamw: str = "for-loop"
     state_precision: str = "bfloat16"
+    second_moment_precision: str | None = None  # of v alone; None: as state_precision
     weight_precision: str = "bfloat16"
 
     @classmethod

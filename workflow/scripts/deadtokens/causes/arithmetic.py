@@ -14,13 +14,15 @@ from deadtokens.update_law import UpdateLaw
 class Arithmetic:
     """Both halves of an update (`training.adamw`) under a law; UserError for a name it has wrong.
 
-    states: the dtype of the moments. weights: how updates land (`training.weights`).
+    states, states_of_v: the dtypes of m and v. weights: how updates land (`training.weights`).
     """
 
     def __init__(self, law: UpdateLaw):
         self._law = law
         self._halves = choice("adamw", law.adamw, HALVES)
         self.states = choice("state_precision", law.state_precision, STATES)
+        of_v = law.second_moment_precision or law.state_precision
+        self.states_of_v = choice("second_moment_precision", of_v, STATES)
         self.weights = choice("weight_precision", law.weight_precision, WEIGHTS)
 
     def take_gradient(self, m: torch.Tensor, v: torch.Tensor, grad: torch.Tensor) -> None:
@@ -67,8 +69,8 @@ class Arithmetic:
         def keep(param, kept, m, denominator, *, step, step_size, decay):
             made["update"] = m.float().mul(-step_size).div(denominator.float())
 
-        dtype = dtype or self.states
-        self.take_step(number, None, m.to(dtype), v.to(dtype), add=keep)
+        m, v = m.to(dtype or self.states), v.to(dtype or self.states_of_v)
+        self.take_step(number, None, m, v, add=keep)
         return made["update"]
 
 

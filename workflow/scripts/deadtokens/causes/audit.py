@@ -26,6 +26,9 @@ BEFORE_CLIPPING = (
     "gradients are recorded before they are clipped, and by how much they were clipped is not"
 )
 NOT_RECORDED = "the run does not record g"
+FROM_ALL_ROWS = (
+    "W is held without what all of its rows move in common, and not all of them are recorded"
+)
 FROM_A_CHECKPOINT = (
     "the run began from a checkpoint, and what that kept beside the weights is not recorded"
 )
@@ -82,8 +85,11 @@ def why_not(recorded: bool, clipped: bool, weight_precision: str, resumed: bool)
     reasons = {}
     if not recorded or clipped:
         reasons |= dict.fromkeys(("m", "v"), BEFORE_CLIPPING if recorded else NOT_RECORDED)
-    if resumed and choice("weight_precision", weight_precision, WEIGHTS).kind:
+    weights = choice("weight_precision", weight_precision, WEIGHTS)
+    if resumed and weights.kind:
         reasons["W"] = FROM_A_CHECKPOINT
+    if not weights.by_row:
+        reasons["W"] = FROM_ALL_ROWS
     return reasons
 
 
@@ -116,7 +122,7 @@ def follow(
     kept = None
     for step in steps:
         if step.number == 1:
-            kept = arithmetic.weights.keep(stored_tensor(step.before["W"]), random_bits)
+            kept = arithmetic.weights.keep(stored_tensor(step.before["W"]), random_bits, True)
         made, sound = {}, {}
         if "W" in tallies:
             made["W"], sound["W"] = _weights(step, arithmetic, kept)
@@ -141,7 +147,7 @@ def bits_of_rows(
 def _weights(step: Step, arithmetic: Arithmetic, kept: object) -> tuple[torch.Tensor, torch.Tensor]:
     """W after the step, from W before it and both moments after it; whether those are sound."""
     m, m_sound = _narrowed(stored_tensor(step.after["m"]), arithmetic.states)
-    v, v_sound = _narrowed(stored_tensor(step.after["v"]), arithmetic.states)
+    v, v_sound = _narrowed(stored_tensor(step.after["v"]), arithmetic.states_of_v)
     made = stored_tensor(step.before["W"]).clone()
     arithmetic.take_step(step.number, made, m, v, kept)
     return made, m_sound & v_sound
@@ -150,7 +156,7 @@ def _weights(step: Step, arithmetic: Arithmetic, kept: object) -> tuple[torch.Te
 def _moments(step: Step, arithmetic: Arithmetic) -> tuple[torch.Tensor, ...]:
     """m and v after the step, from those before it and its gradient; whether those are sound."""
     m, m_sound = _narrowed(stored_tensor(step.before["m"]), arithmetic.states)
-    v, v_sound = _narrowed(stored_tensor(step.before["v"]), arithmetic.states)
+    v, v_sound = _narrowed(stored_tensor(step.before["v"]), arithmetic.states_of_v)
     grad, sound = _narrowed(stored_tensor(step.made["g"]), torch.bfloat16)
     arithmetic.take_gradient(m, v, grad)
     return m, v, m_sound & sound, v_sound & sound

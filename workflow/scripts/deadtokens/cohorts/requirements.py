@@ -7,11 +7,12 @@ from deadtokens.recorded.requirements import why_no_quantities
 
 def why_no_momentum(name: str, run: Mapping) -> str | None:
     """Moments in bfloat16, and every update rounded to the nearest bfloat16 weight."""
-    if not run["state_precision"] == run["weight_precision"] == "bfloat16":
+    keys = ("state_precision", "second_moment_precision", "weight_precision")
+    if any(run[key] not in (None, "bfloat16") for key in keys):
+        found = ", ".join(f"{key}: {run[key]}" for key in keys if run[key])
         return (
-            f"{name} has state_precision: {run['state_precision']}, weight_precision: "
-            f"{run['weight_precision']}. The critical line is of runs with both in bfloat16, where "
-            "an update below half a cell is lost."
+            f"{name} has {found}. The critical line is of runs with all in bfloat16, where an "
+            "update below half a cell is lost."
         )
     return why_no_quantities(name, run, "W", "m", "v")
 

@@ -23,12 +23,12 @@ def take_gradient(
 ) -> None:
     """The first half, in place: both moments take up the gradient.
 
-    Moments have the dtype of the gradient or a wider one, in which all of this is then computed. In
-    bfloat16 `v * 0.999 == v`, so there the second moment never decays (docs/numerics.md, 1): so it
-    was in the published runs, so it is studied.
+    Each moment has the dtype of the gradient or a wider one, in which all of it is then computed.
+    In bfloat16 `v * 0.999 == v`, so there the second moment never decays (docs/numerics.md, 1): so
+    it was in the published runs, so it is studied.
     """
-    grad = grad.to(m.dtype)
-    m.lerp_(grad, 1 - beta1)
+    m.lerp_(grad.to(m.dtype), 1 - beta1)
+    grad = grad.to(v.dtype)
     v.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
 
 

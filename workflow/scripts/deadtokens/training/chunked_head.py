@@ -23,50 +23,50 @@ class Native:
     A sum over all rows must be a single product then, so the gradient of all logits is kept.
     """
 
-    def __init__(self, rows: torch.Tensor, tied: torch.Tensor, chunk: int):
-        self.rows, self.tied = rows, tied
-        self.kept = rows.new_empty(len(rows), len(tied))  # logits, then their gradient
+    def __init__(self, rows: torch.Tensor, W: torch.Tensor, chunk: int):
+        self.rows, self.W = rows, W
+        self.kept = rows.new_empty(len(rows), len(W))  # logits, then their gradient
         self.grad_rows = torch.empty_like(rows)
 
     def logits(self, part: slice) -> torch.Tensor:
         """Logits (k, V) of a chunk of rows, in the precision of the rows."""
-        return torch.mm(self.rows[part], self.tied.T, out=self.kept[part])
+        return torch.mm(self.rows[part], self.W.T, out=self.kept[part])
 
     def take(self, part: slice, grad: torch.Tensor) -> None:
         """Take the gradient (k, V) of a chunk of logits, and round it."""
-        torch.mm(self.kept[part].copy_(grad), self.tied, out=self.grad_rows[part])
+        torch.mm(self.kept[part].copy_(grad), self.W, out=self.grad_rows[part])
 
     def gradients(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Gradients of rows (N, D) and of the tied matrix (V, D), rounded once."""
+        """Gradients of rows (N, D) and of W (V, D), rounded once."""
         return self.grad_rows, self.kept.T @ self.rows
 
 
 class Widened:
     """Products of float32 copies; sums over rows are kept in float32 from chunk to chunk."""
 
-    def __init__(self, rows: torch.Tensor, tied: torch.Tensor, chunk: int):
-        self.rows, self.tied = rows.float(), tied.float()
+    def __init__(self, rows: torch.Tensor, W: torch.Tensor, chunk: int):
+        self.rows, self.W = rows.float(), W.float()
         self.grad_rows = torch.empty_like(self.rows)
-        self.grad_tied = torch.zeros_like(self.tied)
-        self.wide = self.rows.new_empty(chunk, len(tied))
-        self.rounded = rows.new_empty(chunk, len(tied))
+        self.grad_W = torch.zeros_like(self.W)
+        self.wide = self.rows.new_empty(chunk, len(W))
+        self.rounded = rows.new_empty(chunk, len(W))
 
     def logits(self, part: slice) -> torch.Tensor:
         """Logits (k, V) of a chunk of rows, rounded to the precision that the rows came in."""
         k = part.stop - part.start
-        torch.mm(self.rows[part], self.tied.T, out=self.wide[:k])
+        torch.mm(self.rows[part], self.W.T, out=self.wide[:k])
         return self.rounded[:k].copy_(self.wide[:k])
 
     def take(self, part: slice, grad: torch.Tensor) -> None:
         """Take the gradient (k, V) of a chunk of logits, and round it."""
         wide = self.wide[: len(grad)].copy_(self.rounded[: len(grad)].copy_(grad))
-        torch.mm(wide, self.tied, out=self.grad_rows[part])
-        self.grad_tied.addmm_(wide.T, self.rows[part])
+        torch.mm(wide, self.W, out=self.grad_rows[part])
+        self.grad_W.addmm_(wide.T, self.rows[part])
 
     def gradients(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Gradients of rows (N, D) and of the tied matrix (V, D), rounded once."""
+        """Gradients of rows (N, D) and of W (V, D), rounded once."""
         dtype = self.rounded.dtype
-        return self.grad_rows.to(dtype), self.grad_tied.to(dtype)
+        return self.grad_rows.to(dtype), self.grad_W.to(dtype)
 
 
 class Unrounded(Widened):
@@ -75,43 +75,43 @@ class Unrounded(Widened):
     def logits(self, part: slice) -> torch.Tensor:
         """Logits (k, V) of a chunk of rows, float32."""
         k = part.stop - part.start
-        return torch.mm(self.rows[part], self.tied.T, out=self.wide[:k])
+        return torch.mm(self.rows[part], self.W.T, out=self.wide[:k])
 
     def take(self, part: slice, grad: torch.Tensor) -> None:
         """Take the gradient (k, V) of a chunk of logits."""
-        torch.mm(grad, self.tied, out=self.grad_rows[part])
-        self.grad_tied.addmm_(grad.T, self.rows[part])
+        torch.mm(grad, self.W, out=self.grad_rows[part])
+        self.grad_W.addmm_(grad.T, self.rows[part])
 
 
 def _head(
     cross_entropy: Callable,
     softmax: torch.dtype | None,
     hidden: torch.Tensor,
-    tied: torch.Tensor,
+    W: torch.Tensor,
     targets: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """As `head` describes; log-probabilities are of the type `softmax`, or of the logits' own."""
     device = hidden.device.type
     if torch.is_autocast_enabled(device):  # products of narrow factors, and softmax in float32
-        hidden, tied = (x.to(torch.get_autocast_dtype(device)) for x in (hidden, tied))
+        hidden, W = (x.to(torch.get_autocast_dtype(device)) for x in (hidden, W))
         softmax = torch.float32
     rows = hidden[:, : targets.shape[1]].reshape(-1, hidden.shape[-1])  # (N, D)
     with torch.autocast(device, enabled=False):
         last = hidden.detach()[:1, -1]  # (1, D)
-        sample = (last.float() @ tied.detach().float().T).to(tied.dtype)[0]  # (V,)
-        kind = softmax or tied.dtype
-        loss = cross_entropy(rows, tied, targets.reshape(-1), kind)
+        sample = (last.float() @ W.detach().float().T).to(W.dtype)[0]  # (V,)
+        kind = softmax or W.dtype
+        loss = cross_entropy(rows, W, targets.reshape(-1), kind)
     return loss, sample
 
 
 class _CrossEntropy(torch.autograd.Function):
-    """Mean cross-entropy of rows (N, D) with the tied matrix (V, D), and both gradients at once."""
+    """Mean cross-entropy of rows (N, D) with W (V, D), and both gradients at once."""
 
     @staticmethod
-    def forward(ctx, rows, tied, targets, softmax, multiply):
-        n, vocab = len(rows), len(tied)
+    def forward(ctx, rows, W, targets, softmax, multiply):
+        n, vocab = len(rows), len(W)
         chunk = min(n, max(1, CHUNK_BYTES // (4 * vocab)))
-        products = multiply(rows, tied, chunk)
+        products = multiply(rows, W, chunk)
         of_targets = rows.new_zeros(n, 1, dtype=softmax)  # log-probabilities
         of_target = gradient_of_mean(of_targets)
         log_p, grad, one_hot = (rows.new_zeros(chunk, vocab, dtype=softmax) for _ in range(3))
@@ -152,7 +152,7 @@ def scaled(grads: Iterable[torch.Tensor], grad_output: torch.Tensor) -> Iterable
 
 
 def heads(cross_entropy: Callable) -> dict[str, Callable]:
-    """The heads `plain` and `hf` by a function of rows, tied matrix, targets and softmax's type."""
+    """The heads `plain` and `hf` by a function of rows, W, targets and softmax's type."""
     kinds = {"plain": None, "hf": torch.float32}
     return {name: functools.partial(_head, cross_entropy, kind) for name, kind in kinds.items()}
 

@@ -13,23 +13,23 @@ from deadtokens.training.kernels import COUNT, POINTER
 
 
 class _CrossEntropy(torch.autograd.Function):
-    """Mean cross-entropy of rows (N, D) with the tied matrix (V, D), and both gradients at once."""
+    """Mean cross-entropy of rows (N, D) with W (V, D), and both gradients at once."""
 
     @staticmethod
-    def forward(ctx, rows, tied, targets, softmax):
-        if {rows.dtype, tied.dtype} != {torch.bfloat16}:
-            raise TypeError(f"the fused head takes bfloat16, not {rows.dtype} and {tied.dtype}")
-        rows, tied, targets = (x.contiguous() for x in (rows, tied, targets))
+    def forward(ctx, rows, W, targets, softmax):
+        if {rows.dtype, W.dtype} != {torch.bfloat16}:
+            raise TypeError(f"the fused head takes bfloat16, not {rows.dtype} and {W.dtype}")
+        rows, W, targets = (x.contiguous() for x in (rows, W, targets))
         of_targets = rows.new_empty(len(rows), 1, dtype=torch.float32)
         of_target = chunked_head.gradient_of_mean(of_targets.to(softmax))
-        grads = torch.empty_like(rows), torch.empty_like(tied)
+        grads = torch.empty_like(rows), torch.empty_like(W)
         cross_entropy = kernels.function(
             *("cross_entropy", POINTER, POINTER, POINTER, COUNT, COUNT, COUNT, ctypes.c_int),
             *(ctypes.c_float, ctypes.c_bool, POINTER, POINTER, POINTER),
         )
         cross_entropy(
-            *(x.data_ptr() for x in (rows, tied, targets)),
-            *(*rows.shape, len(tied), torch.get_num_threads()),
+            *(x.data_ptr() for x in (rows, W, targets)),
+            *(*rows.shape, len(W), torch.get_num_threads()),
             *(of_target.item(), softmax == torch.bfloat16),
             *(x.data_ptr() for x in (of_targets, *grads)),
         )

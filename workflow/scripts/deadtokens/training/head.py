@@ -1,6 +1,6 @@
-"""From hidden states to the loss, by way of the tied matrix: the most expensive part of a step.
+"""From hidden states to the loss, by way of the matrix W: the most expensive part of a step.
 
-Every head takes the same arguments: hidden (B, L, D) and tied (V, D) in the run's precision, and
+Every head takes the same arguments: hidden (B, L, D) and W (V, D) in the run's precision, and
 targets (B, n) of int64, where the position i < n predicts targets[:, i] and the positions from n on
 predict nothing. It gives the loss, and as a sample the logits (V,) of the last position of the
 first example.
@@ -11,21 +11,21 @@ from torch import nn
 
 
 def plain(
-    hidden: torch.Tensor, tied: torch.Tensor, targets: torch.Tensor
+    hidden: torch.Tensor, W: torch.Tensor, targets: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean cross-entropy with the operations of the published loop, one by one.
 
     The logits of all L positions are made, and cut afterwards: so were they in the notebooks, and
     where values are rounded is physics (docs/numerics.md, 6).
     """
-    all_logits = hidden @ tied.T  # (B, L, V)
+    all_logits = hidden @ W.T  # (B, L, V)
     logits = all_logits[:, : targets.shape[1], :].contiguous()  # (B, n, V)
-    loss = nn.functional.cross_entropy(logits.view(-1, tied.shape[0]), targets.reshape(-1))
+    loss = nn.functional.cross_entropy(logits.view(-1, W.shape[0]), targets.reshape(-1))
     return loss, _sample(all_logits)
 
 
 def hf(
-    hidden: torch.Tensor, tied: torch.Tensor, targets: torch.Tensor
+    hidden: torch.Tensor, W: torch.Tensor, targets: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean cross-entropy as the causal language models of transformers compute it.
 
@@ -34,26 +34,26 @@ def hf(
     Positions that predict nothing stay in, marked to be ignored. Bit-identical to transformers,
     in a third of its memory.
     """
-    all_logits = nn.functional.linear(hidden, tied)  # (B, L, V)
+    all_logits = nn.functional.linear(hidden, W)  # (B, L, V)
     sample = _sample(all_logits)
     unused = hidden.shape[1] - targets.shape[1]
     targets = nn.functional.pad(targets, (0, unused), value=IGNORED)  # (B, L)
-    logits = all_logits.view(-1, tied.shape[0])
+    logits = all_logits.view(-1, W.shape[0])
     return _WidenedCrossEntropy.apply(logits, targets.reshape(-1)), sample
 
 
 def float32(
-    hidden: torch.Tensor, tied: torch.Tensor, targets: torch.Tensor
+    hidden: torch.Tensor, W: torch.Tensor, targets: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean cross-entropy with nothing rounded between hidden states and their gradients.
 
     Logits, log-probabilities and the logits' gradient, which the published loop rounds to bfloat16
-    (docs/numerics.md, 6), stay float32; the gradients of hidden states and tied matrix are rounded.
+    (docs/numerics.md, 6), stay float32; the gradients of hidden states and W are rounded.
     """
-    all_logits = hidden.float() @ tied.float().T  # (B, L, V)
+    all_logits = hidden.float() @ W.float().T  # (B, L, V)
     logits = all_logits[:, : targets.shape[1], :].contiguous()  # (B, n, V)
-    loss = nn.functional.cross_entropy(logits.view(-1, tied.shape[0]), targets.reshape(-1))
-    return loss, _sample(all_logits).to(tied.dtype)
+    loss = nn.functional.cross_entropy(logits.view(-1, W.shape[0]), targets.reshape(-1))
+    return loss, _sample(all_logits).to(W.dtype)
 
 
 IGNORED = -100

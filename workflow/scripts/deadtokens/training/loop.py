@@ -59,6 +59,8 @@ def train(
         )
         update = choice("adamw", settings.adamw, ADAMW)
         states = choice("state_precision", settings.state_precision, STATES)
+        of_v = settings.second_moment_precision or settings.state_precision
+        states_of_v = choice("second_moment_precision", of_v, STATES)
         weights = choice("weight_precision", settings.weight_precision, WEIGHTS)
         schedule = choice("schedule", settings.schedule, SCHEDULES)
         schedule_steps = settings.schedule_steps or settings.total_steps
@@ -67,38 +69,39 @@ def train(
         multiply = matmul.named(settings.matmul_backend, device)
         head = choice("head", settings.head, multiply.heads)
         model = models.build(settings).to(device)  # drawn alike for every device
-        tied = model.tied
+        W, W_name = model.W, model.W_name  # (V, D)
         params = dict(model.named_parameters())
-        tied_name = model.tied_name
         exp_avg = {n: torch.zeros_like(param, dtype=states) for n, param in params.items()}
-        exp_avg_sq = {n: torch.zeros_like(param, dtype=states) for n, param in params.items()}
+        exp_avg_sq = {n: torch.zeros_like(param, dtype=states_of_v) for n, param in params.items()}
         kept = {
-            name: weights.keep(param, RandomBits(settings.random_seed, name))
+            name: weights.keep(param, RandomBits(settings.random_seed, name), param is W)
             for name, param in params.items()
         }
+        if settings.weight_precision == "centred":
+            model.common = kept[W_name]
         last_motion_step = torch.full((len(recorded_rows(settings, masks)),), -1, dtype=torch.int32)
         state = {"last_motion_step": last_motion_step}  # all that a step changes
         kinds = {"parameters": params, "exp_avg": exp_avg, "exp_avg_sq": exp_avg_sq}
         kinds |= {weights.kind: kept} if weights.kind else {}
         for kind, tensors in kinds.items():
-            state |= {f"{kind}.{name}": tensor for name, tensor in tensors.items()}
+            state |= {f"{kind}.{name}": t for name, t in tensors.items() if t is not None}
 
         elapsed = origin.restore(settings, begin_from, state)
         done = work.restore(state)
         loss = math.nan
         report(done, loss)
         with Recorder(work.rows, settings, masks, last_motion_step, done > 0) as record:
-            record.begin(done, tied, exp_avg[tied_name], exp_avg_sq[tied_name])
+            record.begin(done, W, exp_avg[W_name], exp_avg_sq[W_name])
             for step in range(done + 1, settings.total_steps + 1):
                 batch = batches.at(elapsed.data + step)
                 inputs, targets = (ids.to(device) for ids in batch)  # (B, L), (B, n)
                 with multiply.in_force():
                     with torch.autocast(device.type, torch.bfloat16, enabled=settings.autocast):
                         hidden = model(inputs)  # (B, L, D)
-                        tensor, logits = head(hidden, tied, targets)  # (), (V,)
+                        tensor, logits = head(hidden, W, targets)  # (), (V,)
                     tensor.backward()
                 loss = tensor.item()
-                record.before_update(step, tied, hidden, targets, logits)
+                record.before_update(step, W, hidden, targets, logits)
                 if settings.clip_norm is not None:
                     nn.utils.clip_grad_norm_(params.values(), settings.clip_norm)
                 factor = schedule(elapsed.schedule + step - 1, schedule_steps)
@@ -116,7 +119,7 @@ def train(
                     weight_decay=settings.weight_decay,
                     add=weights.add,
                 )
-                record.after_update(step, loss, tied, exp_avg[tied_name], exp_avg_sq[tied_name])
+                record.after_update(step, loss, W, exp_avg[W_name], exp_avg_sq[W_name])
                 model.zero_grad(set_to_none=True)
                 report(step, loss)
                 if step in settings.save_checkpoint_at:

@@ -1,7 +1,10 @@
-"""The language models, each from token ids to hidden states, and their tied embedding matrix.
+"""The language models, each from token ids to hidden states, and their matrix W.
 
 Logits and loss are no part of a model (see `head`). A model draws its initial weights in the order
 in which the published notebooks drew them, so the same seed gives the same weights.
+
+W (V, D) is what the head multiplies with. With tied embeddings, as published, it embeds tokens too;
+otherwise `input_embedding` does, which begins as a copy of W, so that both begin as one model.
 """
 
 import torch
@@ -15,7 +18,8 @@ PRECISIONS = {"bfloat16": torch.bfloat16}
 class TinyLM(nn.Module):
     """The published model of the Crucible runs: pre-norm transformer with learned positions."""
 
-    tied_name = "embedding.weight"
+    W_name = "embedding.weight"
+    common: torch.Tensor | None = None  # (D,) float32, what W is held without (`weights.centred`)
 
     def __init__(self, settings: RunSettings):
         super().__init__()
@@ -39,17 +43,18 @@ class TinyLM(nn.Module):
         self.ln_f = nn.LayerNorm(width)
         nn.init.normal_(self.embedding.weight, mean=0.0, std=settings.init_std)
         nn.init.normal_(self.pos_embedding.weight, mean=0.0, std=settings.init_std)
+        begin(self, settings)
 
     @property
-    def tied(self) -> nn.Parameter:
-        """The matrix W that embeds tokens and that the head multiplies with: (V, D)."""
+    def W(self) -> nn.Parameter:
+        """(V, D)."""
         return self.embedding.weight
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """Hidden states (B, L, D) of token ids (B, L)."""
         length = ids.shape[1]
         positions = torch.arange(length, device=ids.device).unsqueeze(0)  # (1, L)
-        hidden = self.embedding(ids) + self.pos_embedding(positions)
+        hidden = embed(self, ids) + self.pos_embedding(positions)
         mask = nn.Transformer.generate_square_subsequent_mask(length, device=ids.device)
         return self.ln_f(self.transformer(hidden, mask=mask, is_causal=True))
 
@@ -57,7 +62,8 @@ class TinyLM(nn.Module):
 class GPT2(nn.Module):
     """The published model of the Thimble and Wordybird runs: GPT-2's blocks by Hugging Face."""
 
-    tied_name = "transformer.wte.weight"
+    W_name = "transformer.wte.weight"
+    common: torch.Tensor | None = None  # as TinyLM's
 
     def __init__(self, settings: RunSettings):
         super().__init__()
@@ -85,19 +91,60 @@ class GPT2(nn.Module):
         torch.manual_seed(settings.random_seed)
         drawn = torch.randn(settings.vocab_size, settings.hidden_dim) * settings.init_std
         with torch.no_grad():
-            self.tied.copy_(drawn)
+            self.W.copy_(drawn)
+        begin(self, settings)
 
     @property
-    def tied(self) -> nn.Parameter:
-        """The matrix W that embeds tokens and that the head multiplies with: (V, D)."""
+    def W(self) -> nn.Parameter:
+        """(V, D)."""
         return self.transformer.wte.weight
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """Hidden states (B, L, D) of token ids (B, L)."""
-        return self.transformer(ids, use_cache=False).last_hidden_state
+        embedded = embed(self, ids)
+        return self.transformer(inputs_embeds=embedded, use_cache=False).last_hidden_state
 
 
 MODELS = {"tinylm": TinyLM, "gpt2": GPT2}
+
+
+def normal(W: torch.Tensor, settings: RunSettings) -> torch.Tensor:
+    """As drawn: normal with standard deviation `init_std`, float32 like W."""
+    return W
+
+
+def point(W: torch.Tensor, settings: RunSettings) -> torch.Tensor:
+    """All rows one vector, drawn with `init_std`, plus normal noise of `init_spread`; float32.
+
+    The noise is what `normal` would have been, in another size, so that a seed's runs differ in
+    nothing else; the vector is drawn apart, so that all other weights stay those of the seed.
+    """
+    apart = torch.Generator().manual_seed(settings.random_seed ^ 0xFFFFFFFF)
+    vector = torch.randn(W.shape[1], generator=apart) * settings.init_std
+    return vector + W * (settings.init_spread / settings.init_std)
+
+
+INITS = {"normal": normal, "point": point}
+
+
+@torch.no_grad()
+def begin(model: nn.Module, settings: RunSettings) -> None:
+    """Give W, as drawn, the initial values of the run, and the input its own matrix if it has one.
+
+    Values are float32 here; `build` rounds them.
+    """
+    model.W.copy_(choice("init", settings.init, INITS)(model.W, settings))
+    model.input_embedding = None
+    if not settings.tied_embeddings:
+        model.input_embedding = nn.Embedding(*model.W.shape, _weight=model.W.detach().clone())
+
+
+def embed(model: nn.Module, ids: torch.Tensor) -> torch.Tensor:
+    """Embeddings (B, L, D) of token ids (B, L)."""
+    if model.input_embedding is not None:
+        return model.input_embedding(ids)
+    embedded = nn.functional.embedding(ids, model.W)
+    return embedded if model.common is None else embedded + model.common.to(embedded.dtype)
 
 
 def build(settings: RunSettings) -> nn.Module:

@@ -17,7 +17,12 @@ from deadtokens.training.settings import RunSettings, choice
 
 # What each part consists of: tensors of the state, by the beginning of their names.
 PARTS = {
-    "parameters": ("parameters.", "master.", "compensation."),  # and what is kept beside them
+    "parameters": (
+        "parameters.",
+        "master.",
+        "compensation.",
+        "common.",
+    ),  # and what is kept beside them
     "moments": ("exp_avg.", "exp_avg_sq."),  # and Adam's count of steps
     "schedule": (),  # its position alone
     "data": (),  # its position alone
@@ -62,7 +67,9 @@ def restore(
 ) -> Elapsed:
     """Fill the restored parts of a state in place; what else there is stays as it is.
 
-    UserError if the checkpoint is damaged, or of another run, step or model.
+    Moments that the run holds in float32 may come from bfloat16 ones, which widen without loss: so
+    a run can switch their precision in its middle. UserError if the checkpoint is damaged, or of
+    another run, step or model.
     """
     check(settings, checkpoint)
     if checkpoint is None:
@@ -78,12 +85,21 @@ def restore(
             f"{checkpoint}: is of step {about['step']}, but resume_step is {settings.resume_step}."
         )
     wanted = tuple(prefix for part in settings.restore for prefix in PARTS[part])
-    checkpoints.fill(
-        {name: tensor for name, tensor in state.items() if name.startswith(wanted)},
-        {name: tensor for name, tensor in saved.items() if name.startswith(wanted)},
-        checkpoint,
-        "Both runs need the same model.",
-    )
+    here = {name: tensor for name, tensor in state.items() if name.startswith(wanted)}
+    there = {name: tensor for name, tensor in saved.items() if name.startswith(wanted)}
+    checkpoints.fill(here, _widened(there, here), checkpoint, "Both runs need the same model.")
     return Elapsed(
         **{part: about["elapsed"][part] for part in PARTS_WITH_STEPS if part in settings.restore}
     )
+
+
+def _widened(
+    saved: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """Moments saved in bfloat16 in the dtype that the run holds them in."""
+    return {
+        name: tensor.to(state[name].dtype)
+        if name.startswith(PARTS["moments"]) and name in state and tensor.dtype == torch.bfloat16
+        else tensor
+        for name, tensor in saved.items()
+    }

@@ -125,7 +125,7 @@ class Attention(torch.autograd.Function):
 
 
 class CrossEntropy(torch.autograd.Function):
-    """Mean over rows (N, D) with the tied matrix W (V, D) and targets (N,), and both gradients.
+    """Mean over rows (N, D) with W (V, D) and targets (N,), and both gradients.
 
     `softmax` is the type in which log-probabilities are kept. torch keeps the sum of the
     exponentials and its logarithm in that type too. Nobody scales the loss.

@@ -1,4 +1,4 @@
-"""What a run records: which quantities, from which rows of the tied matrix, at which step."""
+"""What a run records: which quantities, from which rows of W, at which step."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +38,7 @@ DTYPE_NAMES = {dtype: name for name, dtype in NUMPY_DTYPE.items() if name != "BF
 
 
 def recorded_rows(settings: RunSettings, masks: Masks) -> np.ndarray:
-    """The recorded rows of the tied matrix, (N,) int64, ascending."""
+    """The recorded rows of W, (N,) int64, ascending."""
     return choice("rows", settings.rows, ROWS)(masks)
 
 
@@ -52,8 +52,9 @@ def layout(settings: RunSettings, masks: Masks) -> dict[str, Field]:
         stored = naming.stored[quantity]
         if _too_wide(quantity, settings, stored.dtype):
             raise UserError(
-                f"record: {quantity} with state_precision: float32, but naming: {settings.naming} "
-                "stores it in bfloat16. Choose naming: crucible, or do not record it."
+                f"record: {quantity}, which the run holds in float32, but naming: "
+                f"{settings.naming} stores it in bfloat16. Choose naming: crucible, or do not "
+                "record it."
             )
         fields[stored.name] = (
             stored.dtype,
@@ -70,7 +71,9 @@ def layout(settings: RunSettings, masks: Masks) -> dict[str, Field]:
 
 def _too_wide(quantity: str, settings: RunSettings, dtype: str) -> bool:
     """Whether a field of this dtype would round what the run holds in float32."""
-    return quantity in ("m", "v") and settings.state_precision == "float32" and dtype != "F32"
+    of_v = settings.second_moment_precision or settings.state_precision
+    held = {"m": settings.state_precision, "v": of_v}
+    return held.get(quantity) == "float32" and dtype != "F32"
 
 
 def attributes(settings: RunSettings, masks: Masks) -> dict[str, Any]:
@@ -130,30 +133,30 @@ class Recorder:
         self._writer = OrderedThread()
 
     def begin(
-        self, step: int, tied: torch.Tensor, exp_avg: torch.Tensor, exp_avg_sq: torch.Tensor
+        self, step: int, W: torch.Tensor, exp_avg: torch.Tensor, exp_avg_sq: torch.Tensor
     ) -> None:
         """The state from which the run begins (step 0) or resumes; all are (V, D) bfloat16."""
-        self._rows = self._rows.to(tied.device)
-        self._take_state(tied, exp_avg, exp_avg_sq)
+        self._rows = self._rows.to(W.device)
+        self._take_state(W, exp_avg, exp_avg_sq)
         self._hand_over(step)
 
     def before_update(
         self,
         step: int,
-        tied: torch.Tensor,
+        W: torch.Tensor,
         hidden: torch.Tensor,
         targets: torch.Tensor,
         logits: torch.Tensor,
     ) -> None:
         """What a step, counted from 1, computed before anything was clipped or updated.
 
-        tied (V, D) and its gradient, hidden states (B, L, D), targets (B, n), logits (V,) of one
+        W (V, D) and its gradient, hidden states (B, L, D), targets (B, n), logits (V,) of one
         position.
         """
         if "g" in self._recorded:
-            self._taken["g"] = self._rows_of(tied.grad)
+            self._taken["g"] = self._rows_of(W.grad)
         if "p_mean" in self._recorded:
-            p = probability.mean(hidden, tied, targets.shape[1])
+            p = probability.mean(hidden, W, targets.shape[1])
             self._taken["p_mean"] = self._rows_of(p)
         if "h_mean" in self._recorded:
             # The notebook averages in the precision of the run and widens afterwards.
@@ -165,13 +168,13 @@ class Recorder:
         self,
         step: int,
         loss: float,
-        tied: torch.Tensor,
+        W: torch.Tensor,
         exp_avg: torch.Tensor,
         exp_avg_sq: torch.Tensor,
     ) -> None:
         """Loss and state after the update of a step, and how far the rows went."""
         self._taken["loss"] = torch.tensor(loss)
-        self._take_state(tied, exp_avg, exp_avg_sq)
+        self._take_state(W, exp_avg, exp_avg_sq)
         self._hand_over(step)
 
     def flush(self) -> None:
@@ -192,10 +195,8 @@ class Recorder:
         finally:
             self._file.__exit__(exception_type, exception, traceback)
 
-    def _take_state(
-        self, tied: torch.Tensor, exp_avg: torch.Tensor, exp_avg_sq: torch.Tensor
-    ) -> None:
-        self._taken["W"] = self._rows_of(tied)
+    def _take_state(self, W: torch.Tensor, exp_avg: torch.Tensor, exp_avg_sq: torch.Tensor) -> None:
+        self._taken["W"] = self._rows_of(W)
         for name, matrix in (("m", exp_avg), ("v", exp_avg_sq)):
             if name in self._recorded:
                 self._taken[name] = self._rows_of(matrix)

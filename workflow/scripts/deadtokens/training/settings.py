@@ -61,7 +61,11 @@ class RunSettings:
     device: str  # machine.DEVICES, or auto
     # What only some runs need has a default here.
     state_precision: str = "bfloat16"  # adamw.STATES
+    second_moment_precision: str | None = None  # of v alone; none: as state_precision
     weight_precision: str = "bfloat16"  # weights.WEIGHTS
+    init: str = "normal"  # models.INITS; of W alone
+    init_spread: float = 0.0  # with init point: standard deviation of rows around it
+    tied_embeddings: bool = True  # whether W embeds the tokens that it predicts
     checkpoint_seconds: float = 60  # most work that a kill can cost
     schedule: str = "constant"  # schedules.SCHEDULES
     schedule_steps: int | None = None  # steps that the schedule is made for; none: total_steps

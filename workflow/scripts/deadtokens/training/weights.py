@@ -1,15 +1,17 @@
-"""How an update lands in a weight that the model computes with in bfloat16: four ways.
+"""How an update lands in a weight that the model computes with in bfloat16: five ways.
 
 As published the sum is rounded to the nearest bfloat16 value, so an update of less than half a cell
-is lost (`nearest`). The other three keep what that loses: a float32 copy takes all updates and the
+is lost (`nearest`). Three others keep what that loses: a float32 copy takes all updates and the
 bfloat16 weight is its rounded view (`master`: Micikevicius et al. 2018, Mixed Precision Training);
 what rounding took is kept and given back with the next update (`kahan`), or rounding goes up or
 down at random, so that the mean is right (`stochastic`; both: Zamirai et al. 2020, Revisiting
 BFloat16 Training). What Kahan keeps is bfloat16 itself, so updates below about 1/1000 of a cell are
-lost.
+lost; optimi's `kahan_sum` and torchao's stochastic rounding are other arithmetic: ours sums in
+float32, compensates the decay too, and rounds moments where `state_precision` says so. The fifth,
+`centred`, rounds as published, but W on a lattice that no common drift makes coarser.
 
 Every way takes a parameter, what it keeps of it beside it, the first moment m and the denominator
-of the step (bfloat16 or float32), and changes parameter and what it keeps in place. `decay` is
+of the step (each bfloat16 or float32), and changes parameter and what it keeps in place. `decay` is
 learning rate times weight decay. Sums are float32 before they are rounded.
 """
 
@@ -38,10 +40,10 @@ def nearest(
     """
     if decay != 0:
         param.mul_(1 - decay)
-    if m.dtype == param.dtype:
+    if m.dtype == denominator.dtype == param.dtype:
         param.addcdiv_(m, denominator, value=-step_size)
     else:
-        param.copy_(param.float().addcdiv_(m, denominator, value=-step_size))
+        param.copy_(param.float().addcdiv_(m.float(), denominator.float(), value=-step_size))
 
 
 def master(
@@ -98,6 +100,38 @@ def kahan(
     kept.copy_(due - (param.float() - before))
 
 
+def centred(
+    param: torch.Tensor,
+    kept: torch.Tensor | None,
+    m: torch.Tensor,
+    denominator: torch.Tensor,
+    *,
+    step: int,
+    step_size: float,
+    decay: float,
+) -> None:
+    """Keep in float32 what all rows of W have moved in common; round each row's own part.
+
+    A vector that is added to all rows of W changes no probability (docs/physics.md), so W may
+    be held without it: param (V, D) bfloat16 holds what each row has moved otherwise than the mean
+    of all, on cells that the common drift does not make coarser. kept: (D,) float32, the sum of
+    these means, 0 at first, which the model adds where W embeds tokens (`models`). Other
+    parameters have no such freedom; kept is None and they are rounded as published.
+    """
+    if kept is None:
+        nearest(param, None, m, denominator, step=step, step_size=step_size, decay=decay)
+        return
+    values = param.float()
+    if decay != 0:
+        values.mul_(1 - decay)
+        kept.mul_(1 - decay)
+    update = torch.zeros_like(values)
+    update.addcdiv_(m.float(), denominator.float(), value=-step_size)
+    common = update.mean(dim=0)  # (D,)
+    kept.add_(common)
+    param.copy_(values.add_(update.sub_(common)))
+
+
 def _moved(
     values: torch.Tensor,
     m: torch.Tensor,
@@ -137,19 +171,26 @@ class RandomBits:
 class Weights:
     """A way for updates to land, and what it keeps of a parameter beside it.
 
-    `keep(param, random_bits)` makes that before the first step. If it is a tensor, it is part of
-    the run's state and `kind` is its name there.
+    `keep(param, random_bits, is_W)` makes that before the first step. If it is a tensor, it is part
+    of the run's state and `kind` is its name there. `by_row`: whether the rows of W move each by
+    its own m, v and what is kept of it, so that an update of some rows can be made again from them.
     """
 
     add: Callable[..., None]
-    keep: Callable[[torch.Tensor, RandomBits], Any]
+    keep: Callable[[torch.Tensor, RandomBits, bool], Any]
     kind: str | None = None
+    by_row: bool = True
+
+
+def _no_common_part_yet(param: torch.Tensor, bits: RandomBits, is_W: bool) -> torch.Tensor | None:
+    return torch.zeros_like(param[0], dtype=torch.float32) if is_W else None
 
 
 WEIGHTS = {
-    "bfloat16": Weights(nearest, lambda param, bits: None),
+    "bfloat16": Weights(nearest, lambda param, bits, is_W: None),
     # From the rounded weights on, so that all runs of a seed begin at the same point.
-    "float32": Weights(master, lambda param, bits: param.detach().float(), "master"),
-    "stochastic": Weights(stochastic, lambda param, bits: bits),
-    "kahan": Weights(kahan, lambda param, bits: torch.zeros_like(param), "compensation"),
+    "float32": Weights(master, lambda param, bits, is_W: param.detach().float(), "master"),
+    "stochastic": Weights(stochastic, lambda param, bits, is_W: bits),
+    "kahan": Weights(kahan, lambda param, bits, is_W: torch.zeros_like(param), "compensation"),
+    "centred": Weights(centred, _no_common_part_yet, "common", by_row=False),
 }
