@@ -14,6 +14,14 @@ SCHEMA = schema.load(ROOT / "workflow/schemas/config.schema.yaml")
 DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 
 
+def merged(base: dict, top: dict) -> dict:
+    nested = {
+        key: merged(base.get(key) or {}, value) if isinstance(value, dict) else value
+        for key, value in top.items()
+    }
+    return base | nested
+
+
 def resolved(**changes) -> dict:
     return configuration.resolve(DEFAULT | changes, SCHEMA)
 
@@ -60,13 +68,6 @@ def test_reference_is_written_from_the_schema():
 
 @pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "config").glob("*.yaml")))
 def test_shipped_configurations_fit_the_schema(name):
-    def merged(base: dict, top: dict) -> dict:
-        nested = {
-            key: merged(base.get(key) or {}, value) if isinstance(value, dict) else value
-            for key, value in top.items()
-        }
-        return base | nested
-
     shipped = merged(DEFAULT, yaml.safe_load((ROOT / "config" / name).read_text()))
     schema.check(shipped, SCHEMA)
 

@@ -36,7 +36,7 @@ PLACES = {
     "question": ("verdicts", "questions", "all_moved"),
     "condition": ("verdicts", "questions", "all_moved", "supported_if"),
 }
-ONSET = {"mine": {"through_step": 400, "reference": "a", "arms": {"a": ["crucible1"], "b": ["crucible1"]}}}
+ONSET = {"mine": {"reference": "a", "arms": {"a": ["crucible1"], "b": ["crucible1"]}}}
 NOWHERE = {  # of no key, whatever its type
     "NaN": math.nan,
     "infinity": math.inf,

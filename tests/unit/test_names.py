@@ -53,7 +53,7 @@ def test_a_sweep_takes_no_name_of_a_file_either():
     refused(r"runs\.logs", runs=DEFAULT["runs"] | {"logs": entry})
 
 
-ARMS = {"through_step": 400, "reference": "a", "arms": {"a": ["crucible1"], "b": ["crucible1"]}}
+ARMS = {"reference": "a", "arms": {"a": ["crucible1"], "b": ["crucible1"]}}
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_lists_that_no_command_can_be_given_are_reported():
     refused("comparison stands for 2,000 runs", runs=runs, comparison=[*seeds])
     arms = {"a": [*seeds][:1000], "b": [*[*seeds][1000:], "s0000"]}
     refused(
-        r"onsets\.o\.arms", runs=runs, causes={"onsets": {"o": {"through_step": 400, "reference": "a", "arms": arms}}}
+        r"onsets\.o\.arms", runs=runs, causes={"onsets": {"o": {"reference": "a", "arms": arms}}}
     )
     questions = DEFAULT["verdicts"]["questions"]
     asked = copy.deepcopy(questions["all_moved"]) | {"question": "x" * 9000}

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from planning import configuration, onsets, schema
-from planning.mistakes import ConfigurationError
+from planning import configuration, inputs, onsets, schema
+from planning.mistakes import ConfigurationError, RequestError
 from planning.runs import DECIDING_TRAINING
 
 ROOT = Path(__file__).parents[2]
@@ -137,7 +137,10 @@ def test_a_resumed_run_is_counted_from_the_run_that_it_was_resumed_from():
 def test_what_a_source_has_otherwise_is_a_change_too():
     changed = {"onset_beta2_99": {"save_checkpoint_at": [400]}}
     changed["onset_switch"] = {"resume_run": "onset_beta2_99", "second_moment_precision": None}
-    runs = resolved(changed, {"causes": {"onsets": {"switch": {"arms": {"float32_v_from_400": ["onset_switch"]}}}}})["runs"]
+    runs = resolved(
+        changed,
+        {"causes": {"onsets": {"switch": {"arms": {"float32_v_from_400": ["onset_switch"]}}}}},
+    )["runs"]
     assert onsets.changes("onset_switch", "crucible1", runs) == {
         "resume_step": 400,
         "before_resume_step": {"beta2": 0.99},
@@ -145,7 +148,7 @@ def test_what_a_source_has_otherwise_is_a_change_too():
 
 
 def test_a_schedule_counts_by_what_it_does():
-    """Longer runs serve if their rate does not follow the length; with a schedule that does, not."""
+    """Longer runs serve, unless their learning rate follows the length."""
     runs = {"onset_published_45": {"total_steps": 1600}}
     assert resolved(runs)
     linear = {"crucible1": {"schedule": "linear"}}
@@ -277,7 +280,6 @@ MISTAKES = {
         {},
         "onset.from_step is 1501; allowed: at most through_step, 1500",
     ),
-    "no last step": ({}, {}, "causes.onsets.single.through_step is missing"),
     "one arm": ({}, {}, "causes.onsets.single.arms is .*; allowed: object, entries at least 2"),
     "an unknown key": ({"throug_step": 3}, {}, "throug_step is no known key. Did you mean thr"),
     "an unknown onset in the report": (
@@ -287,8 +289,9 @@ MISTAKES = {
     ),
 }
 SECTIONS = {
-    "one arm": {"causes": {"onsets": {"single": {"through_step": 200, "arms": {"a": ["crucible1"]}}}}},
-    "no last step": {"causes": {"onsets": {"single": {"arms": {a: ["crucible1"] for a in "ab"}}}}},
+    "one arm": {
+        "causes": {"onsets": {"single": {"through_step": 200, "arms": {"a": ["crucible1"]}}}}
+    },
     "an unknown onset in the report": {"report": {"onsets": ["onst"]}},
 }
 
@@ -300,3 +303,10 @@ def test_a_mistake_is_reported_with_what_is_allowed(name):
         resolved(runs, SECTIONS.get(name), **copy.deepcopy(onset))
     assert re.search(message, str(error.value)), error.value
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_course_of_what_was_not_all_restored_is_refused_when_it_is_asked_for():
+    with pytest.raises(
+        RequestError, match="wordybird3 was resumed from wordybird1 without its mom"
+    ):
+        inputs.of_course(resolved(), {"run": "wordybird3"}, "")

@@ -68,6 +68,22 @@ def configured() -> dict:
             ["results/crucible2/second_moment.csv"],
         ),
         (
+            inputs.of_arms,
+            {"onset": "mine"},
+            ["course.csv", "course"],
+            ["results/crucible2/course.csv", "results/wide/course.csv"],
+        ),
+        (inputs.of_course, RUN, [""], ["results/crucible2/trajectory.safetensors"]),
+        (
+            inputs.of_course,
+            {"run": "wordybird1b_everything"},
+            ["displacement.safetensors"],
+            [
+                "results/wordybird1b/displacement.safetensors",
+                "results/wordybird1b_everything/displacement.safetensors",
+            ],
+        ),
+        (
             inputs.of_sweep,
             {"sweep": "seeds"},
             ["summary.json"],

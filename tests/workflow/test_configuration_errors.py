@@ -93,7 +93,7 @@ MISTAKES = {
         ["verdicts.runs", "'crucible22'", "Did you mean crucible2?"],
     ),
     "run of an onset": (
-        "causes: {onsets: {o: {through_step: 50, reference: a, arms: {a: [crucible1], b: [crucible11]}}}}",
+        "causes: {onsets: {o: {reference: a, arms: {a: [crucible1], b: [crucible11]}}}}",
         ["onsets.o.arms.b", "'crucible11'", "Did you mean crucible1?"],
     ),
     "lengths of an onset": (
