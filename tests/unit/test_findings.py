@@ -28,13 +28,10 @@ def estimate(value: float, **more: object) -> dict:
 
 
 def arm(changes: dict, still: float) -> dict:
-    numbers = {"still": estimate(still), "moving_at_end": estimate(0.4375)}
-    never = {"mean": None, "never": 3, "seeds": 3, "text": "never in 1,500 steps"}
-    return (
-        {"changes": changes, "seeds": [42, 43, 44], "median_freeze": never}
-        | {"mean_freeze": estimate(1339)}
-        | numbers
-    )
+    never = {"mean": None, "never": 3, "seeds": 3, "text": "not reached by step 1,400"}
+    numbers = {"still": estimate(still), "rate": estimate(0.4375), "onset": estimate(1339)}
+    tokens = numbers | {"median_onset": never, "still_if_independent": estimate(0.25)}
+    return {"changes": changes, "seeds": [42, 43, 44], "tokens": tokens, "elements": numbers}
 
 
 def judged() -> dict:
@@ -52,12 +49,15 @@ def judged() -> dict:
 
 PHASES = {"Fimbulwinter": {"majority": {"first": 408, "for_good": None}, "vanished": {"first": 1}}}
 ONSET = {
-    **{"reference": "published", "tokens": 3400, "steps": 1500, "window": 100},
+    **{"reference": "published", "tokens": 3400, "through_step": 1500, "still_for": 100},
+    "intervals": "95% over random seeds, by Student's t",
     "arms": {"published": arm({}, 0.73), "both": arm({"state_precision": "float32"}, 0.0049)},
     "effects": {
-        "log_displacement": {
-            "arms": {"both": {"share": estimate(0.54)}},
-            "interactions": {"both": {"share": estimate(-0.53)}},
+        "tokens": {
+            "goes_away": {
+                "arms": {"both": estimate(0.54)},
+                "interactions": {"both": estimate(-0.53)},
+            }
         }
     },
 }
@@ -151,7 +151,8 @@ def test_every_section_says_what_its_file_says():
         "| the gradient | -4.79 |",
         "- `published` (the reference): 73% (48% to 98%)",
         "| `both` | `state_precision: float32` | 42, 43 and 44 |",
-        "never in 1,500 steps",
+        "| not reached by step 1,400 |",
+        "- `both` (`state_precision: float32`): 0.49% (-25% to 25%), goes away 54% (29% to 79%)",
         "| `both` | -53% (-78% to -28%) |",
         "over that before it: 185 (185 to 186) as the notebook stitches the runs",
         "| moments_reset | 0.780 | 0.530 | 1.03 | 2.18 |",
@@ -211,10 +212,10 @@ def test_a_number_that_is_typed_by_hand_is_refused():
 
 def test_a_file_that_has_other_keys_now_is_named_with_the_line():
     onset = copy.deepcopy(ONSET)
-    del onset["effects"]["log_displacement"]["arms"]
+    del onset["effects"]["tokens"]["goes_away"]["arms"]
     given = {"onset": Source("onset/onset.json", onset)}
     refused(
-        '\n\n{{ onset("goes_away") }}\n', "line 3", "effects.log_displacement.arms", given=given
+        '\n\n{{ onset("goes_away") }}\n', "line 3", "effects.tokens.goes_away.arms", given=given
     )
     refused('{{ onset("no_such_fact") }}\n', "line 1: KeyError: 'no_such_fact'", given=given)
     refused("\n{{ onset.arms }}\n", "line 2: UndefinedError", given=given)
@@ -240,8 +241,8 @@ def test_the_template_and_the_configuration_name_the_same_files():
 def test_a_column_that_no_entry_has_is_a_mistake():
     planted_onset = copy.deepcopy(ONSET)
     for of in planted_onset["arms"].values():
-        del of["still"]
-    refused(TEMPLATE, "there is no still", given=sources(onset=planted_onset))
+        del of["tokens"]["still"]
+    refused(TEMPLATE, "there is no tokens.still", given=sources(onset=planted_onset))
 
 
 def run(name: str, *words: object) -> subprocess.CompletedProcess:

@@ -93,7 +93,8 @@ def resolve(configuration: Mapping, rules: Mapping, shipped: Mapping | None = No
 
 
 def _causes(given: Mapping, entries: Mapping) -> dict:
-    return {
+    filled = schema.defaults(entries["causes"]) | given
+    return filled | {
         "account": schema.defaults(entries["account"]) | given.get("account", {}),
         "onsets": schema.completed(given.get("onsets", {}), entries["onset"]),
     }

@@ -46,6 +46,7 @@ SECTIONS = (
     ("cohorts", "cohorts"),
     ("drift", "drift"),
     ("kick.NAME", "kick"),
+    ("causes", "causes"),
     ("causes.account", "account"),
     ("causes.onsets.NAME", "onset"),
     ("published", "published"),
@@ -98,6 +99,8 @@ def _allowed(rule: Mapping) -> str:
         return ", ".join(f"`{value}`" for value in rule["enum"])
     if "enum" in rule.get("items", {}):
         return "a list of " + ", ".join(f"`{value}`" for value in rule["items"]["enum"])
+    if "$ref" in rule:
+        return "keys of its own"
     return schema.allowed(rule)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from deadtokens.causes.onset import over_seeds
+from deadtokens.statistics.seeds import over_seeds
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 BY_CONSTRUCTION = "by_construction"  # a kind of rule, and the verdict where such a rule holds
