@@ -94,7 +94,7 @@ def test_clouds_that_walk_at_random_and_along_h():
     assert in_favour(null) <= {"separation"}
     verdicts = judged("drift.json", of_clouds(*clouds.planted_run(STEPS, speed=0.25)))
     expected = {"h_from_step_to_step", "h_over_the_run", "dead_against_h", "live_along_h"}
-    expected |= {"straight", "toward_live", "apart_along_h"}
+    expected |= {"straight", "toward_live", "live_along_h_relative", "toward_live_relative"}
     assert expected <= in_favour(verdicts)
 
 
@@ -106,7 +106,8 @@ def test_a_drift_common_to_all_rows_turns_what_is_stored_and_not_what_the_softma
     moved = bits_of(lattice.to_float32(weights) - common)
     stored = judged("drift.json", of_clouds(moved, hidden, mask, loss))
     assert stored["live_along_h"] == stored["toward_live"] == "contradicted"
-    assert stored["dead_against_h"] == stored["apart_along_h"] == "supported"
+    for name in ("dead_against_h", "live_along_h_relative", "toward_live_relative"):
+        assert stored[name] == "supported"
 
 
 def of_kicks(factor_of_arm, stitched: float, before: float) -> dict:

@@ -34,8 +34,9 @@ NAMES_SHOWN = 6  # of each list; the table has all
 MOST_COLUMNS = 6
 LONGEST_NAME = 16  # letters that fit a column
 SPACE = "␣"
-ROOM_FOR_A_LINE = 0.1  # of a panel's height
+ROOM_FOR_A_LINE = 0.13  # of a panel's height
 # Of the pairs of panels that say the same in both readings.
+SHORT = {AS_STORED: "as stored", RELATIVE: "relative"}
 TITLES = {AS_STORED: "as stored", RELATIVE: "relative to the mean of all rows"}
 
 LEFT = {"origin": {sphere: {"left": STEP} for sphere in ("bounding_sphere", "mean_sphere")}}
@@ -167,7 +168,7 @@ def _draw_clouds(panel: Axes, table: pd.DataFrame) -> None:
         )
     panel.plot(
         *(table["step"], table["all_centroid_norm_as_stored"]),
-        **{"color": "#cc79a7", "linestyle": DASHED, "label": "mean of all rows, from the origin"},
+        **{"color": "#cc79a7", "linestyle": DASHED, "label": "|mean of all rows|"},
     )
     panel.set_ylim(bottom=0)
     panel.set_ylabel("Distance in the space of W")
@@ -188,7 +189,7 @@ def _draw_origin(panel: Axes, table: pd.DataFrame, summary: dict, reading: str) 
                 distance = norm / table[f"{cloud}_{radius}"]
             left = summary["clouds"][cloud][reading]["origin"][sphere]["left"]
             kind = "bounding" if line == "-" else "mean"
-            end = " radius" if left is None else f": left at {left:,}"
+            end = "" if left is None else f": left at {left:,}"
             panel.plot(
                 *(table["step"], distance),
                 color=colour,
@@ -210,13 +211,13 @@ def _draw_angles(panel: Axes, table: pd.DataFrame) -> None:
         for reading, line in ((AS_STORED, "-"), (RELATIVE, DASHED)):
             panel.plot(
                 *(table["step"], table[f"angle_h_{cloud}_{reading}"]),
-                **{"color": colour, "linestyle": line, "label": f"{cloud}, {TITLES[reading]}"},
+                **{"color": colour, "linestyle": line, "label": f"{cloud}, {SHORT[reading]}"},
             )
     panel.axhline(90, **RULE)
     panel.set_ylim(0, 180)
     panel.yaxis.set_major_locator(FixedLocator(range(0, 181, 45)))
     panel.set_ylabel("Angle (degrees)")
-    _key(panel, columns=1, rows=4)
+    _key(panel, columns=2, rows=2)
 
 
 def _draw_rows(panel: Axes, table: pd.DataFrame, reading: str) -> None:
