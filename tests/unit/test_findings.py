@@ -61,7 +61,8 @@ ONSET = {
         }
     },
 }
-CLOUD = {"tokens": 3400, "centroid_straightness": 0.85}
+STORED = {"centroid_straightness": 0.85, "centroid_displacement_cosine_with_mean_h": -0.972}
+RELATIVE = {"centroid_straightness": 0.75, "centroid_displacement_cosine_with_mean_h": -0.11}
 PLANTED = {
     "published.md": "| run | steps |\n| --- | --- |\n| `crucible1` | 5,000 |\n",
     "verdicts.json": judged(),
@@ -87,7 +88,7 @@ PLANTED = {
     "drift.json": {
         "steps": 500,
         "separation": {"start": 0.00393, "end": 0.343, "by_chance_at_start": 0.0034},
-        "clouds": {"dead": CLOUD | {"centroid_displacement_cosine_with_mean_h": -0.972}},
+        "clouds": {"dead": {"tokens": 3400, "as_stored": STORED, "relative": RELATIVE}},
     },
     "account.json": {
         **{
@@ -95,7 +96,7 @@ PLANTED = {
             "window": 100,
             "terms": {"cell": "ULP of the weights", "p": "the gradient"},
         },
-        "change_over_last_window": {"total": -5.64, "cell": -2.96},
+        "change_over_last_window": {"total": -5.64, "cell": -2.96, "cell_drift": -4.5},
         "gradient_over_last_window": {"p": -4.79},
         "below_half_cell": {},
     },
@@ -146,7 +147,9 @@ def test_every_section_says_what_its_file_says():
         "| 1,225 | 3,776 |",
         "| `100` | 1.35e-05 | 1.00e-06 | 7.00e-05 |",
         "so found: 99.88%.",
+        "| `dead` | 3,400 | 0.850 | 0.750 | -0.972 | -0.110 |",
         "| `as_recorded` | 0.250 | 0.760 |",
+        "| in all, as stored | -5.64 | | in all, relative to the mean of all rows | -1.14 |",
         "| ULP of the weights | -2.96 |",
         "| the gradient | -4.79 |",
         "- `published` (the reference): 73% (48% to 98%)",

@@ -76,10 +76,16 @@ COLUMNS = {
     ),
     "clouds": (
         ("tokens", "tokens", "count"),
-        ("straightness", "centroid_straightness", "significant"),
+        ("straightness, as stored", "as_stored.centroid_straightness", "significant"),
+        ("relative", "relative.centroid_straightness", "significant"),
         (
-            "cosine of the displacement with the mean of h_mean",
-            "centroid_displacement_cosine_with_mean_h",
+            "cosine of the displacement with the mean of h_mean, as stored",
+            "as_stored.centroid_displacement_cosine_with_mean_h",
+            "significant",
+        ),
+        (
+            "the same, relative",
+            "relative.centroid_displacement_cosine_with_mean_h",
             "significant",
         ),
     ),

@@ -51,11 +51,21 @@ def with_key(
 
 
 def terms(changes: Mapping[str, float | None], meanings: Mapping[str, str]) -> pd.DataFrame:
-    """What an account is made of: each term that the meanings name, in octaves."""
+    """What an account is made of: each term that the meanings name, in octaves.
+
+    First what they add up to, if `total` is among the changes: as stored, and without the common
+    drift of the cells, which no probability depends on.
+    """
+    shown = {}
+    if "total" in changes:
+        shown["in all, as stored"] = changes["total"]
+    if None not in (changes.get("total"), changes.get("cell_drift")):
+        without = changes["total"] - changes["cell_drift"]
+        shown["in all, relative to the mean of all rows"] = without
+    shown |= {meanings[name]: change for name, change in changes.items() if name in meanings}
     rows = [
-        [meanings[name], f"{change:+.2f}" if change is not None else wording.NOTHING]
-        for name, change in changes.items()
-        if name in meanings
+        [name, wording.NOTHING if change is None else f"{change:+.2f}"]
+        for name, change in shown.items()
     ]
     return pd.DataFrame(rows, columns=["term", "octaves"])
 
