@@ -270,6 +270,11 @@ def test_corpora_of_a_rule(configured):
 def test_memory_grows_with_chunks_that_must_be_unpacked_and_with_attempts(configured):
     assert resources.memory_to_read(configured, RUN) == 1000
     packed = resources.memory_to_read(configured, {"run": "packed"})
+    compared = resources.memory_to_compare(configured, RUN)
+    run, cohorts = configured["runs"][RUN["run"]], configured["cohorts"]
+    vocab_size = configured["corpora"][run["corpus"]]["vocab_size"]
+    elements = cohorts["alignment_steps"] * vocab_size * run["hidden_dim"]
+    assert compared == 1000 + 24 * elements // 10**6
     run = configured["runs"]["packed"]
     assert packed == 1000 + run["chunk_rows"] * 10000 * run["hidden_dim"] * 2 // 10**6
     assert resources.growing(lambda wildcards: 7)(None, 3) == 21

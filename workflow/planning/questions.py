@@ -15,6 +15,7 @@ NO_RULE = {
     **{"statistic": "", "unit": "", "divided_by": [], "never": "undecided", "needs_steps": 0},
     "not_contradicted_because": None,
 }
+NO_EVIDENCE = "interval_over_tokens"  # of another random seed, which is what a rule is about
 CONDITIONS = ("at_least", "above", "at_most", "below", "equals", "outside")
 ALONE = ("equals", "outside")
 # What a verdict depends on, beside the evidence.
@@ -92,6 +93,7 @@ def _check_question(key: str, question: Mapping, known: Mapping) -> None:
             "undecided_because."
         )
     check_known(f"{key}.run", question["run"], "runs", known)
+    _check_paths(key, question)
     for name in ("supported_if", "contradicted_if"):
         _check_condition(f"{key}.{name}", question[name])
     _check_contradiction(key, question)
@@ -139,6 +141,18 @@ def _check_contradiction(key: str, question: Mapping) -> None:
             f"{key} has both contradicted_if and not_contradicted_because; allowed: one of them. "
             "Set the other to null."
         )
+
+
+def _check_paths(key: str, question: Mapping) -> None:
+    places = {name: question[name] for name in ("value", "minus", "interval", "divided_by")}
+    for name, paths in places.items():
+        for path in [paths] if isinstance(paths, str) else paths or ():
+            if NO_EVIDENCE in path.split("."):
+                raise ConfigurationError(
+                    f"{key}.{name} is {path}; allowed: what is no interval over tokens, for one "
+                    "push moves all tokens, and which of them are drawn decides nothing about "
+                    "another random seed. Give interval_over_pseudo_seams, or null."
+                )
 
 
 def _check_condition(key: str, condition: Mapping | None) -> None:

@@ -17,6 +17,7 @@ from deadtokens.program import command  # first: what follows takes its time
 from pathlib import Path
 
 from deadtokens.cohorts import gradients
+from deadtokens.cohorts.cohorts import Cohorts
 from deadtokens.cohorts.requirements import why_no_gradients
 from deadtokens.displacement import patterns
 from deadtokens.files import tables
@@ -50,11 +51,14 @@ def main(options):
             by_step.add(step.number, numbers(step.made["g"]), h)
             progress(step.number)
         alignment = by_step.table()
-        cohorts = gradients.Cohorts(last, steps, wanted["cohort_window"])
+        cohorts = Cohorts(last, steps, wanted["cohort_window"])
         looked_at = cohorts.steps(wanted["alignment_steps"])
-        then = [numbers(rows.step(step, "g").made["g"]) for step in looked_at]
+        then = [rows.step(step, ("W", "g")) for step in looked_at]
+        initial = numbers(rows.read("W", 0, 1)[0])
+    made = [numbers(step.made["g"]) for step in then]
+    before = [numbers(step.before["W"]) for step in then]
     null = wanted["permutations"], wanted["permutation_seed"]
-    compared = gradients.compare(cohorts, then, *null)
+    compared = gradients.compare(cohorts, made, before, initial, *null)
     report = gradients.summary(alignment, cohorts, looked_at, compared)
     with command.finished(options.table, options.summary) as (table, summary):
         tables.write(table, alignment)

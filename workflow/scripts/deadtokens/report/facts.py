@@ -43,9 +43,9 @@ FACTS = {
     },
     "kick.json": {
         **{"tokens": "tokens", "seam": "seam", "window": "window"},
-        "confidence": "intervals.confidence",
         "ratio": "{series}.kick_ratio",
         "over_continuous": "stitched.kick_over_continuous",
+        "beyond_chance": "continuous.kick_ratio.beyond_pseudo_seams",
         "pseudo_seams": "continuous.pseudo_seams",
         "total": "contributions.total",
         "parts": "contributions.parts",
@@ -72,6 +72,7 @@ COLUMNS = {
     ),
     "cohort_tests": (
         ("mean cosine within cohorts", "within", "significant"),
+        ("its excess over shuffles, in their sd", "excess_over_sd", "significant"),
         ("p", "p_value", "significant"),
     ),
     "clouds": (
@@ -105,9 +106,12 @@ COLUMNS = {
     "parts": (
         ("part", "name", "text"),
         ("log kick ratio", "value", "significant"),
-        ("from", "low", "significant"),
-        ("to", "high", "significant"),
+        ("from", "interval_over_pseudo_seams.0", "significant"),
+        ("to", "interval_over_pseudo_seams.1", "significant"),
         ("as a factor", "value", "factor"),
+        ("share of the whole", "share", "percent"),
+        ("share from", "share_over_pseudo_seams.0", "percent"),
+        ("share to", "share_over_pseudo_seams.1", "percent"),
     ),
     "methods": (
         ("what it predicts from", "meaning", "text"),

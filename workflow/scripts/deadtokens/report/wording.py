@@ -66,11 +66,14 @@ WAYS: dict[str, Callable[..., str]] = {
 }
 
 
-def estimate(found: Mapping[str, Any] | None, way: str = "significant", *digits: int) -> str:
+def estimate(
+    found: Mapping[str, Any] | None, way: str = "significant", *digits: int, ends: str = ""
+) -> str:
     """A value and its interval, as JSON files have them: 0.73 (0.32 to 0.98).
 
-    found: `value` or `mean`; `low` and `high`, if there are any; `never`, at how many of `seeds`
-    random seeds it is undefined, and `text`, which then stands for the value.
+    found: `value` or `mean`; `low` and `high`, or both under the key `ends`, if there are any;
+    `never`, at how many of `seeds` random seeds it is undefined, and `text`, which then stands for
+    the value.
     """
     if found is None:
         return NOTHING
@@ -80,9 +83,10 @@ def estimate(found: Mapping[str, Any] | None, way: str = "significant", *digits:
         undefined = f"undefined at {found['never']:,} of {found['seeds']:,} random seeds"
         return found.get("text") or (undefined if found.get("never") else NOTHING)
     text = in_words(value, *digits)
-    if found.get("low") is None or found.get("high") is None:
+    low, high = found[ends] if ends else (found.get("low"), found.get("high"))
+    if low is None or high is None:
         return text
-    return f"{text} ({in_words(found['low'], *digits)} to {in_words(found['high'], *digits)})"
+    return f"{text} ({in_words(low, *digits)} to {in_words(high, *digits)})"
 
 
 def joined(values: list[Any], way: str = "count") -> str:
