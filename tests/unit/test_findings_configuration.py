@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.utils import update_config
 
 from planning import configuration, findings, schema, slices
 from planning.mistakes import ConfigurationError, RequestError
@@ -14,10 +15,7 @@ ROOT = Path(__file__).parents[2]
 SCHEMA = schema.load(ROOT / "workflow/schemas/config.schema.yaml")
 BASE = {}
 for _name in ("config", "verdicts", "onset", "findings"):
-    _part = yaml.safe_load((ROOT / f"config/{_name}.yaml").read_text("utf-8"))
-    for _key, _value in _part.items():
-        merged = isinstance(BASE.get(_key), dict) and isinstance(_value, dict)
-        BASE[_key] = BASE[_key] | _value if merged else _value
+    update_config(BASE, yaml.safe_load((ROOT / f"config/{_name}.yaml").read_text("utf-8")))
 
 
 def resolved(section: dict | None = None, **changes: object) -> dict:

@@ -60,6 +60,13 @@ def test_names_addresses_commands_and_digits_of_formats_are_none(text):
     assert typed_numbers.typed(text, EXPERIMENTS) == []
 
 
+def test_a_line_is_that_of_the_template_whatever_an_expression_takes_away():
+    template = (
+        "{% if of %}\na\n\n{%- if of %}b{% endif -%}\n\n{# a\ncomment #}\nc 73\n{% endif %}\n"
+    )
+    assert typed_numbers.typed(template) == [(8, "73")]
+
+
 def test_experiments_that_nobody_published_are_numbers():
     assert typed_numbers.typed("Crucible 9\n", EXPERIMENTS) == [(1, "9")]
     assert typed_numbers.typed("Crucible 12\n", EXPERIMENTS) == [(1, "12")]

@@ -35,16 +35,17 @@ def typed(template: str, allowed: Iterable[str] = ()) -> list[tuple[int, str]]:
 
 def _text(environment: Environment, template: str) -> str:
     """The template without what is within braces; lines stay where they are."""
-    parts, depth = [], 0
-    for _, kind, value in environment.lex(template):
-        depth += kind.endswith("_begin")
+    parts, here = [], 1
+    for line, kind, value in environment.lex(template):
+        # Blanks that an expression takes away with it would move what follows to earlier lines.
+        parts.append("\n" * (line - here))
+        here = max(line, here) + value.count("\n")
         if kind == "data":
             parts.append(value)
         else:
             parts.append(
                 (EXPRESSION if kind == "variable_begin" else "") + "\n" * value.count("\n")
             )
-        depth -= kind.endswith("_end")
     return "".join(parts)
 
 
