@@ -18,10 +18,11 @@ runs:
   float32: {like: crucible2, state_precision: float32}
   seeds: {like: crucible2, total_steps: 12, sweep: {random_seed: [1, 2]}}
 causes:
+  still_for: 5
   onsets:
     onset:
+      through_step: 30
       from_step: 2
-      window: 5
       bin_steps: 4
       arms: {published: [crucible2], float32: [float32]}
 published: {runs: [crucible2, crucible3, wordybird1]}

@@ -12,7 +12,9 @@ STEPS = np.arange(1.0, 61)
 
 
 def drawn(not_judged=None, correlation=0.25, **planted):
-    table = {"step": STEPS} | {name: np.zeros(60) for name in analysis.TERMS} | planted
+    names = (*analysis.TERMS, *analysis.CELL)
+    table = {"step": STEPS} | {name: np.zeros(60) for name in names} | planted
+    table["cell"] = sum(table[name] for name in analysis.CELL)
     table["total"] = sum(table[name] for name in analysis.TERMS)
     table |= {"below_half_cell": STEPS / 60, "below_half_cell_float32_v": STEPS / 120}
     last = np.array([10, 20, 40, 60])
@@ -34,7 +36,8 @@ def drawn(not_judged=None, correlation=0.25, **planted):
 
 def test_every_term_is_drawn_once():
     terms = [term for parts, _ in draw_account.CAUSES.values() for term in parts]
-    assert sorted(terms) == sorted([*analysis.TERMS, *analysis.GRADIENT])
+    parts = {*analysis.CELL, *analysis.GRADIENT}
+    assert sorted(terms) == sorted(({*analysis.TERMS} - {"cell"}) | parts)
 
 
 def test_of_a_gradient_that_is_split_the_parts_are_drawn_and_not_the_whole():
@@ -50,10 +53,11 @@ def test_of_a_gradient_that_is_split_the_parts_are_drawn_and_not_the_whole():
 
 
 def test_the_areas_reach_what_the_terms_add_up_to():
-    """Three causes shrink the update by 4 octaves in all, one makes it grow by 1."""
+    """Three causes shrink the update by 4.5 octaves in all, two make it grow by 1.5."""
     figure = drawn(
         gradient=-2 * STEPS / 60,
-        cell=-STEPS / 60,
+        cell_drift=-1.5 * STEPS / 60,
+        cell_relative=STEPS / 120,
         ratchet=-STEPS / 60,
         v_float32=STEPS / 60,
         epsilon=STEPS / 1e5,
@@ -61,12 +65,13 @@ def test_the_areas_reach_what_the_terms_add_up_to():
     causes, below, survival = figure.axes
     names = [text.get_text() for text in causes.get_legend().get_texts()]
     assert names == [
-        *("gradients smaller", "weights' cells larger", "ratchet of √v"),
+        *("gradients smaller", "cells: common drift of the rows"),
+        *("cells: rows relative to their mean", "ratchet of √v"),
         *("√v̂ as in float32, falls with g", "update in cells"),
     ]  # what never reaches a hundredth of an octave is not there
     ends = [collection.get_datalim(causes.transData) for collection in causes.collections]
-    assert min(box.y0 for box in ends) == pytest.approx(-4)
-    assert max(box.y1 for box in ends) == pytest.approx(1)
+    assert min(box.y0 for box in ends) == pytest.approx(-4.5)
+    assert max(box.y1 for box in ends) == pytest.approx(1.5)
     assert (
         figure.get_suptitle()
         == "Tiny: updates shrank by 3.0 octaves, 1.0 of them by the ratchet of v"

@@ -26,7 +26,14 @@ EXPERIMENT, STEPS = "Crucible 2", 40
 PHASE = {"vanished": {"first": None}, "majority": {"first": 3}}
 ANY_QUESTION = dict.fromkeys(
     ("undecided_because", "minus", "interval", "supported_if", "contradicted_if")
-) | {"divided_by": [], "never": "undecided", "unit": "", "notebook": "C", "needs_steps": 0}
+) | {
+    "kind": "changed_after",
+    "divided_by": [],
+    "never": "undecided",
+    "unit": "",
+    "notebook": "C",
+    "needs_steps": 0,
+}
 LOOK = {"title": "Planted", "width_mm": 100, "dpi": 40}
 
 
@@ -61,7 +68,12 @@ def good_files(folder):
         "stillness": stillness.summary(moving, 12, 0.1),
         "permanence": permanence.summary(followed, 0.1, [4], 0.95),
         "published": {EXPERIMENT: {"steps": 500, "momentum_norm": [1e-5, 1e-3]}},
-        "verdicts": {"counts": verdicts.counts(rows), "chapters": chapters, "verdicts": rows},
+        "verdicts": {
+            "counts": verdicts.counts(rows),
+            "counts_by_kind": verdicts.counts_by_kind(rows),
+            "chapters": chapters,
+            "verdicts": rows,
+        },
         "summary": {
             **{"experiment": EXPERIMENT, "steps": STEPS, "separation_step": 500, "absent": {}},
             **{"final_loss": 1.5, "freezing": [2, 9, None], "last_motion": 31, "half_still": None},
@@ -109,7 +121,7 @@ def settings_of(program, folder, question, chapters):
         "write_provenance_page": {"configuration": {}},
         "judge_questions": {
             **{"questions": question, "chapters": chapters},
-            **{"order": order, "steps": {}},
+            **{"order": order, "steps": {}, "seeds": {}},
         },
         "summarize_run": {"record": ["W"], "rows": "all", "separation_step": 500},
         "draw_stillness": LOOK,

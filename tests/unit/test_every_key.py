@@ -35,6 +35,7 @@ PLACES = {
     "chapter": ("verdicts", "chapters", "freezing"),
     "question": ("verdicts", "questions", "all_moved"),
     "condition": ("verdicts", "questions", "all_moved", "supported_if"),
+    "findings": ("findings",),
 }
 ONSET = {"mine": {"reference": "a", "arms": {"a": ["crucible1"], "b": ["crucible1"]}}}
 NOWHERE = {  # of no key, whatever its type

@@ -239,8 +239,13 @@ def test_scripts_from_trajectory_to_picture(files, tmp_path):
     assert header == [
         *("token_id", "token", "script", "id_rank", "initial_norm", "initial_norm_rank"),
         *("last_motion_step", "steps_still"),
+        *("initial_norm_relative", "initial_norm_relative_rank"),
     ]
-    assert rows == [
+    # Rows (3, 0), (3, 4), (0, -4) have the mean (2, 0).
+    relative = [math.sqrt(1), math.sqrt(1 + 16), math.sqrt(4 + 16)]
+    np.testing.assert_allclose([float(row[8]) for row in rows], relative)
+    assert [row[9] for row in rows] == ["1.0", "2.0", "3.0"]
+    assert [row[:8] for row in rows] == [
         ["1", "q", "Latin", "1", "3.0", "1.0", "2", "2"],
         ["2", "ก", "Thai", "2", "5.0", "3.0", "4", "0"],
         ["4", ",", "other", "3", "4.0", "2.0", "-1", "4"],
@@ -248,6 +253,12 @@ def test_scripts_from_trajectory_to_picture(files, tmp_path):
     found = json.loads((tmp_path / "freezing.json").read_text())
     assert (found["global_last_motion"], found["never_frozen"], found["never_moved"]) == (4, 1, 1)
     assert (found["min"], found["median"], found["max"]) == (-1, 2, None)
+    # By last motion they are second, third and first; by norm 1, 3, 2 as stored and 1, 2, 3.
+    assert found["correlation_with_initial_norm"] == pytest.approx(1 - 6 * (1 + 0 + 1) / 24)
+    assert found["correlation_with_initial_norm_relative"] == pytest.approx(
+        1 - 6 * (1 + 1 + 4) / 24
+    )
+    assert found["relative_to_mean_of"] == "dead"
     picture = tmp_path / "freezing.png"
     sources = "--survival", tmp_path / "survival.csv", "--summary", tmp_path / "freezing.json"
     look = {"title": "Planted", "width_mm": 120, "dpi": 80}

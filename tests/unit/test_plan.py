@@ -16,7 +16,7 @@ from planning import corpora, entries, figures, inputs, plan, report, resources,
 from planning.mistakes import RequestError
 
 RUN = {"run": "crucible2"}
-ONSET = {"reference": "a", "arms": {"a": ["crucible2"], "b": ["wide"]}}
+ONSET = {"through_step": 400, "reference": "a", "arms": {"a": ["crucible2"], "b": ["wide"]}}
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,22 @@ def configured() -> dict:
             {"onset": "mine"},
             ["second_moment.csv", "second_moment"],
             ["results/crucible2/second_moment.csv"],
+        ),
+        (
+            inputs.of_arms,
+            {"onset": "mine"},
+            ["course.csv", "course"],
+            ["results/crucible2/course.csv", "results/wide/course.csv"],
+        ),
+        (inputs.of_course, RUN, [""], ["results/crucible2/trajectory.safetensors"]),
+        (
+            inputs.of_course,
+            {"run": "wordybird1b_everything"},
+            ["displacement.safetensors"],
+            [
+                "results/wordybird1b/displacement.safetensors",
+                "results/wordybird1b_everything/displacement.safetensors",
+            ],
         ),
         (
             inputs.of_sweep,

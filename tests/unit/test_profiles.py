@@ -14,7 +14,7 @@ ACROSS_RUNS = {
     *("compare_runs", "compare_with_published", "compare_sweep", "check_continuation"),
     *("compute_kick", "draw_kick", "compute_onset", "draw_onset"),
     "judge_questions",
-    *("write_verdicts_page", "write_runs_page", "write_provenance_page"),
+    *("write_verdicts_page", "write_runs_page", "write_provenance_page", "write_findings"),
 }
 
 

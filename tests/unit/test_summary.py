@@ -113,7 +113,8 @@ def test_what_is_not_there_says_why(record, rows, steps, expected):
     assert bool(found) == bool(expected)
     if "W" not in record:
         missing = {"last_motion", "freezing", "stillness_runs", "net_displacement"}
-        assert found.keys() == missing | {"separation_at_start", "separation_later"}
+        of_all = {"separation_at_start", "separation_later", "net_displacement_relative"}
+        assert found.keys() == missing | of_all
 
 
 @pytest.mark.parametrize("naming", ["crucible", "thimble", "wordybird"])
@@ -150,6 +151,10 @@ def test_script_measures_rows_of_every_series(tmp_path, naming):
     assert found["mean_variance"] == pytest.approx([means.min(), means.max()], rel=1e-5)
     moved = np.linalg.norm(of_dead["W"][-1] - of_dead["W"][0], axis=1).mean()
     assert found["net_displacement"] == pytest.approx(moved)
+    exact["W"] = exact["W"].astype(float)
+    seen = exact["W"] - exact["W"].mean(axis=1, keepdims=True)
+    moved = np.linalg.norm((seen[-1] - seen[0])[dead], axis=1).mean()
+    assert found["net_displacement_relative"] == pytest.approx(moved)
     for key, t in (("separation_at_start", 0), ("separation_later", 5)):
         centroids = [exact["W"][t, which].mean(axis=0) for which in (dead, ~dead)]
         distance = np.linalg.norm(np.subtract(*centroids))
@@ -192,6 +197,7 @@ MINE = {
     "stillness_runs": 2,
     "longest_stillness": [1500, 1],
     "net_displacement": 0.4339,
+    "net_displacement_relative": 0.25,
     "separation_at_start": 0.003481,
     "separation_later": 0.21,
     "separation_step": 500,
@@ -211,10 +217,11 @@ def test_a_run_stands_below_the_published_figures_of_its_experiment():
     assert "live/dead separation at t = 500" in head
     assert above.startswith("| E, published | 500 | 6.16 | not given | 1 / 2 / 3 | not given |")
     assert mine == (
-        "| `mine` | 500 | 5.72 | 499 | 300 / 410 / 499 | 2: 1,500, 1 | 0.00348 | 0.21 | 0.434 |"
+        "| `mine` | 500 | 5.72 | 499 | 300 / 410 / 499 | 2: 1,500, 1 "
+        "| 0.00348 | 0.21 | 0.434 | 0.250 |"
     )
     assert other == mine.replace("mine", "other")
-    assert {line.count(" | ") for line in text.splitlines()} == {8}
+    assert {line.count(" | ") for line in text.splitlines()} == {9}
 
 
 def test_two_runs_of_an_experiment_share_its_published_line():

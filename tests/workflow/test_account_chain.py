@@ -3,6 +3,7 @@
 import csv
 import json
 
+import facts_of_results
 import numpy as np
 import pytest
 
@@ -30,8 +31,12 @@ def test_the_fall_of_a_real_run_is_accounted_for(fresh):
     assert [row["step"] for row in rows] == [*range(1, 41)]
     for row in rows:
         assert sum(row[part] for part in PARTS) == pytest.approx(row["total"], abs=1e-12)
+        cell = row["cell_drift"] + row["cell_relative"]
+        assert cell == pytest.approx(row["cell"], abs=1e-12)
     summary = json.loads((results / "account.json").read_text())
+    facts_of_results.check(results / "account.json")
     assert (summary["from_step"], summary["forecast_step"], summary["window"]) == (5, 20, 10)
+    assert summary["relative_to_mean_of"] == "dead"  # of rows that alone are recorded
     assert summary["forecast"]["chosen"] in ("exponential", "power_law")
     with open(results / "account_tokens.csv", newline="", encoding="utf-8") as lines:
         tokens = list(csv.DictReader(lines))
@@ -78,5 +83,5 @@ def test_other_series_have_it_too(fresh):
     changes = "causes: {account: {from_step: 2, forecast_step: 5, window: 4}}"
     fresh.run("results/thimble7/account.json", changes=changes)
     summary = json.loads((fresh.root / "results/thimble7/account.json").read_text())
-    assert summary["steps"] == 12
+    assert (summary["steps"], summary["relative_to_mean_of"]) == (12, "all")
     assert summary["largest_share_left_out"] < 0.5

@@ -3,6 +3,7 @@
 import csv
 import json
 
+import facts_of_results
 import numpy as np
 import pytest
 import torch
@@ -36,6 +37,7 @@ def test_the_arm_that_restores_everything_is_the_continuous_run_bit_for_bit(fres
         assert not np.array_equal(rows_of(other, "embeddings", 0, STEPS - SEAM + 1), found), name
 
     summary = json.loads((results / "wordybird/kick.json").read_text())
+    facts_of_results.check(results / "wordybird/kick.json")
     assert (summary["tokens"], summary["seam"]) == (len(untrained), SEAM)
     assert summary["arms"][0]["run"] == "wordybird1b_everything"
     assert summary["arms"][0]["excess_path"] == {"value": 0, "interval_over_tokens": [0, 0]}

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from planning import (
     commands,
     corpora,
+    findings,
     kick,
     names,
     onsets,
@@ -26,12 +27,16 @@ BESIDE_PHASES = ("undefined", "mean", "std", "p05", "median", "p95", "nonfinite_
 SECTIONS = ("permanence", "cohorts", "drift", "report", "published", "figures", "cluster")
 
 
-def resolve(configuration: Mapping, rules: Mapping) -> dict:
-    """The configuration with every key of every entry present; raises `ConfigurationError`."""
+def resolve(configuration: Mapping, rules: Mapping, shipped: Mapping | None = None) -> dict:
+    """The configuration with every key of every entry present; raises `ConfigurationError`.
+
+    shipped: the questions of config/verdicts.yaml, by which those that were changed are known.
+    """
     renamed.check(configuration)
     schema.check(configuration, rules)
     configuration, swept = _without_sweeps(configuration, rules)
     entries = rules["$defs"]
+    verdicts = questions.with_changed_rules(configuration.get("verdicts", {}), shipped or {})
     resolved = {
         "corpora": schema.completed(configuration["corpora"], entries["corpus"]),
         "phases": schema.completed(configuration["phases"], entries["phase_scheme"]),
@@ -40,7 +45,7 @@ def resolve(configuration: Mapping, rules: Mapping) -> dict:
         "kick": schema.completed(configuration.get("kick", {}), entries["kick"]),
         "causes": _causes(configuration.get("causes", {}), entries),
         "comparison": configuration.get("comparison", rules["properties"]["comparison"]["default"]),
-        "verdicts": questions.completed(configuration.get("verdicts", {}), entries),
+        "verdicts": questions.completed(verdicts, entries),
         "verify_files": configuration.get("verify_files", True),
     }
     for section in SECTIONS:
@@ -51,6 +56,10 @@ def resolve(configuration: Mapping, rules: Mapping) -> dict:
         resolved[section]["runs"] = sweeps.runs_in(resolved[section]["runs"], swept)
     for onset in resolved["causes"]["onsets"].values():
         onset["arms"] = {arm: sweeps.runs_in(of, swept) for arm, of in onset["arms"].items()}
+    resolved["findings"] = findings.completed(
+        schema.defaults(entries["findings"]) | configuration.get("findings", {}),
+        resolved["verdicts"]["runs"],
+    )
     names.check(resolved)
     for name, corpus in resolved["corpora"].items():
         corpora.check(f"corpora.{name}", corpus)
@@ -68,6 +77,7 @@ def resolve(configuration: Mapping, rules: Mapping) -> dict:
     for name in resolved["report"]["onsets"]:
         check_known("report.onsets", name, "causes.onsets", onsets_by_key)
     questions.check(resolved)
+    findings.check(resolved)
     _check_hidden_means(resolved)
     # A run before those that are like it, so that a mistake is reported where it was made.
     for name in sorted(
@@ -83,7 +93,8 @@ def resolve(configuration: Mapping, rules: Mapping) -> dict:
 
 
 def _causes(given: Mapping, entries: Mapping) -> dict:
-    return {
+    filled = schema.defaults(entries["causes"]) | given
+    return filled | {
         "account": schema.defaults(entries["account"]) | given.get("account", {}),
         "onsets": schema.completed(given.get("onsets", {}), entries["onset"]),
     }

@@ -5,8 +5,9 @@ Functions of the configuration and of a job's wildcards; `Plan.input` makes them
 
 from collections.abc import Callable, Mapping
 
+from deadtokens.causes.requirements import chain
 from deadtokens.kick.requirements import first_of
-from planning import entries, kick, requirements
+from planning import entries, kick, onsets, requirements
 from planning.corpora import check_files, is_synthetic
 from planning.givenfiles import literal
 from planning.mistakes import RequestError
@@ -118,14 +119,27 @@ def masks_of_compared_runs(configuration: Mapping, wildcards: Wildcards) -> str:
     return f"results/corpora/{configuration['runs'][continuous]['corpus']}/masks.safetensors"
 
 
+def of_course(configuration: Mapping, wildcards: Wildcards, file: str) -> list[str]:
+    """A file of each run of a course, "" for its trajectory: those that the run goes back to first.
+
+    Raises `RequestError` unless the run can have a course.
+    """
+    trajectory(configuration, wildcards, "course")
+    runs = configuration["runs"]
+    return [
+        f"results/{name}/{file}" if file else trajectory_of(name, runs[name])
+        for name in chain(wildcards["run"], runs)
+    ]
+
+
 def of_arms(configuration: Mapping, wildcards: Wildcards, file: str, analysis: str) -> list[str]:
-    """A file of each run of all arms, in their order, of those that can have the analysis."""
+    """A file of each run of all arms, in their order, of those that show what it is of."""
     arms = entries.onset(configuration, wildcards["onset"])["arms"]
     return [
         f"results/{name}/{file}"
         for names in arms.values()
         for name in names
-        if requirements.why_not(analysis, name, configuration) is None
+        if onsets.shows(analysis, name, configuration)
     ]
 
 

@@ -7,7 +7,8 @@ from planning.mistakes import ConfigurationError
 # What rules leave in results/ itself; a test holds it to the rules.
 RESERVED = (
     *("benchmarks", "corpora", "logs"),
-    *("comparison.md", "published.md", "provenance.html", "report.html", "runs.html"),
+    *("comparison.md", "findings.json", "findings.md", "published.md", "provenance.html"),
+    *("report.html", "runs.html"),
     *("verdicts.csv", "verdicts.html", "verdicts.json"),
 )
 RESERVED_KEYS = {name.casefold() for name in RESERVED}

@@ -46,6 +46,7 @@ SECTIONS = (
     ("cohorts", "cohorts"),
     ("drift", "drift"),
     ("kick.NAME", "kick"),
+    ("causes", "causes"),
     ("causes.account", "account"),
     ("causes.onsets.NAME", "onset"),
     ("published", "published"),
@@ -54,6 +55,7 @@ SECTIONS = (
     ("verdicts.chapters.NAME", "chapter"),
     ("verdicts.questions.NAME", "question"),
     ("verdicts.questions.NAME.supported_if", "condition"),
+    ("findings", "findings"),
 )
 LAST = (("figures", "figures"), ("cluster", "cluster"))
 # Keys that hold a value and no keys of their own.
@@ -97,6 +99,8 @@ def _allowed(rule: Mapping) -> str:
         return ", ".join(f"`{value}`" for value in rule["enum"])
     if "enum" in rule.get("items", {}):
         return "a list of " + ", ".join(f"`{value}`" for value in rule["items"]["enum"])
+    if "$ref" in rule:
+        return "keys of its own"
     return schema.allowed(rule)
 
 

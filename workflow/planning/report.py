@@ -31,12 +31,21 @@ def chapter(configuration: Mapping, question: str) -> str:
 
 
 def evidence(configuration: Mapping) -> list[str]:
-    """The statistics files that the questions ask for, of what is in the report."""
+    """The statistics files that the questions ask for, of what is in the report.
+
+    And of runs at other random seeds, where the configuration names them.
+    """
     report = configuration["report"]
     there = {*report["runs"], *report["kick"], *report["onsets"]}
     questions = configuration["verdicts"]["questions"].values()
     asked = [(question["run"], question["file"]) for question in questions if question["file"]]
-    return [f"results/{run}/{file}" for run, file in dict.fromkeys(asked) if run in there]
+    seeds = configuration["verdicts"]["seeds"]
+    return [
+        f"results/{run}/{file}"
+        for name, file in dict.fromkeys(asked)
+        if name in there
+        for run in (name, *seeds.get(name, ()))
+    ]
 
 
 def _shown(figure: Figure, name: str, configuration: Mapping) -> bool:

@@ -6,7 +6,8 @@ makes one text of them.
 
 from collections.abc import Mapping
 
-from planning import entries, kick, onsets, requirements
+from planning import entries, kick, onsets
+from planning.findings import present as sources_of_findings
 from planning.inputs import Wildcards, population
 
 WITHOUT_EFFECT_ON_TRAINING = ("phases", "checkpoint_seconds", "keep_trajectory")
@@ -173,28 +174,38 @@ def account(configuration: Mapping, wildcards: Wildcards) -> dict:
     )
 
 
+def course(configuration: Mapping, wildcards: Wildcards) -> dict:
+    run, runs = entries.run(configuration, wildcards["run"]), configuration["runs"]
+    segments = [
+        {**segment, "naming": runs[segment["run"]]["naming"]}
+        for segment in onsets.segments(wildcards["run"], runs)
+    ]
+    still_for = configuration["causes"]["still_for"]
+    rules = {"motion_threshold": run["motion_threshold"], "still_for": still_for}
+    return rules | {"segments": segments}
+
+
 def onset(configuration: Mapping, wildcards: Wildcards) -> dict:
     comparison, runs = entries.onset(configuration, wildcards["onset"]), configuration["runs"]
-    reference = runs[comparison["arms"][comparison["reference"]][0]]
+    reference = comparison["arms"][comparison["reference"]][0]
     arms = [
         {
             "arm": arm,
-            "changes": onsets.changes(runs[names[0]], reference),
+            "changes": onsets.changes(names[0], reference, runs),
             "runs": [
                 {
                     "run": name,
                     "seed": runs[name]["random_seed"],
-                    "elements": runs[name]["hidden_dim"],
-                    "second_moment": requirements.why_not("second_moment", name, configuration)
-                    is None,
+                    "second_moment": onsets.shows("second_moment", name, configuration),
                 }
                 for name in names
             ],
         }
         for arm, names in comparison["arms"].items()
     ]
-    rules = {key: comparison[key] for key in ("reference", "from_step", "window", "bin_steps")}
-    return rules | {"motion_threshold": reference["motion_threshold"], "arms": arms}
+    names = ("reference", "through_step", "from_step", "bin_steps")
+    rules = {name: comparison[name] for name in names}
+    return rules | {"still_for": configuration["causes"]["still_for"], "arms": arms}
 
 
 def rows(configuration: Mapping, wildcards: Wildcards) -> dict:
@@ -237,16 +248,23 @@ def verdicts(configuration: Mapping, wildcards: Wildcards) -> dict:
     steps = {name: run["total_steps"] for name, run in runs.items()}
     steps |= {name: steps[entry["continuous"]] for name, entry in configuration["kick"].items()}
     steps |= {
-        name: runs[entry["arms"][entry["reference"]][0]]["total_steps"]
-        for name, entry in configuration["causes"]["onsets"].items()
+        name: entry["through_step"] for name, entry in configuration["causes"]["onsets"].items()
     }
     asked = {question["run"] for question in section["questions"].values()}
+    seeds = {run: others for run, others in section["seeds"].items() if run in asked}
     return (
         {key: section[key] for key in ("chapters", "questions")}
-        | {"steps": {name: steps[name] for name in sorted(asked & steps.keys())}}
+        | {"steps": {name: steps[name] for name in sorted(asked & steps.keys())}, "seeds": seeds}
         # The order of the story, which JSON objects with sorted keys do not keep.
         | {"order": {key: [*section[key]] for key in ("chapters", "questions")}}
     )
+
+
+def findings(configuration: Mapping, wildcards: Wildcards) -> dict:
+    """Where the findings take their numbers from, and what is left out."""
+    section = configuration["findings"]
+    absent = {name: section["sources"][name] for name in sorted(section["absent"])}
+    return {"sources": sources_of_findings(section), "absent": absent}
 
 
 def provenance(configuration: Mapping, wildcards: Wildcards) -> dict:

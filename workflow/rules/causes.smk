@@ -5,9 +5,11 @@ in results/{run}/ the share of elements that the pinned arithmetic predicts bit 
 with v and g, as Adam saw them, how often v rose, fell and stood still and what float32 would have
 made of the same gradients (second_moment.csv, .json); with W, m, v and g of weights that are rounded
 what each cause contributes at each step (account.csv) and for each token when it was predicted to
-freeze and when it moved last (account_tokens.csv), in short in account.json. For every entry of
-`causes.onsets`, from the displacements of its runs, in results/{onset}/ the curves of every arm over
-time (onset.csv) and what came out of each with the effects (onset.json).
+freeze and when it moved last (account_tokens.csv), in short in account.json; of a run that records W
+how many tokens and elements move at every step (course.csv), of a run that was resumed with all that
+decides its steps together with what it was resumed from. For every entry of `causes.onsets`, from the
+courses of its runs, in results/{onset}/ the curves of every arm over time (onset.csv) and what came out
+of each with the effects (onset.json).
 """
 
 
@@ -93,10 +95,37 @@ rule compute_account:
         " --table {output.table:q} --tokens {output.tokens:q} --summary {output.summary:q}"
 
 
+rule compute_course:
+    """Count how many tokens, and how many of their elements, move at every step."""
+    input:
+        trajectories=plan.input(inputs.of_course, ""),
+        displacements=plan.input(inputs.of_course, "displacement.safetensors"),
+        masks=plan.input(inputs.of_its_corpus, "masks.safetensors"),
+    output:
+        "results/{run}/course.csv",
+    log:
+        "results/{run}/logs/compute_course.log",
+    benchmark:
+        "results/{run}/benchmarks/compute_course.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=growing(plan.resource(memory_to_read)),
+        runtime=growing(60),
+    params:
+        settings=plan.settings(slices.course),
+        code=plan.code("causes/compute_course.py", "analysis"),
+    shell:
+        'python "$scripts"/causes/compute_course.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
+        " --trajectories {input.trajectories:q} --displacements {input.displacements:q}"
+        " --masks {input.masks:q} --table {output:q}"
+
+
 rule compute_onset:
     """Set arms of runs beside their reference, seed by seed."""
     input:
-        displacements=plan.input(inputs.of_arms, "displacement.safetensors", "displacement"),
+        courses=plan.input(inputs.of_arms, "course.csv", "course"),
         moments=plan.input(inputs.of_arms, "second_moment.csv", "second_moment"),
     output:
         table="results/{onset}/onset.csv",
@@ -116,5 +145,5 @@ rule compute_onset:
     shell:
         'python "$scripts"/causes/compute_onset.py --identity {params.identity} --log {log:q}'
         " --settings {params.settings:q}"
-        " --displacements {input.displacements:q} --second-moments {input.moments:q}"
+        " --courses {input.courses:q} --second-moments {input.moments:q}"
         " --table {output.table:q} --summary {output.summary:q}"

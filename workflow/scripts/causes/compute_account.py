@@ -34,14 +34,15 @@ CHUNK_BYTES = 32_000_000
 
 
 def main(options):
-    """One pass over the run; before it two to the step of the forecast, which see no further."""
+    """One pass over the run; before it one over W, and two up to the step of the forecast."""
     settings = options.settings
     wanted = {key: settings[key] for key in ACCOUNT}
     require(why_no_account(settings["run"], settings, wanted))
     from_step, at, window = wanted.values()
     law = UpdateLaw.from_settings(settings)
     with open_reader(options.trajectory) as file:
-        rows = TokenRows(file, settings["naming"], read_dead_mask(options.masks), "dead")
+        of_run = file, settings["naming"], read_dead_mask(options.masks)
+        rows = TokenRows(*of_run, "dead")
         updates.check({name: rows.field(name)[1] for name in updates.QUANTITIES}, law.steps)
         followed = [*updates.QUANTITIES, *filter(rows.__contains__, updates.IF_RECORDED)]
 
@@ -51,7 +52,8 @@ def main(options):
         parts = forecast.series(run(at - window + 1, at))
         trends = [forecast.fit(parts, at, form) for form in forecast.FORMS]
         levels = forecast.levels(run(at - window + 1, at), law, at, trends)
-        made = account.Account(law, account.base_at(run(), law, from_step))
+        means = updates.means(TokenRows(*of_run, rows.recorded).chunks("W", CHUNK_BYTES), law)
+        made = account.Account(law, means, account.base_at(run(), law, means, from_step))
         happened = outcome.Outcome(law.steps, window, settings["motion_threshold"], at)
         progress = command.Progress(law.steps, unit="step")
         for step in run():
@@ -64,16 +66,17 @@ def main(options):
         )
         for trend, level in zip(trends, levels, strict=True)
     }
-    write(options, rows.token_ids, made, forecasts, happened)
+    write(options, rows, made, forecasts, happened)
 
 
-def write(options, token_ids, made, forecasts, happened):
+def write(options, rows, made, forecasts, happened):
     """The three files, together."""
     given = {key: options.settings[key] for key in ABOUT}
-    about = {"steps": happened.steps, "tokens": len(token_ids), **given}
+    about = {"steps": happened.steps, "tokens": len(rows.token_ids), **given}
+    about["relative_to_mean_of"] = rows.recorded
     report = about | account.summary(made, happened.window)
     report["forecast"] = outcome.summary(forecasts, happened)
-    both = account.table(made), outcome.table(token_ids, forecasts, happened)
+    both = account.table(made), outcome.table(rows.token_ids, forecasts, happened)
     with command.finished(options.table, options.tokens, options.summary) as (*paths, summary):
         for path, found in zip(paths, both, strict=True):
             tables.write(path, found)

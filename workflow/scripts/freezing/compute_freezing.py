@@ -16,12 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from deadtokens import lattice
+from deadtokens import gauge, lattice
 from deadtokens.displacement import patterns
 from deadtokens.files import tables
 from deadtokens.files.storage import open_reader
 from deadtokens.freezing import freezing
 from deadtokens.recorded.rows import TokenRows, read_dead_mask
+from deadtokens.statistics import correlation
 from deadtokens.text import readable, vocabulary
 
 SETTINGS = ("motion_threshold", "naming", "population")
@@ -40,13 +41,19 @@ def main(options):
         freezing.check(shape, moved.read("token_ids"), weights, ids)
         freezing.check_vocabulary(ids, tokenizer.get_vocab_size())
         start = lattice.to_float32(rows.read("W", 0, 1)[0])
+        everyone = TokenRows(trajectory, naming, dead_mask, rows.recorded).read("W", 0, 1)[0]
         last = freezing.last_motion(moved.chunks("l2", CHUNK_BYTES), threshold)
-    norm = np.linalg.norm(start.astype(np.float64), axis=1)
+    origin = gauge.mean(lattice.to_float32(everyone))
+    norm, relative = (np.linalg.norm(x, axis=1) for x in gauge.readings(start, origin).values())
     texts, scripts = readable.describe(tokenizer, ids)
     report = freezing.summary(ids, scripts, norm, last, shape[0], threshold, population)
+    report |= freezing.of_relative_norm(relative, last, shape[0], rows.recorded)
+    found = freezing.table(ids, texts, scripts, norm, last, shape[0]).assign(
+        initial_norm_relative=relative, initial_norm_relative_rank=correlation.ranks(relative)
+    )
     outputs = options.table, options.survival, options.summary
     with command.finished(*outputs) as (table, curve, summary):
-        tables.write(table, freezing.table(ids, texts, scripts, norm, last, shape[0]))
+        tables.write(table, found)
         tables.write(curve, freezing.survival(last, scripts, shape[0]))
         command.write_json(summary, report)
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
-from deadtokens.recorded.requirements import why_no_quantities
+from deadtokens.recorded.requirements import listed, why_no_quantities
 
+# What a resumed run must restore to be one training with the run that it was resumed from.
+RESTORED = ("parameters", "moments", "schedule", "data")
 SHORTEST_WINDOW = 3  # steps: the misfit of a line through fewer says nothing
 
 
@@ -21,6 +23,37 @@ def why_no_second_moment(name: str, run: Mapping) -> str | None:
             f"for another run, or set runs.{name}.clip_norm to null and train it again."
         )
     return why_no_quantities(name, run, "v", "g")
+
+
+def chain(name: str, runs: Mapping[str, Mapping]) -> list[str]:
+    """The run that it all began with, the one that was resumed from it, and so on to this one."""
+    names = [name]
+    while (source := runs[names[0]]["resume_run"]) is not None:
+        names.insert(0, source)
+    return names
+
+
+def why_no_course(name: str, runs: Mapping[str, Mapping]) -> str | None:
+    """W of the run and of all that it goes back to, which must be one training."""
+    names = chain(name, runs)
+    for resumed, source in zip(names[1:], names, strict=False):
+        run, other = runs[resumed], runs[source]
+        missing = [part for part in RESTORED if part not in run["restore"]]
+        if missing:
+            return (
+                f"{resumed} was resumed from {source} without its {', '.join(missing)}; its "
+                f"restore is {listed(run['restore'])}. A course over several runs needs "
+                f"{listed(RESTORED)}: add what is missing to runs.{resumed}.restore."
+            )
+        for setting in ("random_seed", "corpus", "motion_threshold"):
+            if run[setting] != other[setting]:
+                return (
+                    f"{resumed} has {setting}: {run[setting]}, and {source}, which it was resumed "
+                    f"from, {other[setting]}. A course is of one: set runs.{resumed}.{setting} to "
+                    f"{other[setting]}."
+                )
+    reasons = (why_no_quantities(one, runs[one], "W") for one in names)
+    return next((reason for reason in reasons if reason is not None), None)
 
 
 def why_no_account(name: str, run: Mapping, account: Mapping) -> str | None:

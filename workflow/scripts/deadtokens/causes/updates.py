@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from deadtokens import lattice
+from deadtokens import gauge, lattice
 from deadtokens.causes.arithmetic import Arithmetic, float32_tensor
 from deadtokens.causes.second_moment import Counterfactual
 from deadtokens.errors import UserError
@@ -73,6 +73,20 @@ def each(steps: Iterable[Step], law: UpdateLaw) -> Iterator[Update]:
             v32=counterfactual.take(grad).numpy(),
             p=step.made.get("p_mean"),
         )
+
+
+def means(weights: Iterable[tuple[int, np.ndarray]], law: UpdateLaw) -> np.ndarray:
+    """The mean of all rows where each update sets out, after weight decay: (T, D) float64.
+
+    weights: W of every state, uint16 bits, in chunks of (first t, (k, n, D)).
+    """
+    found = [
+        gauge.mean(lattice.to_float32(law.decayed(bits, t + 1)))
+        for start, chunk in weights
+        for t, bits in enumerate(chunk, start)
+        if t < law.steps  # from the last state no update sets out
+    ]
+    return np.stack(found)
 
 
 def beyond_half_a_cell(update: Update, law: UpdateLaw) -> np.ndarray:

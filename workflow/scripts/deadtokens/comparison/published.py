@@ -79,4 +79,8 @@ COLUMNS = {
         lambda figures, value: f"{value:.3g}",
     ),
     "mean |W[T] − W[0]|₂": ("net_displacement", lambda figures, value: f"{value:.3f}"),
+    "the same relative to the mean of all rows": (
+        "net_displacement_relative",
+        lambda figures, value: f"{value:.3f}",
+    ),
 }

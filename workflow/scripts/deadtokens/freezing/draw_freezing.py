@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from deadtokens.figures import pictures, style
 from deadtokens.figures.inputs import json_of
 from deadtokens.files import tables
-from deadtokens.files.documents import NUMBER, STEP
+from deadtokens.files.documents import NUMBER, STEP, IfThere
 
 HEIGHT_OVER_WIDTH = 0.78
 SHOWN_SCRIPTS = 12  # the most frequent; the table has all
@@ -35,6 +35,7 @@ SUMMARY = {
     "by_initial_norm": [{"from": NUMBER, "to": NUMBER, **QUANTILES}],
     "by_id": [{"from": NUMBER, "to": NUMBER, **QUANTILES}],
     **{"correlation_with_initial_norm": NUMBER, "correlation_with_id": NUMBER},
+    "correlation_with_initial_norm_relative": IfThere(NUMBER),
 }
 
 # By the option of the program: how a file is read, and what it holds.
@@ -58,8 +59,11 @@ def draw(survival: pd.DataFrame, summary: dict, title: str, width_mm: float) -> 
     scripts.set_xlim(*_limits(summary["by_script"].values(), summary["steps"]))
     scripts.set_xlabel("Last motion (training step)")
     _draw_groups(norms, summary["by_initial_norm"], summary["steps"])
-    norms.set_xlabel("|W|₂ at the start (mid of a tenth of the tokens)")
-    norms.set_title(f"By norm at the start{_in_words(summary['correlation_with_initial_norm'])}")
+    norms.set_xlabel("|W|₂ at the start, as stored (mid of a tenth of the tokens)")
+    relative = summary.get("correlation_with_initial_norm_relative")
+    stored = _in_words(summary["correlation_with_initial_norm"])
+    also = "" if relative is None else f"; relative {relative:.2f})".replace("-", "−")
+    norms.set_title(f"By norm at the start{stored[: -1 if also else None]}{also}")
     _draw_groups(ids, summary["by_id"], summary["steps"])
     ids.xaxis.set_major_formatter(THOUSANDS)
     ids.set_xlabel("Token id (mid of a tenth of the tokens)")

@@ -151,3 +151,17 @@ def by_size(values: np.ndarray, last: np.ndarray, steps: int) -> list[dict]:
         for group in np.array_split(order, GROUPS)
         if (group_values := values[group].tolist())
     ]
+
+
+def of_relative_norm(
+    norm: np.ndarray, last: np.ndarray, steps: int, recorded: str
+) -> dict[str, object]:
+    """What `summary` says of the norm at the start, of rows less the mean of all recorded ones.
+
+    norm (n,); recorded: the population that the mean is of, dead or all.
+    """
+    return {
+        "relative_to_mean_of": recorded,
+        "by_initial_norm_relative": by_size(norm, last, steps),
+        "correlation_with_initial_norm_relative": correlation.spearman(norm, last),
+    }

@@ -1,1 +1,1 @@
-"""Resampling, correlations, and densities of traces."""
+"""Resampling, correlations, densities of traces, and numbers over random seeds."""
