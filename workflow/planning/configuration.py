@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from planning import (
     commands,
     corpora,
+    forecasts,
     kick,
     names,
     onsets,
@@ -64,9 +65,10 @@ def resolve(configuration: Mapping, rules: Mapping) -> dict:
         check_known("report.runs", name, "runs", resolved)
     for name in resolved["report"]["kick"]:
         check_known("report.kick", name, "kick", resolved)
-    onsets_by_key = {"causes.onsets": resolved["causes"]["onsets"]}
-    for name in resolved["report"]["onsets"]:
-        check_known("report.onsets", name, "causes.onsets", onsets_by_key)
+    for kind in ("onsets", "forecasts"):
+        by_key = {f"causes.{kind}": resolved["causes"][kind]}
+        for name in resolved["report"][kind]:
+            check_known(f"report.{kind}", name, f"causes.{kind}", by_key)
     questions.check(resolved)
     _check_hidden_means(resolved)
     # A run before those that are like it, so that a mistake is reported where it was made.
@@ -78,6 +80,8 @@ def resolve(configuration: Mapping, rules: Mapping) -> dict:
         kick.check(f"kick.{name}", comparison, resolved)
     for name, onset in resolved["causes"]["onsets"].items():
         onsets.check(f"causes.onsets.{name}", onset, resolved)
+    for name, forecast in resolved["causes"]["forecasts"].items():
+        forecasts.check(f"causes.forecasts.{name}", forecast, resolved)
     commands.check(resolved)
     return resolved
 
@@ -86,6 +90,7 @@ def _causes(given: Mapping, entries: Mapping) -> dict:
     return {
         "account": schema.defaults(entries["account"]) | given.get("account", {}),
         "onsets": schema.completed(given.get("onsets", {}), entries["onset"]),
+        "forecasts": schema.completed(given.get("forecasts", {}), entries["forecast"]),
     }
 
 

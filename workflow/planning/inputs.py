@@ -6,7 +6,7 @@ Functions of the configuration and of a job's wildcards; `Plan.input` makes them
 from collections.abc import Callable, Mapping
 
 from deadtokens.kick.requirements import first_of
-from planning import entries, kick, requirements
+from planning import entries, forecasts, kick, requirements
 from planning.corpora import check_files, is_synthetic
 from planning.givenfiles import literal
 from planning.mistakes import RequestError
@@ -127,6 +127,23 @@ def of_arms(configuration: Mapping, wildcards: Wildcards, file: str, analysis: s
         for name in names
         if requirements.why_not(analysis, name, configuration) is None
     ]
+
+
+def of_pairs(configuration: Mapping, wildcards: Wildcards, part: str, file: str) -> list[str]:
+    """Of each pair of a forecast a file of its `state` or `outcome`; `trajectory` is the run's."""
+    runs = configuration["runs"]
+    forecast = entries.forecast(configuration, wildcards["forecast"])
+    names = [pair[part] for _, pair in forecasts.pairs(forecast)]
+    if file == "trajectory":
+        return [trajectory_of(name, runs[name]) for name in names]
+    return [f"results/{name}/{file}" for name in names]
+
+
+def masks_of_pairs(configuration: Mapping, wildcards: Wildcards) -> str:
+    """The masks of the corpus that all runs of a forecast are trained on."""
+    _, pair = next(forecasts.pairs(entries.forecast(configuration, wildcards["forecast"])))
+    corpus = configuration["runs"][pair["outcome"]]["corpus"]
+    return f"results/corpora/{corpus}/masks.safetensors"
 
 
 def of_sweep(configuration: Mapping, wildcards: Wildcards, file: str) -> list[str]:

@@ -48,6 +48,7 @@ SECTIONS = (
     ("kick.NAME", "kick"),
     ("causes.account", "account"),
     ("causes.onsets.NAME", "onset"),
+    ("causes.forecasts.NAME", "forecast"),
     ("published", "published"),
     ("report", "report"),
     ("verdicts", "verdicts"),

@@ -19,7 +19,9 @@ def report_figures(configuration: Mapping) -> list[str]:
         if figure.folder == "run" and _shown(figure, name, configuration)
     ]
     kicks = [f"results/{name}/kick.{kind}" for name in report["kick"]]
-    return of_runs + kicks + [f"results/{name}/onset.{kind}" for name in report["onsets"]]
+    onsets = [f"results/{name}/onset.{kind}" for name in report["onsets"]]
+    forecasts = [f"results/{name}/forecast.{kind}" for name in report["forecasts"]]
+    return of_runs + kicks + onsets + forecasts
 
 
 def chapter(configuration: Mapping, question: str) -> str:
@@ -33,7 +35,7 @@ def chapter(configuration: Mapping, question: str) -> str:
 def evidence(configuration: Mapping) -> list[str]:
     """The statistics files that the questions ask for, of what is in the report."""
     report = configuration["report"]
-    there = {*report["runs"], *report["kick"], *report["onsets"]}
+    there = {*report["runs"], *report["kick"], *report["onsets"], *report["forecasts"]}
     questions = configuration["verdicts"]["questions"].values()
     asked = [(question["run"], question["file"]) for question in questions if question["file"]]
     return [f"results/{run}/{file}" for run, file in dict.fromkeys(asked) if run in there]

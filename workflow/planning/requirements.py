@@ -42,6 +42,7 @@ ANALYSES: dict[str, WhyNot] = {
         name, configuration["runs"]
     ),
     "audit": lambda name, run, *_: causes.why_no_audit(name, run),
+    "state": lambda name, run, *_: causes.why_no_state(name, run),
     "second_moment": lambda name, run, *_: causes.why_no_second_moment(name, run),
     "account": lambda name, run, configuration, _: causes.why_no_account(
         name, run, configuration["causes"]["account"]

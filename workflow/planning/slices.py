@@ -6,7 +6,7 @@ makes one text of them.
 
 from collections.abc import Mapping
 
-from planning import entries, kick, onsets, requirements
+from planning import entries, forecasts, kick, onsets, requirements
 from planning.inputs import Wildcards, population
 
 WITHOUT_EFFECT_ON_TRAINING = ("phases", "checkpoint_seconds", "keep_trajectory")
@@ -196,6 +196,20 @@ def onset(configuration: Mapping, wildcards: Wildcards) -> dict:
     return rules | {"motion_threshold": reference["motion_threshold"], "arms": arms}
 
 
+def forecast(configuration: Mapping, wildcards: Wildcards) -> dict:
+    entry, runs = entries.forecast(configuration, wildcards["forecast"]), configuration["runs"]
+    pairs = [
+        update_law(configuration, {"run": pair["outcome"]})
+        | {"record": runs[pair["state"]]["record"], "role": role, **pair}
+        | {f"{part}_naming": runs[pair[part]]["naming"] for part in forecasts.RUNS_OF_PAIR}
+        | {"random_seed": runs[pair["outcome"]]["random_seed"]}
+        for role, pair in forecasts.pairs(entry)
+    ]
+    rules = {key: value for key, value in entry.items() if key not in forecasts.ROLES}
+    threshold = runs[pairs[0]["outcome"]]["motion_threshold"]
+    return rules | {"motion_threshold": threshold, "pairs": pairs}
+
+
 def rows(configuration: Mapping, wildcards: Wildcards) -> dict:
     step = {"separation_step": configuration["published"]["separation_step"]}
     return _of_run(configuration, wildcards, "naming", "rows") | step
@@ -225,6 +239,9 @@ def figure(configuration: Mapping, wildcards: Wildcards) -> dict:
         title = entries.run(configuration, wildcards["run"])["experiment"]
     elif "kick" in wildcards:
         title = runs[entries.kick(configuration, wildcards["kick"])["continuous"]]["series"]
+    elif "forecast" in wildcards:
+        _, pair = next(forecasts.pairs(entries.forecast(configuration, wildcards["forecast"])))
+        title = runs[pair["outcome"]]["experiment"]
     else:
         of = entries.onset(configuration, wildcards["onset"])
         title = runs[of["arms"][of["reference"]][0]]["series"]
@@ -239,6 +256,8 @@ def verdicts(configuration: Mapping, wildcards: Wildcards) -> dict:
         name: runs[entry["arms"][entry["reference"]][0]]["total_steps"]
         for name, entry in configuration["causes"]["onsets"].items()
     }
+    forecasts_ = configuration["causes"]["forecasts"].items()
+    steps |= {name: entry["through_step"] for name, entry in forecasts_}
     asked = {question["run"] for question in section["questions"].values()}
     return (
         {key: section[key] for key in ("chapters", "questions")}
