@@ -16,13 +16,14 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from deadtokens.figures import letters, pictures, style
 from deadtokens.figures.inputs import json_of
 from deadtokens.files import tables
-from deadtokens.files.documents import NUMBER
+from deadtokens.files.documents import NUMBER, Maybe
 
 HEIGHT_OVER_WIDTH = 0.95
 BINS = 60  # of the density, along either axis
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 CHOSEN, OTHER = "#d55e00", style.FAINT
 SEED = {"linestyle": "", "markersize": 3.6, "markerfacecolor": "white", "markeredgewidth": 0.8}
+BELOW = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.17)}
 CHANCE = {"color": style.FAINT, "linewidth": 0.8, "linestyle": (0, (3, 2))}
 UNITS = {
     "blocks": ("#0072b2", "tokens of one onset kept together"),
@@ -43,7 +44,10 @@ SUMMARY = {
     **{"state_step": int, "latest_onset": int, "significance": float, "chosen": str},
     "seeds": [{"role": str, "random_seed": int}],
     "methods": {str: {"seeds": [{"index": NUMBER}], "index": OVER_SEEDS}},
-    "test": {"p": NUMBER, "units": str, "detectable": NUMBER},
+    "test": {
+        **{"finding": str, "p": NUMBER, "detectable": NUMBER},
+        "best": Maybe({"method": str, "index": float, "p": float}),
+    },
     "power": [{"correlation": float, **FOUND}],
     "cloud": CLOUD,
 }
@@ -73,15 +77,15 @@ def draw(table: pd.DataFrame, summary: Mapping, title: str, width_mm: float) -> 
 
 def _draw_density(panel: Axes, table: pd.DataFrame, summary: Mapping) -> None:
     chosen, latest = summary["chosen"], summary["latest_onset"]
-    panel.set_title(f"a  Onset of each token, predicted by {_name(chosen)}")
+    panel.set_title(f"a  Onset of each token, by {_name(chosen)}")
     column = f"predicted_{chosen}"
     if column not in table:
         pictures.remark(panel, "the table has no such prediction")
         return
     predicted, onset = table[column].clip(0, latest), table["onset"]
     seen = table["censored"] == 0
-    low = min(predicted.min(), onset.min(), summary["state_step"])
-    edges = np.linspace(low, max(latest, low + 1), BINS + 1)
+    low, high = min(predicted.min(), onset.min()), max(predicted.max(), onset.max())
+    edges = np.linspace(low, max(high, low + 1), BINS + 1)
     counts, _, _ = np.histogram2d(predicted[seen], onset[seen], bins=(edges, edges))
     if counts.any():
         mesh = panel.pcolormesh(
@@ -90,14 +94,14 @@ def _draw_density(panel: Axes, table: pd.DataFrame, summary: Mapping) -> None:
             rasterized=True,
         )
         panel.figure.colorbar(mesh, ax=panel, label="Tokens", shrink=0.8)
-    later = predicted[~seen]
-    room = (edges[-1] - edges[0]) * 0.05
-    panel.plot(later, np.full(len(later), latest + room / 2), "|", color=style.FAINT, alpha=0.3)
     panel.plot(edges[[0, -1]], edges[[0, -1]], **CHANCE)
-    panel.axhline(latest, color=style.FAINT, linewidth=0.6)
-    panel.set_ylim(edges[0], latest + room)
+    later = predicted[~seen]
+    if len(later):
+        above = latest + (edges[-1] - edges[0]) * 0.03
+        panel.plot(later, np.full(len(later), above), "|", color=style.FAINT, alpha=0.3)
+        panel.axhline(latest, color=style.FAINT, linewidth=0.6)
     panel.set_xlabel("Predicted onset (training step)")
-    panel.set_ylabel("Onset that happened (top: later)")
+    panel.set_ylabel("Onset that happened")
     for axis in (panel.xaxis, panel.yaxis):
         axis.set_major_locator(MaxNLocator(5, integer=True))
         axis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
@@ -128,8 +132,8 @@ def _draw_methods(panel: Axes, summary: Mapping) -> None:
         label.set_color(CHOSEN if name == summary["chosen"] else style.INK)
     panel.set_ylim(len(methods) - 0.4, -0.6)
     panel.set_xlim(low, high)
-    panel.set_xlabel("Concordance index on the judged seeds (0.5: chance)")
-    panel.set_title("b  Every method; in colour the one that was chosen before")
+    panel.set_xlabel("Concordance index (0.5: chance)")
+    panel.set_title("b  Every method; in colour the chosen one")
 
 
 def _draw_power(panel: Axes, summary: Mapping) -> None:
@@ -152,7 +156,7 @@ def _draw_power(panel: Axes, summary: Mapping) -> None:
         panel.plot(x, known[f"found_by_{unit}"], "o-", color=colour, markersize=3.5, label=label)
     panel.axhline(summary["significance"], **CHANCE)
     panel.set_xlim(left=0)
-    panel.legend(loc="lower right")
+    panel.legend(**BELOW)
 
 
 def _draw_cloud(panel: Axes, summary: Mapping, judged: list[int]) -> None:
@@ -174,14 +178,14 @@ def _draw_cloud(panel: Axes, summary: Mapping, judged: list[int]) -> None:
     panel.set_xlabel("Random seed that is judged")
     panel.set_ylabel("Mean onset of all tokens (training step)")
     panel.set_title(f"d  The cloud as one{_gain(cloud['gain'])}")
-    panel.legend(loc="best")
+    panel.legend(**BELOW)
 
 
 def _gain(gain: Mapping) -> str:
     if gain["low"] is None:
         return ""
     numbers = f"{gain['mean']:+,.0f} [{gain['low']:+,.0f}, {gain['high']:+,.0f}]"
-    return f": errs less by {numbers} steps".replace("-", "−")
+    return f": gain {numbers}".replace("-", "−")
 
 
 def _name(method: str) -> str:
@@ -189,15 +193,19 @@ def _name(method: str) -> str:
 
 
 def _headline(summary: Mapping) -> str:
-    test = summary["test"]
-    index, p = summary["methods"][summary["chosen"]]["index"]["mean"], test["p"]
-    if index is None or p is None:
-        return "the order of onsets cannot be judged"
-    said = "is predicted" if p <= summary["significance"] else "is not shown to be predictable"
-    text = f"the order in which tokens stop {said} at step {summary['state_step']:,}"
-    text += f" (concordance index {index:.3f}, p = {p:.2g}"
-    if p <= summary["significance"]:
-        return text + ")"
+    test, best = summary["test"], summary["test"]["best"]
+    index, step = summary["methods"][summary["chosen"]]["index"]["mean"], summary["state_step"]
+    if test["finding"] == "not_judged" or best is None or None in (index, test["p"]):
+        return "in which order tokens stop cannot be judged"
+    found = f"(concordance index {index:.2f}, p = {test['p']:.2g})"
+    if test["finding"] == "predicted":
+        return f"at step {step:,} the order in which tokens stop is predicted {found}"
+    if test["finding"] == "other_method":
+        return (
+            f"the forecast that was chosen at step {step:,} fails on other seeds {found}, "
+            f"in hindsight {_name(best['method'])} does not ({best['index']:.2f}, p = {best['p']:.2g})"
+        )
+    text = f"at step {step:,} nothing orders tokens by when they stop {found}"
     if test["detectable"] is None:
-        return text + "; no planted correlation would have been found for certain)"
-    return text + f"; a correlation of {test['detectable']:g} would have been found)"
+        return f"{text}, nor would what was planted have been found"
+    return f"{text}; a correlation of {test['detectable']:g} would have been found"

@@ -6,7 +6,7 @@ to predictions, (n,) float64. What is fitted is shifted by the median of its res
 loses to a constant for predicting means where errors are absolute.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -22,10 +22,21 @@ CONSTANT = "constant"
 SCRIPT = "script"  # a column of text beside the features
 
 
-def features(known: Known, scripts: list[str]) -> pd.DataFrame:
-    """What a method is given: `FEATURES`, the script, and the physical forecast of each form."""
-    physical = {_physical(form): known.physical[form] for form in FORMS}
-    return known.features.assign(**{SCRIPT: np.array(scripts, object)}, **physical)
+def features(known: Known, scripts: Sequence[str], tokens: np.ndarray) -> pd.DataFrame:
+    """What a method is given of one cloud, of the tokens in a mask alone.
+
+    `FEATURES`, the same as ranks in the cloud from 0 to 1 (`rank_NAME`) and in standard deviations
+    from its mean (`relative_NAME`), the script, and the physical forecast of each form. All of it
+    is known at the step of the state, of any cloud.
+    """
+    table = known.features[tokens].reset_index(drop=True)
+    ranks = (table.rank() - 1) / max(1, len(table) - 1)
+    spread = table.std(ddof=0)
+    relative = (table - table.mean()) / spread.where(spread > 0, 1)
+    physical = {_physical(form): known.physical[form][tokens] for form in FORMS}
+    return pd.concat(
+        [table, ranks.add_prefix("rank_"), relative.add_prefix("relative_")], axis="columns"
+    ).assign(**{SCRIPT: np.array(scripts, object)[tokens]}, **physical)
 
 
 def constant(table: pd.DataFrame, onset: np.ndarray, penalty: float) -> Model:
@@ -35,21 +46,22 @@ def constant(table: pd.DataFrame, onset: np.ndarray, penalty: float) -> Model:
 
 
 def monotone(feature: str) -> Method:
-    """Isotonic regression on one feature, rising or falling as its rank correlation says.
+    """Isotonic regression on a feature's rank in its cloud, rising or falling as learned.
 
-    R. E. Barlow et al., Statistical Inference under Order Restrictions (1972). Between the values
-    that it learned from it goes straight, beyond them it stays.
+    R. E. Barlow et al., Statistical Inference under Order Restrictions (1972). Which way is the
+    sign of the rank correlation. Between what it learned from it goes straight.
     """
+    column = f"rank_{feature}"
 
     def method(table: pd.DataFrame, onset: np.ndarray, penalty: float) -> Model:
         from scipy import optimize
 
-        values, places = np.unique(table[feature], return_inverse=True)
+        values, places = np.unique(table[column], return_inverse=True)
         counts = np.bincount(places)
         means = np.bincount(places, onset) / counts
-        rising = (correlation.spearman(table[feature].to_numpy(), onset) or 0) >= 0
+        rising = (correlation.spearman(table[column].to_numpy(), onset) or 0) >= 0
         fitted = optimize.isotonic_regression(means, weights=counts, increasing=rising).x
-        return _centred(lambda other: np.interp(other[feature], values, fitted), table, onset)
+        return _centred(lambda other: np.interp(other[column], values, fitted), table, onset)
 
     return method
 
@@ -67,32 +79,34 @@ def physical(form: str) -> Method:
     return lambda table, onset, penalty: lambda other: other[_physical(form)].to_numpy(float)
 
 
-def ridge(table: pd.DataFrame, onset: np.ndarray, penalty: float) -> Model:
-    """Linear regression on all features and scripts, standardised, with a penalty on the slopes.
+def ridge(prefix: str) -> Method:
+    """Linear regression on all features, their names with a prefix, and scripts, standardised.
 
     A. E. Hoerl and R. W. Kennard, Technometrics 12 (1970), 55: (XᵀX + penalty·n·I) b = Xᵀ y.
     """
-    columns = [*FEATURES]
-    scripts = sorted(set(table[SCRIPT]))
+    columns = [f"{prefix}{name}" for name in FEATURES]
 
-    def numbers(other: pd.DataFrame) -> np.ndarray:
-        of_script = other[SCRIPT].to_numpy()[:, None] == np.array(scripts, object)
-        return np.concatenate([other[columns].to_numpy(float), of_script], axis=1)
+    def method(table: pd.DataFrame, onset: np.ndarray, penalty: float) -> Model:
+        scripts = np.array(sorted(set(table[SCRIPT])), object)
 
-    learned = numbers(table)
-    mean, spread = learned.mean(axis=0), learned.std(axis=0)
-    spread[spread == 0] = 1
+        def numbers(other: pd.DataFrame) -> np.ndarray:
+            of_script = other[SCRIPT].to_numpy()[:, None] == scripts
+            return np.concatenate([other[columns].to_numpy(float), of_script], axis=1)
 
-    def standard(other: pd.DataFrame) -> np.ndarray:
-        return (numbers(other) - mean) / spread
+        learned = numbers(table)
+        mean, spread = learned.mean(axis=0), learned.std(axis=0)
+        spread[spread == 0] = 1
+        x, n = (learned - mean) / spread, len(table)
+        # Not @: the order of its sums follows the threads of a BLAS.
+        square = np.einsum("ni,nj->ij", x, x) + penalty * n * np.eye(x.shape[1])
+        slopes = np.linalg.solve(square, np.einsum("ni,n->i", x, onset - onset.mean()))
 
-    x, n = standard(table), len(table)
-    # Not @: the order of its sums follows the threads of a BLAS.
-    square = np.einsum("ni,nj->ij", x, x) + penalty * n * np.eye(x.shape[1])
-    slopes = np.linalg.solve(square, np.einsum("ni,n->i", x, onset - onset.mean()))
-    return _centred(
-        lambda other: onset.mean() + np.einsum("ni,i->n", standard(other), slopes), table, onset
-    )
+        def model(other: pd.DataFrame) -> np.ndarray:
+            return onset.mean() + np.einsum("ni,i->n", (numbers(other) - mean) / spread, slopes)
+
+        return _centred(model, table, onset)
+
+    return method
 
 
 def _physical(form: str) -> str:
@@ -110,15 +124,20 @@ METHODS: dict[str, Method] = {
     **{f"monotone_{feature}": monotone(feature) for feature in FEATURES},
     SCRIPT: script,
     **{_physical(form): physical(form) for form in FORMS},
-    "ridge": ridge,
+    "ridge": ridge(""),
+    "ridge_relative": ridge("relative_"),
 }
 MEANINGS = {
     CONSTANT: "the median onset of the choosing seeds for every token",
-    **{f"monotone_{name}": f"isotonic in: {meaning}" for name, meaning in FEATURES.items()},
+    **{
+        f"monotone_{name}": f"isotonic in the rank of: {meaning}"
+        for name, meaning in FEATURES.items()
+    },
     SCRIPT: "the mean onset of the token's script",
     **{
         _physical(form): f"trends of |m|, √v and the cell drawn out, {form.replace('_', ' ')}"
         for form in FORMS
     },
     "ridge": "linear regression on all features and scripts",
+    "ridge_relative": "the same, each feature in standard deviations from the mean of its cloud",
 }

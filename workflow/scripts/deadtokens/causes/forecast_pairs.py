@@ -85,15 +85,15 @@ def pair(
     motion = token_state.motion_until(chunks(), threshold, at, window)
     known = token_state.known(run, law, at, through, motion, rows.token_ids)
     onsets = still.onsets(chunks(), threshold, still_for, through)
-    everyone = Seed(forecast_methods.features(known, [*scripts]), onsets)
     open_ = onsets.censored | (onsets.step + still_for > at)  # not known yet
+    features = forecast_methods.features(known, [*scripts], open_)
     made = Pair(
         role=entry["role"],
         state=entry["state"],
         outcome=entry["outcome"],
         random_seed=entry["random_seed"],
         token_ids=rows.token_ids[open_],
-        seed=everyone.of(open_),
+        seed=Seed(features, onsets.of(open_)),
         known_before=int((~open_).sum()),
         cloud=_cloud(known.distance, onsets, law, at),
     )

@@ -51,7 +51,7 @@ def _simulated(
     for order in orders:
         predicted = planted(order, r, random)
         indices.append(concordance.index(predicted, order))
-        chance.append(concordance.by_blocks(predicted, order, permutations, random))
+        chance.append(concordance.by_blocks([predicted], order, permutations, random)[0])
     return indices, np.mean(chance, axis=0)
 
 

@@ -104,7 +104,7 @@ def summary(pairs: Sequence[Pair], judgement: Judgement, settings: Mapping) -> d
     random = np.random.default_rng([settings["random_seed"], 1])
     orders = [pair.seed.order for pair in judged]
     test = forecast_test.tested(
-        judgement.predicted[judgement.chosen], orders, settings["permutations"], random
+        judgement.predicted, judgement.chosen, orders, settings["permutations"], random
     )
     power = forecast_power.curve(
         orders,
@@ -151,11 +151,13 @@ def methods(judged: Sequence[Pair], judgement: Judgement) -> dict[str, object]:
 def conclusion(
     test: Mapping, power: Sequence[Mapping], seeds: int, settings: Mapping
 ) -> dict[str, object]:
-    """Whether anything was predicted, by which units, and which correlation would have been found.
+    """What was found, by which units, and which correlation would have been found.
 
-    Seeds are the units where there are `least_seeds` of them, blocks of tokens of one onset where
-    there are fewer. `detectable`: the smallest planted correlation that is found in four of five
-    simulations at least, J. Cohen's convention of a power of 0.8; None if none is.
+    `finding` is `predicted` if the chosen forecast orders the tokens of the judged seeds,
+    `other_method` if it does not but the best of all does, with the p-value of the best, `nothing`
+    if none does, `not_judged` if onsets do not differ. Seeds are the units where there are
+    `least_seeds` of them, blocks of tokens of one onset where there are fewer. `detectable`: the
+    smallest planted correlation that is found with a power of `POWER`; None if none is.
     """
     units = "seeds" if seeds >= settings["least_seeds"] else "blocks"
     p = test[f"p_{units}"]
@@ -164,10 +166,16 @@ def conclusion(
         for row in power
         if row["correlation"] > 0 and (row[f"found_by_{units}"] or 0) >= POWER
     ]
+    if p is None or test["best"] is None:
+        finding = "not_judged"
+    elif p <= settings["significance"]:
+        finding = "predicted"
+    else:
+        finding = "other_method" if test["best"]["p"] <= settings["significance"] else "nothing"
     return {
+        "finding": finding,
         "units": units,
         "p": p,
-        "predicts": None if p is None else p <= settings["significance"],
         "detectable": min(enough, default=None),
     }
 

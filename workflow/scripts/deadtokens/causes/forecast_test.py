@@ -17,6 +17,10 @@ from deadtokens.causes.still import Onsets
 from deadtokens.statistics import concordance
 
 
+# What is found over seeds, None where onsets do not differ.
+OVER_SEEDS = ("index", "p_tokens", "p_blocks", "p_seeds", "best")
+
+
 @dataclass(frozen=True)
 class Seed:
     """The tokens of one random seed whose onset was not known yet at the step of the state."""
@@ -30,8 +34,7 @@ class Seed:
 
     def of(self, tokens: np.ndarray) -> "Seed":
         """Some of them, by a mask or by places."""
-        onsets = Onsets(self.onsets.step[tokens], self.onsets.censored[tokens], self.onsets.latest)
-        return Seed(self.features[tokens].reset_index(drop=True), onsets)
+        return Seed(self.features[tokens].reset_index(drop=True), self.onsets.of(tokens))
 
 
 def learn(name: str, seeds: Sequence[Seed], penalty: float) -> Model:
@@ -109,39 +112,55 @@ def about_onsets(seed: Seed) -> dict[str, object]:
 
 
 def tested(
-    predicted: Sequence[np.ndarray],
+    predicted: Mapping[str, Sequence[np.ndarray]],
+    chosen: str,
     orders: Sequence[np.ndarray],
     permutations: int,
     random: np.random.Generator,
 ) -> dict[str, object]:
-    """The index of a forecast, seed by seed and over seeds, with its p-values, as a JSON object.
+    """The index of the chosen forecast, by seed and over seeds, with p-values, as a JSON object.
 
-    p-values are one-sided, for the forecast says which way. Over seeds chance is the mean of each
-    seed's, dealt out on its own; Student's t takes seeds for the units.
+    predicted: by method, of each seed (n,). p-values are one-sided, for a forecast says which way.
+    Over seeds chance is the mean of each seed's, dealt out on its own; Student's t takes seeds for
+    the units. `best`: of all methods the one that did best, which nobody could know beforehand; its
+    p-value is of the largest index that chance makes of any of them (P. H. Westfall and
+    S. S. Young, Resampling-Based Multiple Testing, 1993).
     """
-    indices = [concordance.index(*pair) for pair in zip(predicted, orders, strict=True)]
-    if None in indices:
-        return {"seeds": [{"index": value} for value in indices]} | dict.fromkeys(
-            ("index", "p_tokens", "p_blocks", "p_seeds")
-        )
-    chance = {
-        "p_tokens": [
-            concordance.by_tokens(p, o, permutations, random)
-            for p, o in zip(predicted, orders, strict=True)
+    names = [name for name in predicted if name != CONSTANT]
+    own, seeds = names.index(chosen), range(len(orders))
+    found = np.array(  # (methods, seeds)
+        [[concordance.index(predicted[n][i], orders[i]) for i in seeds] for n in names], float
+    )
+    if np.isnan(found).any():
+        known = [None if np.isnan(value) else float(value) for value in found[own]]
+        return {"seeds": [{"index": value} for value in known], **dict.fromkeys(OVER_SEEDS)}
+    tokens = np.array(
+        [
+            concordance.by_tokens(predicted[chosen][i], orders[i], permutations, random)
+            for i in seeds
+        ]
+    )
+    blocks = np.array(  # (seeds, methods, permutations)
+        [
+            concordance.by_blocks([predicted[n][i] for n in names], orders[i], permutations, random)
+            for i in seeds
+        ]
+    )
+    p_of, indices = concordance.p_value, found[own].tolist()
+    means, chance = found.mean(axis=1), blocks.mean(axis=0)
+    best = int(means.argmax())
+    about_best = {"method": names[best], "index": float(means[best])}
+    return {
+        "seeds": [
+            {"index": v, "p_tokens": p_of(v, tokens[i]), "p_blocks": p_of(v, blocks[i, own])}
+            for i, v in enumerate(indices)
         ],
-        "p_blocks": [
-            concordance.by_blocks(p, o, permutations, random)
-            for p, o in zip(predicted, orders, strict=True)
-        ],
+        "index": over_seeds(indices),
+        "p_tokens": p_of(means[own], tokens.mean(axis=0)),
+        "p_blocks": p_of(means[own], chance[own]),
+        "p_seeds": by_seeds(indices),
+        "best": about_best | {"p": p_of(means[best], chance.max(axis=0))},
     }
-    seeds = [
-        {"index": value}
-        | {name: concordance.p_value(value, draws[i]) for name, draws in chance.items()}
-        for i, value in enumerate(indices)
-    ]
-    mean = float(np.mean(indices))
-    over = {n: concordance.p_value(mean, np.mean(draws, axis=0)) for n, draws in chance.items()}
-    return {"seeds": seeds, "index": over_seeds(indices), **over, "p_seeds": by_seeds(indices)}
 
 
 def by_seeds(indices: Sequence[float]) -> float | None:

@@ -25,6 +25,10 @@ class Onsets:
     censored: np.ndarray  # (n,) bool
     latest: int  # the latest onset that can be seen: through_step - still_for
 
+    def of(self, tokens: np.ndarray) -> "Onsets":
+        """Those of some tokens, by a mask or by places."""
+        return Onsets(self.step[tokens], self.censored[tokens], self.latest)
+
     @property
     def order(self) -> np.ndarray:
         """Times that stand in the order of the onsets, (n,): censored ones share one after all."""

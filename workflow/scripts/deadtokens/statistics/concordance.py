@@ -8,6 +8,8 @@ Here all that is censored is censored at one and the same time: it shares a time
 so a pair is known if, and only if, its times differ.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
@@ -48,35 +50,44 @@ def by_tokens(
 
 
 def by_blocks(
-    predicted: np.ndarray, times: np.ndarray, permutations: int, random: np.random.Generator
+    predicted: Sequence[np.ndarray],
+    times: np.ndarray,
+    permutations: int,
+    random: np.random.Generator,
 ) -> np.ndarray:
-    """The index with times dealt out again at random among blocks of equal time, (permutations,).
+    """The index with times dealt out again at random among blocks of equal time.
 
     Tokens of one time stay together, as one event; those that are censored are such a block, too.
+    Of several predictions at once, (predictions, permutations): each permutation is one for all, so
+    that the largest of their indices can be held against the largest that chance makes.
     """
-    surplus, known = between_blocks(predicted, times), known_pairs(times)
-    after = np.triu(np.ones(surplus.shape, bool), 1)
-    chance = np.empty(permutations)
+    surplus = np.stack([between_blocks(one, times).ravel() for one in predicted])
+    blocks, known = len(np.unique(times)), known_pairs(times)
+    chance = np.empty((len(surplus), permutations))
     for i in range(permutations):
-        order = random.permutation(len(surplus))
-        chance[i] = surplus[np.ix_(order, order)][after].sum()
+        place = random.permutation(blocks)
+        comes_first = place[:, None] < place
+        chance[:, i] = surplus @ comes_first.ravel().astype(float)  # exact: they are whole numbers
     return 0.5 + chance / (2 * known)
 
 
 def between_blocks(predicted: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """(B, B) int64, of B different times: pairs whose second is predicted later, less earlier.
+    """(B, B) float64, of B different times: pairs whose second is predicted later, less earlier.
 
-    A pair has its first token in the block of the row, its second in that of the column.
+    A pair has its first token in the block of the row, its second in that of the column; blocks
+    are in the order of their times.
     """
     blocks = np.unique(times, return_inverse=True)[1]
+    places = np.arange(blocks.max() + 1)
     order = np.argsort(predicted, kind="stable")
-    member = blocks[order][:, None] == np.arange(blocks.max() + 1)
-    so_far = np.concatenate([np.zeros_like(member[:1], np.int32), member.cumsum(0, np.int32)])
-    earlier = so_far[np.searchsorted(predicted[order], predicted, "left")]  # (n, B)
-    later = so_far[-1] - so_far[np.searchsorted(predicted[order], predicted, "right")]
+    ascending = predicted[order]
+    member = blocks[order][:, None] == places
+    so_far = np.concatenate([np.zeros((1, len(places)), int), member.cumsum(axis=0)])  # (n+1, B)
+    earlier = so_far[np.searchsorted(ascending, predicted, "left")]  # (n, B)
+    later = so_far[-1] - so_far[np.searchsorted(ascending, predicted, "right")]
     by_block = np.argsort(blocks, kind="stable")
-    starts = np.searchsorted(blocks[by_block], np.arange(blocks.max() + 1))
-    return np.add.reduceat((later - earlier)[by_block].astype(np.int64), starts, axis=0)
+    starts = np.searchsorted(blocks[by_block], places)
+    return np.add.reduceat((later - earlier)[by_block], starts, axis=0).astype(float)
 
 
 def p_value(found: float, chance: np.ndarray) -> float:
