@@ -203,7 +203,8 @@ def _headline(summary: Mapping) -> str:
     if test["finding"] == "other_method":
         return (
             f"the forecast that was chosen at step {step:,} fails on other seeds {found}, "
-            f"in hindsight {_name(best['method'])} does not ({best['index']:.2f}, p = {best['p']:.2g})"
+            f"in hindsight {_name(best['method'])} does not "
+            f"({best['index']:.2f}, p = {best['p']:.2g})"
         )
     text = f"at step {step:,} nothing orders tokens by when they stop {found}"
     if test["detectable"] is None:

@@ -12,8 +12,8 @@ import pandas as pd
 
 from deadtokens.causes import forecast_cloud, forecast_methods, still, token_state, updates
 from deadtokens.causes.forecast_cloud import Cloud
+from deadtokens.causes.forecast_judgement import Seed
 from deadtokens.causes.forecast_summary import Pair, check
-from deadtokens.causes.forecast_test import Seed
 from deadtokens.causes.requirements import why_no_state
 from deadtokens.causes.updates import OF_STATE, Update
 from deadtokens.errors import UserError

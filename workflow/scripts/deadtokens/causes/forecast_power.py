@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deadtokens.causes.forecast_test import by_seeds
+from deadtokens.causes.forecast_judgement import by_seeds
 from deadtokens.statistics import concordance, correlation
 
 

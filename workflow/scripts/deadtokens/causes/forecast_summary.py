@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from deadtokens.causes import forecast_cloud, forecast_power, forecast_test
+from deadtokens.causes import forecast_cloud, forecast_judgement, forecast_power
 from deadtokens.causes.forecast_cloud import Cloud
+from deadtokens.causes.forecast_judgement import Seed
 from deadtokens.causes.forecast_methods import CONSTANT, MEANINGS, METHODS, SCRIPT
-from deadtokens.causes.forecast_test import Seed
 from deadtokens.causes.onset import over_seeds
 from deadtokens.causes.token_state import FEATURES
 from deadtokens.errors import UserError
@@ -65,11 +65,11 @@ def judge(pairs: Sequence[Pair], settings: Mapping) -> Judgement:
     choosing, judged = ([pair.seed for pair in pairs if pair.role == role] for role in ROLES)
     random = np.random.default_rng(settings["random_seed"])
     penalty = settings["penalty"]
-    indices = forecast_test.cross_validated(choosing, settings["folds"], penalty, random)
-    models = {name: forecast_test.learn(name, choosing, penalty) for name in METHODS}
+    indices = forecast_judgement.cross_validated(choosing, settings["folds"], penalty, random)
+    models = {name: forecast_judgement.learn(name, choosing, penalty) for name in METHODS}
     predicted = {n: [model(seed.features) for seed in judged] for n, model in models.items()}
     constant = float(models[CONSTANT](judged[0].features)[0])
-    return Judgement(forecast_test.choice(indices), indices, constant, predicted)
+    return Judgement(forecast_judgement.choice(indices), indices, constant, predicted)
 
 
 def table(pairs: Sequence[Pair], judgement: Judgement) -> pd.DataFrame:
@@ -103,7 +103,7 @@ def summary(pairs: Sequence[Pair], judgement: Judgement, settings: Mapping) -> d
     judged = [pair for pair in pairs if pair.role == "judged_on"]
     random = np.random.default_rng([settings["random_seed"], 1])
     orders = [pair.seed.order for pair in judged]
-    test = forecast_test.tested(
+    test = forecast_judgement.tested(
         judgement.predicted, judgement.chosen, orders, settings["permutations"], random
     )
     power = forecast_power.curve(
@@ -135,8 +135,8 @@ def methods(judged: Sequence[Pair], judgement: Judgement) -> dict[str, object]:
     found = {}
     for name, predicted in judgement.predicted.items():
         seeds = [
-            {"index": forecast_test.concordance.index(values, pair.seed.order)}
-            | forecast_test.errors(values, pair.seed, judgement.constant)
+            {"index": forecast_judgement.concordance.index(values, pair.seed.order)}
+            | forecast_judgement.errors(values, pair.seed, judgement.constant)
             for values, pair in zip(predicted, judged, strict=True)
         ]
         found[name] = {
@@ -190,5 +190,5 @@ def _about(pair: Pair) -> dict[str, object]:
         "state": pair.state,
         "outcome": pair.outcome,
         "known_before": pair.known_before,
-        **forecast_test.about_onsets(pair.seed),
+        **forecast_judgement.about_onsets(pair.seed),
     }

@@ -16,7 +16,6 @@ from deadtokens.causes.onset import over_seeds
 from deadtokens.causes.still import Onsets
 from deadtokens.statistics import concordance
 
-
 # What is found over seeds, None where onsets do not differ.
 OVER_SEEDS = ("index", "p_tokens", "p_blocks", "p_seeds", "best")
 
