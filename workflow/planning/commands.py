@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 
-from planning import forecasts
 from planning.mistakes import ConfigurationError
 from planning.names import ROOM, check_listed
 
@@ -17,9 +16,6 @@ def check(configuration: Mapping) -> None:
     }
     for name, onset in configuration["causes"]["onsets"].items():
         lists[f"causes.onsets.{name}.arms"] = [run for arm in onset["arms"].values() for run in arm]
-    for name, forecast in configuration["causes"]["forecasts"].items():
-        pairs = [pair for role in forecasts.ROLES for pair in forecast[role]]
-        lists[f"causes.forecasts.{name}"] = [run for pair in pairs for run in pair.values()]
     for key, names in lists.items():
         check_listed(key, names)
     _check_size("verdicts", configuration["verdicts"])
