@@ -1,1 +1,1 @@
-"""Resampling, correlations, and densities of traces."""
+"""Resampling, correlations, concordance, and densities of traces."""
