@@ -102,6 +102,20 @@ def test_a_method_is_chosen_without_a_look_at_the_judged_seeds():
     assert for_wrong[3]["p_blocks"] > 0.05 > for_right[3]["p_blocks"]
 
 
+def test_what_is_left_out_has_no_part_in_what_is_learned():
+    """Fifteen slopes fit the onsets of a hundred tokens well, and say nothing of others."""
+    random = np.random.default_rng(15)
+    left_out, in_sample = [], []
+    for _ in range(4):
+        one = unpredictable(random).of(np.arange(100))
+        found = forecast_judgement.cross_validated([one], 5, PENALTY, random)
+        left_out += [found["ridge"], found["monotone_norm"]]
+        model = forecast_judgement.learn("ridge", [one], PENALTY)
+        in_sample.append(concordance.index(model(one.features), one.order))
+    assert np.mean(in_sample) > 0.6
+    assert abs(np.mean(left_out) - 0.5) < 0.05
+
+
 def test_with_several_seeds_a_whole_seed_is_left_out():
     """A level that differs from seed to seed is the onset in two of them: of no use in a third."""
     random = np.random.default_rng(4)
