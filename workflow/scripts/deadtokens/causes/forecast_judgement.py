@@ -33,7 +33,7 @@ class Seed:
 
     def of(self, tokens: np.ndarray) -> "Seed":
         """Some of them, by a mask or by places."""
-        return Seed(self.features[tokens].reset_index(drop=True), self.onsets.of(tokens))
+        return Seed(self.features.iloc[tokens].reset_index(drop=True), self.onsets.of(tokens))
 
 
 def learn(name: str, seeds: Sequence[Seed], penalty: float) -> Model:
