@@ -24,6 +24,7 @@ PLACES = {
     "kick": ("kick", "wordybird"),
     "causes": ("causes",),
     "onset": ("causes", "onsets", "mine"),
+    "forecast": ("causes", "forecasts", "ours"),
     "permanence": ("permanence",),
     "figures": ("figures",),
     "cluster": ("cluster",),
@@ -37,6 +38,8 @@ PLACES = {
     "condition": ("verdicts", "questions", "all_moved", "supported_if"),
     "findings": ("findings",),
 }
+PAIR = {"state": "crucible2", "outcome": "crucible1"}
+FORECAST = {"ours": {"chosen_on": [PAIR], "judged_on": [PAIR]}}
 ONSET = {"mine": {"reference": "a", "arms": {"a": ["crucible1"], "b": ["crucible1"]}}}
 NOWHERE = {  # of no key, whatever its type
     "NaN": math.nan,
@@ -138,7 +141,7 @@ SMALL = few(DEFAULT)
 
 def changed(place, key, value):
     given = copy.deepcopy(SMALL)
-    given["causes"] = {"onsets": copy.deepcopy(ONSET)}
+    given["causes"] = copy.deepcopy({"onsets": ONSET, "forecasts": FORECAST})
     entry = given
     for name in place:
         entry = entry.setdefault(name, {})
@@ -181,7 +184,7 @@ def test_a_wrong_section_is_reported(section):
         assert section in str(error.value)
 
 
-NAMED = ("corpora", "phases", "runs", "kick", "causes.onsets")
+NAMED = ("corpora", "phases", "runs", "kick", "causes.onsets", "causes.forecasts")
 BAD_NAMES = [
     "",
     " ",
@@ -203,7 +206,8 @@ BAD_NAMES = [
 @pytest.mark.parametrize("section", NAMED)
 @pytest.mark.parametrize("name", [*BAD_NAMES, "x" * 101, "x" * 5000], ids=repr)
 def test_a_name_that_is_no_file_name_is_reported(section, name):
-    given = copy.deepcopy(DEFAULT) | {"causes": {"onsets": copy.deepcopy(ONSET)}}
+    causes = copy.deepcopy({"onsets": ONSET, "forecasts": FORECAST})
+    given = copy.deepcopy(DEFAULT) | {"causes": causes}
     entries = given
     for key in section.split("."):
         entries = entries[key]

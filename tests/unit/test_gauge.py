@@ -28,12 +28,12 @@ def plain_cell(x: float) -> float:
 
 def test_cells_of_numbers_are_those_of_their_binade():
     patterns = np.arange(0x7F80, dtype=np.uint16)  # every finite bfloat16 value that is positive
-    found = lattice.ulp_of_numbers(lattice.to_float32(patterns))
+    found = gauge.ulp_of_numbers(lattice.to_float32(patterns))
     np.testing.assert_array_equal(found, lattice.ulp(patterns))
     between = np.random.default_rng(1).normal(0, 1, 500) * 2.0 ** np.arange(-250, 250)
     between[7:10] = 0, 1e-300, -0.0
-    assert lattice.ulp_of_numbers(between).tolist() == [plain_cell(x) for x in between.tolist()]
-    assert lattice.ulp_of_numbers(np.float32([-1, 1.99])).tolist() == [2**-7, 2**-7]
+    assert gauge.ulp_of_numbers(between).tolist() == [plain_cell(x) for x in between.tolist()]
+    assert gauge.ulp_of_numbers(np.float32([-1, 1.99])).tolist() == [2**-7, 2**-7]
 
 
 def test_readings():

@@ -23,6 +23,7 @@ RUNS, ACCOUNT = CONFIG["runs"], CONFIG["causes"]["account"]
 
 WHY_NOT = {
     "audit": causes.why_no_audit,
+    "state": causes.why_no_state,
     "second_moment": causes.why_no_second_moment,
     "momentum": cohorts.why_no_momentum,
     "gradients": cohorts.why_no_gradients,
@@ -33,6 +34,7 @@ WHY_NOT = {
 # Of the published runs.
 CAN = {
     "audit": {"crucible2", "thimble7", "wordybird1", "wordybird1b", "wordybird3"},
+    "state": {"crucible2", "thimble7", "wordybird1", "wordybird1b", "wordybird3"},
     "second_moment": {"crucible2", "thimble7"},
     "momentum": {"crucible2", "thimble7", "wordybird1", "wordybird1b", "wordybird3"},
     "gradients": {"crucible2", "thimble7", "wordybird1", "wordybird1b", "wordybird3"},
@@ -42,6 +44,7 @@ CAN = {
 }
 BREAKS = {
     "audit": [{"record": ["W", "m"]}, {"record": ["g"]}],
+    "state": [{"record": ["W", "m"]}, {"weight_precision": "float32"}],
     "second_moment": [{"record": ["W", "v"]}, {"clip_norm": 1.0}],
     "momentum": [
         {"record": ["W", "m"]},

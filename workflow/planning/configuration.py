@@ -11,6 +11,7 @@ from planning import (
     commands,
     corpora,
     findings,
+    forecasts,
     kick,
     names,
     onsets,
@@ -73,9 +74,10 @@ def resolve(configuration: Mapping, rules: Mapping, shipped: Mapping | None = No
         check_known("report.runs", name, "runs", resolved)
     for name in resolved["report"]["kick"]:
         check_known("report.kick", name, "kick", resolved)
-    onsets_by_key = {"causes.onsets": resolved["causes"]["onsets"]}
-    for name in resolved["report"]["onsets"]:
-        check_known("report.onsets", name, "causes.onsets", onsets_by_key)
+    for kind in ("onsets", "forecasts"):
+        by_key = {f"causes.{kind}": resolved["causes"][kind]}
+        for name in resolved["report"][kind]:
+            check_known(f"report.{kind}", name, f"causes.{kind}", by_key)
     questions.check(resolved)
     findings.check(resolved)
     _check_hidden_means(resolved)
@@ -88,6 +90,8 @@ def resolve(configuration: Mapping, rules: Mapping, shipped: Mapping | None = No
         kick.check(f"kick.{name}", comparison, resolved)
     for name, onset in resolved["causes"]["onsets"].items():
         onsets.check(f"causes.onsets.{name}", onset, resolved)
+    for name, forecast in resolved["causes"]["forecasts"].items():
+        forecasts.check(f"causes.forecasts.{name}", forecast, resolved)
     commands.check(resolved)
     return resolved
 
@@ -97,6 +101,7 @@ def _causes(given: Mapping, entries: Mapping) -> dict:
     return filled | {
         "account": schema.defaults(entries["account"]) | given.get("account", {}),
         "onsets": schema.completed(given.get("onsets", {}), entries["onset"]),
+        "forecasts": schema.completed(given.get("forecasts", {}), entries["forecast"]),
     }
 
 

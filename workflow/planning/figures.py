@@ -140,4 +140,11 @@ FIGURES = (
         _table_and_summary("onset"),
         folder="onset",
     ),
+    Figure(
+        "causes",
+        "forecast",
+        "what of the freeze can be predicted, and what could have been",
+        _table_and_summary("forecast"),
+        folder="forecast",
+    ),
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from deadtokens.causes.requirements import chain
 from deadtokens.kick.requirements import first_of
-from planning import entries, kick, onsets, requirements
+from planning import entries, forecasts, kick, onsets, requirements
 from planning.corpora import check_files, is_synthetic
 from planning.givenfiles import literal
 from planning.mistakes import RequestError
@@ -141,6 +141,23 @@ def of_arms(configuration: Mapping, wildcards: Wildcards, file: str, analysis: s
         for name in names
         if onsets.shows(analysis, name, configuration)
     ]
+
+
+def of_pairs(configuration: Mapping, wildcards: Wildcards, part: str, file: str) -> list[str]:
+    """Of each pair of a forecast a file of its `state` or `outcome`; `trajectory` is the run's."""
+    runs = configuration["runs"]
+    forecast = entries.forecast(configuration, wildcards["forecast"])
+    names = [pair[part] for _, pair in forecasts.pairs(forecast)]
+    if file == "trajectory":
+        return [trajectory_of(name, runs[name]) for name in names]
+    return [f"results/{name}/{file}" for name in names]
+
+
+def masks_of_pairs(configuration: Mapping, wildcards: Wildcards) -> str:
+    """The masks of the corpus that all runs of a forecast are trained on."""
+    _, pair = next(forecasts.pairs(entries.forecast(configuration, wildcards["forecast"])))
+    corpus = configuration["runs"][pair["outcome"]]["corpus"]
+    return f"results/corpora/{corpus}/masks.safetensors"
 
 
 def of_sweep(configuration: Mapping, wildcards: Wildcards, file: str) -> list[str]:

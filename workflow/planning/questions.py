@@ -58,7 +58,8 @@ def with_changed_rules(given: Mapping, shipped: Mapping) -> dict:
 def check(configuration: Mapping) -> None:
     """Raises `ConfigurationError` on a question whose rule cannot be followed."""
     verdicts = configuration["verdicts"]
-    tables = configuration["runs"], configuration["kick"], configuration["causes"]["onsets"]
+    causes = configuration["causes"]
+    tables = configuration["runs"], configuration["kick"], causes["onsets"], causes["forecasts"]
     answering = {name: entry for table in tables for name, entry in table.items()}
     known = {"runs": answering, "chapters": verdicts["chapters"]}
     for instead in verdicts["runs"].values():

@@ -49,6 +49,7 @@ SECTIONS = (
     ("causes", "causes"),
     ("causes.account", "account"),
     ("causes.onsets.NAME", "onset"),
+    ("causes.forecasts.NAME", "forecast"),
     ("published", "published"),
     ("report", "report"),
     ("verdicts", "verdicts"),

@@ -19,7 +19,9 @@ def report_figures(configuration: Mapping) -> list[str]:
         if figure.folder == "run" and _shown(figure, name, configuration)
     ]
     kicks = [f"results/{name}/kick.{kind}" for name in report["kick"]]
-    return of_runs + kicks + [f"results/{name}/onset.{kind}" for name in report["onsets"]]
+    onsets = [f"results/{name}/onset.{kind}" for name in report["onsets"]]
+    forecasts = [f"results/{name}/forecast.{kind}" for name in report["forecasts"]]
+    return of_runs + kicks + onsets + forecasts
 
 
 def chapter(configuration: Mapping, question: str) -> str:
@@ -36,7 +38,7 @@ def evidence(configuration: Mapping) -> list[str]:
     And of runs at other random seeds, where the configuration names them.
     """
     report = configuration["report"]
-    there = {*report["runs"], *report["kick"], *report["onsets"]}
+    there = {*report["runs"], *report["kick"], *report["onsets"], *report["forecasts"]}
     questions = configuration["verdicts"]["questions"].values()
     asked = [(question["run"], question["file"]) for question in questions if question["file"]]
     seeds = configuration["verdicts"]["seeds"]

@@ -6,7 +6,7 @@ makes one text of them.
 
 from collections.abc import Mapping
 
-from planning import entries, kick, onsets
+from planning import entries, forecasts, kick, onsets
 from planning.findings import present as sources_of_findings
 from planning.inputs import Wildcards, population
 
@@ -208,6 +208,20 @@ def onset(configuration: Mapping, wildcards: Wildcards) -> dict:
     return rules | {"still_for": configuration["causes"]["still_for"], "arms": arms}
 
 
+def forecast(configuration: Mapping, wildcards: Wildcards) -> dict:
+    entry, runs = entries.forecast(configuration, wildcards["forecast"]), configuration["runs"]
+    pairs = [
+        update_law(configuration, {"run": pair["outcome"]})
+        | {"record": runs[pair["state"]]["record"], "role": role, **pair}
+        | {f"{part}_naming": runs[pair[part]]["naming"] for part in forecasts.RUNS_OF_PAIR}
+        | {"random_seed": runs[pair["outcome"]]["random_seed"]}
+        for role, pair in forecasts.pairs(entry)
+    ]
+    rules = {key: value for key, value in entry.items() if key not in forecasts.ROLES}
+    threshold = runs[pairs[0]["outcome"]]["motion_threshold"]
+    return rules | {"motion_threshold": threshold, "pairs": pairs}
+
+
 def rows(configuration: Mapping, wildcards: Wildcards) -> dict:
     step = {"separation_step": configuration["published"]["separation_step"]}
     return _of_run(configuration, wildcards, "naming", "rows") | step
@@ -237,6 +251,9 @@ def figure(configuration: Mapping, wildcards: Wildcards) -> dict:
         title = entries.run(configuration, wildcards["run"])["experiment"]
     elif "kick" in wildcards:
         title = runs[entries.kick(configuration, wildcards["kick"])["continuous"]]["series"]
+    elif "forecast" in wildcards:
+        _, pair = next(forecasts.pairs(entries.forecast(configuration, wildcards["forecast"])))
+        title = runs[pair["outcome"]]["experiment"]
     else:
         of = entries.onset(configuration, wildcards["onset"])
         title = runs[of["arms"][of["reference"]][0]]["series"]
@@ -250,6 +267,8 @@ def verdicts(configuration: Mapping, wildcards: Wildcards) -> dict:
     steps |= {
         name: entry["through_step"] for name, entry in configuration["causes"]["onsets"].items()
     }
+    forecasts_ = configuration["causes"]["forecasts"].items()
+    steps |= {name: entry["through_step"] for name, entry in forecasts_}
     asked = {question["run"] for question in section["questions"].values()}
     seeds = {run: others for run, others in section["seeds"].items() if run in asked}
     return (

@@ -9,7 +9,9 @@ freeze and when it moved last (account_tokens.csv), in short in account.json; of
 how many tokens and elements move at every step (course.csv), of a run that was resumed with all that
 decides its steps together with what it was resumed from. For every entry of `causes.onsets`, from the
 courses of its runs, in results/{onset}/ the curves of every arm over time (onset.csv) and what came out
-of each with the effects (onset.json).
+of each with the effects (onset.json). For every entry of `causes.forecasts`, from the states of its runs and
+what became of them, in results/{forecast}/ a row per token and random seed (forecast.csv), and what
+could be predicted, with the power of the test (forecast.json).
 """
 
 
@@ -147,3 +149,34 @@ rule compute_onset:
         " --settings {params.settings:q}"
         " --courses {input.courses:q} --second-moments {input.moments:q}"
         " --table {output.table:q} --summary {output.summary:q}"
+
+
+rule compute_forecast:
+    """Predict from a state when tokens stop, on random seeds that had no part in the choice."""
+    input:
+        states=plan.input(inputs.of_pairs, "state", "trajectory"),
+        outcomes=plan.input(inputs.of_pairs, "outcome", "trajectory"),
+        displacements=plan.input(inputs.of_pairs, "outcome", "displacement.safetensors"),
+        freezing=plan.input(inputs.of_pairs, "outcome", "freezing.csv"),
+        masks=plan.input(inputs.masks_of_pairs),
+    output:
+        table="results/{forecast}/forecast.csv",
+        summary="results/{forecast}/forecast.json",
+    log:
+        "results/{forecast}/logs/compute_forecast.log",
+    benchmark:
+        "results/{forecast}/benchmarks/compute_forecast.tsv"
+    conda:
+        # The arithmetic of updates is that of the training, in torch.
+        "../envs/training.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(120),
+    params:
+        settings=plan.settings(slices.forecast),
+        code=plan.code("causes/compute_forecast.py", "training"),
+    shell:
+        'python "$scripts"/causes/compute_forecast.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q} --states {input.states:q} --outcomes {input.outcomes:q}"
+        " --displacements {input.displacements:q} --freezing {input.freezing:q}"
+        " --masks {input.masks:q} --table {output.table:q} --summary {output.summary:q}"

@@ -63,6 +63,7 @@ wildcard_constraints:
     sweep="(?!corpora/)[^/]+",
     kick="(?!corpora/)[^/]+",
     onset="(?!corpora/)[^/]+",
+    forecast="(?!corpora/)[^/]+",
     corpus="[^/]+",
     population="|".join(inputs.POPULATIONS),
     format="png|svg|pdf",

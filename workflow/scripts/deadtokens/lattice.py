@@ -24,16 +24,6 @@ def ulp(bits: np.ndarray) -> np.ndarray:
     return ULP_OF_EXPONENT.take((bits & MAGNITUDE) >> MANTISSA_BITS)
 
 
-def ulp_of_numbers(values: np.ndarray) -> np.ndarray:
-    """The cell of the binade that any finite numbers lie in, bfloat16 values or not; float64.
-
-    Of bfloat16 values it is their `ulp`. Zero and what is below the normal numbers have 2^-133.
-    """
-    _, exponent = np.frexp(np.asarray(values, dtype=np.float64))  # |x| = f 2^e, 1/2 <= f < 1
-    smallest = np.where(np.equal(values, 0), -125, np.maximum(exponent, -125))
-    return np.ldexp(1.0, smallest - 1 - MANTISSA_BITS)
-
-
 def displacement(previous: np.ndarray, current: np.ndarray) -> np.ndarray:
     """ΔW′: how far each element went, in cells of the lattice where it started; float32.
 

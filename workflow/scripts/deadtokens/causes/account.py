@@ -91,7 +91,7 @@ def logs(step: Update, law: UpdateLaw, mean: np.ndarray) -> Logs:
             "cell": -np.log2(ulp),
         }
         relative = gauge.readings(lattice.to_float32(step.start), mean)[gauge.RELATIVE]
-        terms["cell_relative"] = -np.log2(lattice.ulp_of_numbers(relative))
+        terms["cell_relative"] = -np.log2(gauge.ulp_of_numbers(relative))
         terms["cell_drift"] = terms["cell"] - terms["cell_relative"]
         if step.p is not None:
             p = np.broadcast_to(step.p.astype(np.float64)[:, None], g.shape)

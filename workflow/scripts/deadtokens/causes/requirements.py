@@ -14,6 +14,17 @@ def why_no_audit(name: str, run: Mapping) -> str | None:
     return why_no_quantities(name, run, "W", "m", "v")
 
 
+def why_no_state(name: str, run: Mapping) -> str | None:
+    """A state to predict from: weights and both moments, of weights that are rounded."""
+    if run["weight_precision"] != "bfloat16":
+        return (
+            f"{name} has weight_precision: {run['weight_precision']}. A forecast is of runs with "
+            "weight_precision: bfloat16, where an update below half a cell is lost: take such a "
+            "run for the state."
+        )
+    return why_no_quantities(name, run, "W", "m", "v")
+
+
 def why_no_second_moment(name: str, run: Mapping) -> str | None:
     """v, and the gradients as Adam saw them."""
     if run["clip_norm"] is not None:

@@ -1,7 +1,7 @@
 """The updates of a recorded run, beside each the second moment that float32 would have made."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,7 +13,8 @@ from deadtokens.errors import UserError
 from deadtokens.recorded.steps import Step, numbers
 from deadtokens.update_law import UpdateLaw, half_cells
 
-QUANTITIES = ("W", "m", "v", "g")
+OF_STATE = ("W", "m", "v")
+QUANTITIES = (*OF_STATE, "g")
 IF_RECORDED = ("p_mean",)
 
 
@@ -23,7 +24,8 @@ class Update:
 
     start: W[t-1] after weight decay, where the update sets out. v32: v[t] as float32 would have it
     along the same gradients; it is changed in place by the next update. p: (n,) float32, the mean
-    probability of each token, None if it is not recorded.
+    probability of each token. g and v32 are None where gradients are not followed, p where it is
+    not recorded.
     """
 
     number: int
@@ -32,8 +34,8 @@ class Update:
     after: np.ndarray
     m: np.ndarray
     v: np.ndarray
-    g: np.ndarray
-    v32: np.ndarray
+    g: np.ndarray | None = None
+    v32: np.ndarray | None = None
     p: np.ndarray | None = None
 
     def displacement(self) -> np.ndarray:
@@ -62,17 +64,20 @@ def each(steps: Iterable[Step], law: UpdateLaw) -> Iterator[Update]:
         if counterfactual is None:
             counterfactual = Counterfactual(float32_tensor(step.before["v"]), law)
         grad = float32_tensor(step.made["g"])
-        yield Update(
-            number=step.number,
-            before=step.before["W"],
-            start=law.decayed(step.before["W"], step.number),
-            after=step.after["W"],
-            m=numbers(step.after["m"]),
-            v=numbers(step.after["v"]),
-            g=grad.numpy(),
-            v32=counterfactual.take(grad).numpy(),
-            p=step.made.get("p_mean"),
-        )
+        v32 = counterfactual.take(grad).numpy()
+        yield replace(of_state(step, law), g=grad.numpy(), v32=v32, p=step.made.get("p_mean"))
+
+
+def of_state(step: Step, law: UpdateLaw) -> Update:
+    """The update of one step, any one, with `OF_STATE`: no gradients are followed."""
+    return Update(
+        number=step.number,
+        before=step.before["W"],
+        start=law.decayed(step.before["W"], step.number),
+        after=step.after["W"],
+        m=numbers(step.after["m"]),
+        v=numbers(step.after["v"]),
+    )
 
 
 def means(weights: Iterable[tuple[int, np.ndarray]], law: UpdateLaw) -> np.ndarray:

@@ -1,1 +1,1 @@
-"""Resampling, correlations, densities of traces, and numbers over random seeds."""
+"""Resampling, correlations, concordance, densities of traces, and numbers over random seeds."""
