@@ -161,8 +161,16 @@ def test_the_runs_of_the_onset_differ_from_crucible1_in_what_their_names_say():
             "runs.new.weight_precision is 'kahan', but the run begins from a checkpoint of wordy",
         ),
         (
-            {"like": "wordybird1b_moments", "state_precision": "float32", "record": ["W"]},
-            "which has 'bfloat16'. Both need the same model",
+            {"like": "wordybird1b_moments", "tied_embeddings": False},
+            "runs.new.tied_embeddings is False, but the run begins from a checkpoint",
+        ),
+        (
+            {"like": "crucible1", "init_spread": 1.0e-3},
+            "runs.new.init_spread is 0.001, but runs.new.init is 'normal', which has none.",
+        ),
+        (
+            {"like": "wordybird1b", "second_moment_precision": "float32"},
+            "runs.new.second_moment_precision is 'float32', but with `naming: wordybird` files",
         ),
         ({"like": "crucible1", "weight_precision": "float23"}, "Did you mean float32?"),
         ({"like": "crucible1", "state_precision": "kahan"}, "Allowed: bfloat16, float32."),
@@ -171,6 +179,18 @@ def test_the_runs_of_the_onset_differ_from_crucible1_in_what_their_names_say():
 def test_precisions_that_do_not_go_together_are_reported(run, message):
     with pytest.raises(ConfigurationError, match=re.escape(message)):
         resolved(runs=DEFAULT["runs"] | {"new": run})
+
+
+@pytest.mark.parametrize("of", ["state_precision", "second_moment_precision"])
+def test_restored_moments_may_widen_and_are_never_rounded(of):
+    narrow = {"like": "wordybird1b_moments", "record": ["W"]}
+    wide = DEFAULT["runs"]["wordybird1b"] | {of: "float32", "record": ["W"]}
+    runs = DEFAULT["runs"] | {"wide": wide, "new": narrow | {of: "float32"}}
+    assert resolved(runs=runs)["runs"]["new"][of] == "float32"
+    runs["new"] = narrow | {"resume_run": "wide"}
+    message = "begins from a checkpoint of wide, which has 'float32' and would be rounded"
+    with pytest.raises(ConfigurationError, match=message):
+        resolved(runs=runs)
 
 
 def test_moments_of_another_precision_may_be_reset():
