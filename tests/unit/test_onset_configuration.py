@@ -277,8 +277,8 @@ MISTAKES = {
     ),
     "a growth of no step": (
         {"from_step": 1501},
-        {},
-        "onset.from_step is 1501; allowed: at most through_step, 1500",
+        {"crucible1_44": {"record": ["W", "v", "g"]}},
+        "onset.from_step is 1501; allowed: at most through_step, 1500, for crucible1_44 records",
     ),
     "one arm": ({}, {}, "causes.onsets.single.arms is .*; allowed: object, entries at least 2"),
     "an unknown key": ({"throug_step": 3}, {}, "throug_step is no known key. Did you mean thr"),

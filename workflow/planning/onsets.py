@@ -154,10 +154,6 @@ def _check_steps(key: str, onset: Mapping, configuration: Mapping) -> None:
             f"{key}.through_step is {through}; allowed: more than causes.still_for, {still_for}: "
             "an onset is seen that many steps later."
         )
-    if onset["from_step"] > through:
-        raise ConfigurationError(
-            f"{key}.from_step is {onset['from_step']}; allowed: at most through_step, {through}."
-        )
     runs = configuration["runs"]
     lengths = {name: length(name, runs) for names in onset["arms"].values() for name in names}
     short = [f"{name} ({steps})" for name, steps in lengths.items() if steps < through]
@@ -166,4 +162,10 @@ def _check_steps(key: str, onset: Mapping, configuration: Mapping) -> None:
             f"{key}.through_step is {through}, but of its runs have fewer steps: "
             f"{', '.join(short)}. Allowed: at most {min(lengths.values())}. Or set total_steps of "
             "these runs higher."
+        )
+    of_v = [name for name in lengths if shows("second_moment", name, configuration)]
+    if of_v and onset["from_step"] > through:
+        raise ConfigurationError(
+            f"{key}.from_step is {onset['from_step']}; allowed: at most through_step, {through}, "
+            f"for {of_v[0]} records how v grows."
         )
