@@ -24,6 +24,7 @@ PLACES = {
     "kick": ("kick", "wordybird"),
     "causes": ("causes",),
     "onset": ("causes", "onsets", "mine"),
+    "freezing": ("freezing",),
     "permanence": ("permanence",),
     "figures": ("figures",),
     "cluster": ("cluster",),

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from deadtokens.errors import UserError
+from deadtokens.freezing import stopping
 
 PERCENTILES = {"p05": 5, "median": 50, "p95": 95}
 HISTOGRAM_BINS = 40
@@ -91,14 +92,14 @@ class Steps:
 class Cohorts:
     """Tokens that froze within the same window of so many steps, and how aligned they are.
 
-    last: (N,) last motion of all tokens. Those that never moved, or that move at the last step,
-    freeze in no window and are left out; n are left. `rows` below are (n, K·D) float32: the
+    last: (N,) last motion of all tokens. Those that never moved, or are not known to have stopped
+    (`stopping`), freeze in no window and are left out; n are left. `rows` below are (n, K·D) float32: the
     directions of these tokens' gradients at K steps side by side, over sqrt(K), so that the product
     of two rows is the mean of K cosines.
     """
 
-    def __init__(self, last: np.ndarray, steps: int, window: int):
-        self.tokens = np.flatnonzero((last > 0) & (last < steps))
+    def __init__(self, last: np.ndarray, steps: int, window: int, still_for: int):
+        self.tokens = np.flatnonzero((last > 0) & stopping.stopped(last, steps, still_for))
         self.tokens = self.tokens[np.argsort(last[self.tokens], kind="stable")]
         self.last, self.window = last[self.tokens], window
         labels, starts = np.unique((self.last - 1) // window, return_index=True)
