@@ -123,7 +123,8 @@ def all_bounds(moved: np.ndarray) -> list[tuple[float, float]]:
     events = intervals.in_blocks(moved, BLOCK)
     exposed = intervals.in_blocks(np.full(moved.size, TOKENS), BLOCK)
     most = int(events.max()) or TOKENS
-    of_blocks = [intervals.block_bounds(events, exposed, w, EACH) for w in (most, TOKENS)]
+    heaviest = most, max(most, TOKENS)
+    of_blocks = [intervals.block_bounds(events, exposed, w, EACH) for w in heaviest]
     return [poisson, *of_blocks]
 
 

@@ -108,7 +108,7 @@ def survival_table(
     """
     names, step = np.array(scripts), np.arange(1, rules.steps + 1)
     seen = np.searchsorted(np.sort(last), step, side="left")
-    unseen = step > max(rules.steps - rules.still_for, 0) + 1
+    unseen = step > rules.steps - rules.still_for + 1
     of_all = _curve(last, rules)
     columns = {"step": step, "seen_to_move": 1 - seen / len(last)}
     for name, column in (("all", "survival"), ("all_low", "low"), ("all_high", "high")):

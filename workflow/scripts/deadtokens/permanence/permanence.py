@@ -66,7 +66,7 @@ def follow(moves: Iterable[np.ndarray], steps: int, still_for: Sequence[int] = (
     and what `still_for` names. Not those that are still are visited, but those that move: `since`
     counts by the step of the last motion.
     """
-    ages = np.union1d(octaves(steps), [age for age in still_for if age <= steps])
+    ages = np.array(sorted({*octaves(steps), *(age for age in still_for if age <= steps)}))
     exposure, resumed = (np.zeros((steps, len(ages) - 1), np.int64) for _ in range(2))
     n_moving, since = np.zeros(steps, np.int64), np.zeros(steps + 1, np.int64)
     last = None
@@ -216,9 +216,9 @@ def rate(found: Resumptions, start: int, end: int, rules: Rules) -> dict[str, ob
     again = -(-rules.block_steps // (start + 1))
     events, of = (intervals.in_blocks(x, rules.block_steps) for x in (moved, exposed))
     all_still = int(exposed.max(initial=0)) * again
-    most_seen = int(events.max(initial=0)) or all_still
-    lower, upper = intervals.block_bounds(events, of, all_still, confidence)
-    _, as_seen = intervals.block_bounds(events, of, most_seen, confidence)
+    most_seen = int(events.max(initial=0))
+    lower, upper = intervals.block_bounds(events, of, max(all_still, most_seen), confidence)
+    _, as_seen = intervals.block_bounds(events, of, most_seen or all_still, confidence)
     some = exposure > 0
     return {
         "still_from": start,
