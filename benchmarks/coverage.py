@@ -2,13 +2,13 @@
 
     PYTHONPATH=workflow:workflow/scripts python benchmarks/coverage.py
 
-Prints two Markdown tables. Rates: tokens that are still are pushed for some hundred steps, each on
-its own, all at once, or both, and the interval that is nominally of 95% (a lower and an upper bound
-of 97.5% each) is taken as Poisson's, by blocks as the pushes seen have it, and by blocks with a push
-of all allowed for, which is what `permanence` compares with a rule. Shares: the usual interval of a
-normal approximation, and Clopper and Pearson's. Every row says how many percent of the simulated
-runs have an interval that holds the true value. In the last two rows of the rates what moves tokens
-outlasts a block, which blocks cannot see.
+Prints two Markdown tables. Rates: tokens that are still are pushed, each on its own, all at once,
+or both, and the interval that is nominally of 95% (a lower and an upper bound of 97.5% each) is
+taken as Poisson's, by blocks as the pushes seen have it, and by blocks with a push of all allowed
+for, which is what `permanence` compares with a rule. Shares: the usual interval of a normal
+approximation, and Clopper and Pearson's. Every row says how many percent of the simulated runs have
+an interval that holds the true value. In the last two rows of the rates what moves tokens outlasts
+a block, which blocks cannot see.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def both(first: Callable, second: Callable) -> Callable:
 
 
 def storms(begin: float, lasts: int, rate: float) -> Callable:
-    """Storms begin at a rate per step and last so long; in them pushes of all come at their rate."""
+    """Storms begin at a rate per step and last so long; in them pushes of all have another rate."""
 
     def runs(random: np.random.Generator, shape: tuple) -> Runs:
         raging = pushes(begin, lasts=lasts)(random, shape) > 0

@@ -206,7 +206,7 @@ def test_the_figure_shows_the_statistics(tmp_path):
     assert counted.lines[-1].get_ydata().tolist() == shares
     assert shares[0] == 1 > shares[1] == summary["share_stopped"]["value"]
     dotted = next(line for line in curves.lines if line.get_label() == "stop or pause")
-    assert dotted.get_xdata().tolist() == list(range(72, 101))  # a stop at 71 would be seen too late
+    assert dotted.get_xdata().tolist() == list(range(72, 101))  # step 71 is the last known
     assert dotted.get_ydata().tolist() == survival["seen_to_move"][71:].tolist()
     np.testing.assert_array_equal(curves.lines[-1].get_ydata(), survival["all"])
     dots = [line for line in by_script.lines if line.get_marker() == "o"]
@@ -335,7 +335,7 @@ def test_a_tokenizer_of_another_corpus_is_refused(files, tmp_path):
 
 
 def test_a_pause_shortly_before_the_end_is_no_stop():
-    """Every token rests for 60 steps out of 100 and moves again: none stops, at any end of a run."""
+    """Every token rests for 60 steps out of 100 and moves again: none stops."""
     steps, tokens = 450, 50
     start = np.random.default_rng(5).integers(100, size=tokens)
     moving = (np.arange(1, steps + 1)[:, None] + start) % 100 < 40

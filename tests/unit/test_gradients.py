@@ -19,7 +19,7 @@ from deadtokens.recorded.rows import read_dead_mask
 
 SETTINGS = {
     **{"run": "planted", "naming": "crucible", "record": ["W", "g"]},
-    **{"motion_threshold": 0.1, "cohort_window": 5, "alignment_steps": 8},
+    **{"motion_threshold": 0.1, "still_for": 1, "cohort_window": 5, "alignment_steps": 8},
     **{"permutations": 199, "permutation_seed": 7},
 }
 
@@ -82,7 +82,7 @@ LAST = np.array([3, 4, 12, 5, -1, 13, 20, 8, 14])  # of 20 steps; cohorts of 5: 
 
 
 def test_cohorts_by_hand():
-    cohorts = alignment.Cohorts(LAST, 20, 5)
+    cohorts = alignment.Cohorts(LAST, 20, 5, 1)
     assert cohorts.tokens.tolist() == [0, 1, 3, 7, 2, 5, 8]
     assert cohorts.sizes.tolist() == [3, 1, 3]
     assert cohorts.steps(3) == [3, 8, 14]
@@ -95,9 +95,15 @@ def test_cohorts_by_hand():
     assert arrays_of[1]["cosine"] is None
 
 
+def test_a_token_that_may_only_have_paused_is_in_no_cohort():
+    cohorts = alignment.Cohorts(LAST, 20, 5, 7)  # a last motion at 13 or before
+    assert cohorts.tokens.tolist() == [0, 1, 3, 7, 2, 5]
+    assert alignment.Cohorts(LAST, 20, 5, 20).tokens.tolist() == []
+
+
 def test_cosine_within_cohorts_against_all_pairs():
     steps = [gradients(seed=seed) for seed in range(4)]
-    cohorts = alignment.Cohorts(LAST, 20, 5)
+    cohorts = alignment.Cohorts(LAST, 20, 5, 1)
     rows = cohorts.rows(steps, lambda units: units)
     of = {}
     for members in ((0, 1, 3), (2, 5, 8)):
@@ -122,7 +128,9 @@ def planted(seed, strength, n=120, steps=40, width=16):
 @pytest.mark.parametrize("kind", ["as_recorded", "beyond_common"])
 def test_a_planted_alignment_is_found(kind):
     last, g = planted(3, strength=0.5)
-    found = alignment.compare(alignment.Cohorts(last, 40, 5), list(g), 199, 1)["cohort_tests"][kind]
+    found = alignment.compare(alignment.Cohorts(last, 40, 5, 1), list(g), 199, 1)["cohort_tests"][
+        kind
+    ]
     assert found["p_value"] == 1 / 200
     assert found["excess_over_sd"] > 5
     assert found["excess"] > 0.01
@@ -133,7 +141,7 @@ def test_a_null_gives_nothing():
     small = []
     for seed in range(40):
         last, g = planted(seed, strength=0, n=40, steps=20, width=6)
-        tests = alignment.compare(alignment.Cohorts(last, 20, 5), list(g[:4]), 99, seed)
+        tests = alignment.compare(alignment.Cohorts(last, 20, 5, 1), list(g[:4]), 99, seed)
         small.append([test["p_value"] <= 0.05 for test in tests["cohort_tests"].values()])
     assert (np.sum(small, axis=0) <= 7).all()
 
@@ -141,7 +149,7 @@ def test_a_null_gives_nothing():
 def test_p_against_all_assignments():
     """Three tokens, a pair and one alone: each of the three pairs is as likely."""
     g = np.float32([[1, 0.1, 0], [1, 0, 0.1], [-1, 0.2, 0.9]])
-    cohorts = alignment.Cohorts(np.array([1, 2, 8]), 20, 5)
+    cohorts = alignment.Cohorts(np.array([1, 2, 8]), 20, 5, 1)
     rows = cohorts.rows([g], lambda units: units)
     found = cohorts.permutation_test(rows, 5000, 0)
     pairs = [cosine(g[a], g[b]) for a, b in itertools.combinations(range(3), 2)]
@@ -154,7 +162,7 @@ def test_p_against_all_assignments():
 def test_a_permutation_that_changes_nothing_counts():
     """All gradients alike: every shuffle reaches what was found, so p is 1 with no effect."""
     g = np.tile(np.float32([0.3, 0.7, 0.1]), (12, 1))
-    cohorts = alignment.Cohorts(np.arange(1, 13), 20, 5)
+    cohorts = alignment.Cohorts(np.arange(1, 13), 20, 5, 1)
     found = cohorts.permutation_test(cohorts.rows([g], lambda units: units), 99, 0)
     assert (found["p_value"], found["excess_over_sd"]) == (1, None)
 
@@ -205,7 +213,7 @@ def test_scripts_from_gradients_to_picture(with_h, tmp_path):
     assert done.returncode == 0, done.stderr
     report = json.loads(summary.read_text())
     assert report["direction_of_h"] == ("h_mean" if with_h else "others")
-    cohorts = alignment.Cohorts(last, 40, 5)
+    cohorts = alignment.Cohorts(last, 40, 5, 1)
     looked_at = cohorts.steps(8)
     assert report["steps_looked_at"] == looked_at
     compared = alignment.compare(cohorts, [g[t - 1] for t in looked_at], 199, 7)

@@ -1,4 +1,4 @@
-"""Bounds on the rate of motion, of tokens and elements: brute force, closed forms, planted rates."""
+"""Bounds on the rate of motion, of tokens and elements: brute force and planted rates."""
 
 import csv
 import json
@@ -251,7 +251,7 @@ def test_the_same_input_gives_the_same_bytes(kind, tmp_path):
 
 @pytest.fixture
 def files(tmp_path):
-    """5 tokens that move until step 100, each with its last element, and elements before it less."""
+    """5 tokens that move until step 100 with their first element; their others move less."""
     moving = frozen_from(100)
     moved = of_elements(moving)
     weights = np.concatenate([np.ones((1, 5, ELEMENTS)), 1 + (np.cumsum(moved, axis=0) % 2)])

@@ -50,7 +50,7 @@ def test_quantiles_are_the_first_times_at_which_the_curve_is_so_low(pairs):
 
 
 def test_a_published_example():
-    """Remission times of the 21 patients given 6-MP (Freireich and others, 1963), as in textbooks."""
+    """Remission times of 21 patients given 6-MP (Freireich and others, Blood 21, 1963)."""
     stopped = [6, 6, 6, 7, 10, 13, 16, 22, 23]
     censored = [6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35]
     found = curve_of([(t, False) for t in stopped] + [(t, True) for t in censored])

@@ -199,12 +199,19 @@ def evidence_of(moving: np.ndarray, size: np.ndarray) -> dict:
     n_moving = phases.count_moving([(0, l2)], 0.1)
     last = freezing.last_motion([(0, l2)], 0.1)
     scripts, norm = ["Thai"] * tokens, np.ones(tokens)
-    found = permanence.follow([(0, l2)], 0.1)
+    still_for, moves = [10, 100, 1000], l2 >= np.float32(0.1)
+    found = permanence.follow(moves, steps, still_for)
+    elements = permanence.follow(moves[:, :, None], steps, still_for)
+    judged = freezing.Rules(steps, 100, 0.95)
     summaries = {
         "phases.json": phases.summary(scales, scheme, n_moving, 0.1, np.zeros(steps, int)),
-        "stillness.json": stillness.summary(n_moving, tokens, 0.1),
-        "freezing.json": freezing.summary(np.arange(tokens), scripts, norm, last, steps, 0.1),
-        "permanence.json": permanence.summary(found, 0.1, [10, 100, 1000], 0.95),
+        "stillness.json": stillness.summary(n_moving, tokens, 0.1, 100),
+        "freezing.json": freezing.summary(
+            np.arange(tokens), scripts, norm, last, last[:, None], judged, 0.1
+        ),
+        "permanence.json": permanence.summary(
+            found, elements, 0.1, permanence.Rules(still_for, 0.95, 10)
+        ),
     }
     runs = {question["run"] for question in shipped().values()}
     return {f"{run}/{file}": value for run in runs for file, value in summaries.items()}

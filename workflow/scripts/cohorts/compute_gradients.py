@@ -2,8 +2,8 @@
 
     python workflow/scripts/cohorts/compute_gradients.py \\
         --settings '{"run": "crucible2", "naming": "crucible", "record": ["W", "m", "v", "g"],
-                     "motion_threshold": 0.1, "still_for": 100, "cohort_window": 10, "alignment_steps": 20,
-                     "permutations": 999, "permutation_seed": 42}' \\
+                     "motion_threshold": 0.1, "still_for": 100, "cohort_window": 10,
+                     "alignment_steps": 20, "permutations": 999, "permutation_seed": 42}' \\
         --trajectory results/crucible2/trajectory.safetensors \\
         --masks results/corpora/flannel/masks.safetensors \\
         --displacement results/crucible2/displacement.safetensors \\

@@ -31,7 +31,9 @@ CHUNK_BYTES = 8_000_000
 
 def main(options):
     """A row per token, the survival curve, and when tokens freeze by script, norm and id."""
-    threshold, naming, population, still_for, confidence = (options.settings[key] for key in SETTINGS)
+    threshold, naming, population, still_for, confidence = (
+        options.settings[key] for key in SETTINGS
+    )
     tokenizer = vocabulary.load_tokenizer(options.tokenizer)
     dead_mask = read_dead_mask(options.masks)
     with open_reader(options.trajectory) as trajectory, open_reader(options.displacement) as moved:
@@ -46,9 +48,7 @@ def main(options):
     norm = np.linalg.norm(start.astype(np.float64), axis=1)
     texts, scripts = readable.describe(tokenizer, ids)
     rules = freezing.Rules(shape[0], still_for, confidence)
-    report = freezing.summary(
-        ids, scripts, norm, last, of_elements, rules, threshold, population
-    )
+    report = freezing.summary(ids, scripts, norm, last, of_elements, rules, threshold, population)
     outputs = options.table, options.survival, options.summary
     with command.finished(*outputs) as (table, curve, summary):
         tables.write(table, freezing.table(ids, texts, scripts, norm, last, rules))

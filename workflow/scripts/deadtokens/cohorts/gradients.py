@@ -93,9 +93,9 @@ class Cohorts:
     """Tokens that froze within the same window of so many steps, and how aligned they are.
 
     last: (N,) last motion of all tokens. Those that never moved, or are not known to have stopped
-    (`stopping`), freeze in no window and are left out; n are left. `rows` below are (n, K·D) float32: the
-    directions of these tokens' gradients at K steps side by side, over sqrt(K), so that the product
-    of two rows is the mean of K cosines.
+    (`stopping`), freeze in no window and are left out; n are left. `rows` below are (n, K·D)
+    float32: the directions of these tokens' gradients at K steps side by side, over sqrt(K), so
+    that the product of two rows is the mean of K cosines.
     """
 
     def __init__(self, last: np.ndarray, steps: int, window: int, still_for: int):

@@ -166,7 +166,7 @@ def _key(drawing: Figure) -> None:
         handles=[
             Line2D([], [], **MEDIAN, label="median"),
             Line2D([], [], color=style.FAINT, **NARROW, label="25% to 75% of tokens"),
-            Line2D([], [], color=style.FAINT, **WIDE, label="5% to 95% (at the last step: censored)"),
+            Line2D([], [], color=style.FAINT, **WIDE, label="5% to 95% (last step: censored)"),
         ],
         loc="outside lower center",
         ncols=3,

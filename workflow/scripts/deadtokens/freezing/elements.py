@@ -4,6 +4,7 @@ A token is still while all of its D elements are, so what is said of tokens is s
 D. Definitions: docs/physics.md.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -16,7 +17,7 @@ CHUNK_BYTES = 8_000_000  # of weights read at a time; larger chunks leave the ca
 def changes(rows: TokenRows) -> Iterator[np.ndarray]:
     """Whether the bits of each element change, (n, D) bool of every step, in bounded memory."""
     for _, weights in rows.chunks("W", CHUNK_BYTES, overlap=1):
-        for before, after in zip(weights, weights[1:], strict=False):
+        for before, after in itertools.pairwise(weights):
             yield before != after
 
 

@@ -7,6 +7,7 @@ its own, stand beside. Neither says that the rate stays what it was: that is wha
 updates show, see `momentum`. All of it is the same of tokens and of their elements.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -22,8 +23,9 @@ RATES = (
     *("upper_bound_as_seen", "poisson_lower_bound", "poisson_upper_bound"),
 )
 ASSUMPTION = (
-    "Blocks of block_steps steps are independent of one another, and the rate is constant; within a "
-    "block one push may move all. Poisson's bounds take every token at every step as one of its own."
+    "Blocks of block_steps steps are independent of one another, and the rate is constant; within "
+    "a block one push may move all. Poisson's bounds take every token at every step as one of its "
+    "own."
 )
 UNITS = ("per_step", "per_token_step")
 
@@ -97,7 +99,7 @@ def table(tokens: Resumptions, elements: Resumptions, rules: Rules) -> pd.DataFr
     `element_` before the names of elements."""
     edges = octaves(len(tokens.n_moving))
     rows = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         of_tokens, of_elements = (rate(found, start, end, rules) for found in (tokens, elements))
         rows.append(of_tokens | {f"element_{name}": of_elements[name] for name in RATES})
     frame = pd.DataFrame(rows, columns=COLUMNS)
@@ -161,7 +163,9 @@ def silences(found: Resumptions, rules: Rules) -> dict[str, object]:
         "fell_by_at_least": {
             unit: low[unit] / after if low[unit] and after else None for unit in UNITS
         },
-        "still_for": {str(least): rate(found, least, steps + 1, rules) for least in rules.still_for},
+        "still_for": {
+            str(least): rate(found, least, steps + 1, rules) for least in rules.still_for
+        },
     }
 
 

@@ -37,8 +37,9 @@ def summary(
 
     `final` is the run that reaches the last step. `longest_over_second` compares the two longest
     runs, whichever they are, as the seed does; `final_over_longest_other` the final run with all
-    before it; both are at least so much, as the end of the run cuts the final run short. `stopped`:
-    whether that run is so long that all tokens count as stopped, see `stopping`. `median` is the upper one, as the seed takes it. population: see `phases.summary`.
+    before it; both are at least so much, as the end of the run cuts the final one short. `stopped`:
+    whether that is so long that all tokens count as stopped, see `stopping`. `median` is the upper
+    one, as the seed takes it. population: see `phases.summary`.
     """
     starts, lengths = runs(n_moving)
     by_length = np.argsort(-lengths, kind="stable")  # of equal ones the earlier first

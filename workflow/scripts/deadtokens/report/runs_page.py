@@ -8,8 +8,8 @@ from deadtokens.report import html
 
 EXPLANATION = (
     "A line per run, below the figures that its notebook published. Freezing is when tokens move "
-    "for the last time, of those that stay still for a time then (freezing.still_for); “after” says "
-    "that the run does not show it."
+    "for the last time, of those that stay still for a time then (freezing.still_for); “after” "
+    "says that the run does not show it."
 )
 
 

@@ -1,1 +1,1 @@
-"""Resampling, correlations, and densities of traces."""
+"""Resampling, intervals, survival, correlations, and densities of traces."""

@@ -50,7 +50,9 @@ def poisson_lower(events: int, exposure: float, confidence: float) -> float | No
 
 def in_blocks(values: np.ndarray, block_steps: int) -> np.ndarray:
     """Sums over blocks of so many consecutive steps, (m,) of (T,); the last may be shorter."""
-    return np.add.reduceat(values, np.arange(0, len(values), block_steps)) if len(values) else values
+    if len(values) == 0:
+        return values
+    return np.add.reduceat(values, np.arange(0, len(values), block_steps))
 
 
 def block_bounds(
