@@ -15,9 +15,6 @@ from deadtokens.program import command  # first: what follows takes its time
 # isort: split
 from pathlib import Path
 
-import numpy as np
-
-from deadtokens import lattice
 from deadtokens.displacement import patterns
 from deadtokens.files import tables
 from deadtokens.files.storage import open_reader
@@ -31,9 +28,7 @@ CHUNK_BYTES = 8_000_000
 
 def main(options):
     """A row per token, the survival curve, and when tokens freeze by script, norm and id."""
-    threshold, naming, population, still_for, confidence = (
-        options.settings[key] for key in SETTINGS
-    )
+    threshold, naming, population, *judged = (options.settings[key] for key in SETTINGS)
     tokenizer = vocabulary.load_tokenizer(options.tokenizer)
     dead_mask = read_dead_mask(options.masks)
     with open_reader(options.trajectory) as trajectory, open_reader(options.displacement) as moved:
@@ -42,12 +37,11 @@ def main(options):
         shape, (_, weights), ids = moved.fields["l2"][1], rows.field("W"), rows.token_ids
         freezing.check(shape, moved.read("token_ids"), weights, ids)
         freezing.check_vocabulary(ids, tokenizer.get_vocab_size())
-        start = lattice.to_float32(rows.read("W", 0, 1)[0])
+        norm = freezing.initial_norm(rows.read("W", 0, 1)[0])
         last = freezing.last_motion(moved.chunks("l2", CHUNK_BYTES), threshold)
         of_elements = elements.last_motion(elements.changes(rows))
-    norm = np.linalg.norm(start.astype(np.float64), axis=1)
     texts, scripts = readable.describe(tokenizer, ids)
-    rules = freezing.Rules(shape[0], still_for, confidence)
+    rules = freezing.Rules(shape[0], *judged)
     report = freezing.summary(ids, scripts, norm, last, of_elements, rules, threshold, population)
     outputs = options.table, options.survival, options.summary
     with command.finished(*outputs) as (table, curve, summary):

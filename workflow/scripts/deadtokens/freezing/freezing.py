@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from deadtokens import lattice
 from deadtokens.errors import UserError
 from deadtokens.freezing import stopping
 from deadtokens.statistics import correlation, intervals, survival
@@ -45,6 +46,11 @@ def last_motion(chunks: Chunks, threshold: float) -> np.ndarray:
         last = np.full(l2.shape[1], -1) if last is None else last
         last = np.where(moving.any(axis=0), start + len(l2) - from_end, last)
     return last
+
+
+def initial_norm(weights: np.ndarray) -> np.ndarray:
+    """|W[0]|₂, (n,) float64 of (n, D) bit patterns."""
+    return np.linalg.norm(lattice.to_float32(weights).astype(np.float64), axis=1)
 
 
 def check(
