@@ -174,7 +174,7 @@ def second_moment(configuration: Mapping, wildcards: Wildcards) -> dict:
 
 
 def account(configuration: Mapping, wildcards: Wildcards) -> dict:
-    keys = ("record", "naming", "clip_norm", "motion_threshold")
+    keys = ("record", "naming", "clip_norm")
     return (
         update_law(configuration, wildcards)
         | _of_run(configuration, wildcards, *keys)
