@@ -59,7 +59,6 @@ def draw(table: pd.DataFrame, summary: dict, title: str, width_mm: float) -> Fig
     _draw_below(below, table)
     for panel in (causes, below):
         pictures.root_step_axis(panel, summary["steps"])
-    below.set_xlabel("Training step (square-root scale)")
     pictures.head(drawing, f"{title}: {_headline(summary)}")
     return drawing
 
