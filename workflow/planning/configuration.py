@@ -8,11 +8,13 @@ import re
 from collections.abc import Mapping, Sequence
 
 from planning import (
+    adopted,
     commands,
     corpora,
     kick,
     names,
     onsets,
+    published,
     questions,
     renamed,
     runs,
@@ -30,6 +32,7 @@ def resolve(configuration: Mapping, rules: Mapping) -> dict:
     """The configuration with every key of every entry present; raises `ConfigurationError`."""
     renamed.check(configuration)
     schema.check(configuration, rules)
+    configuration = published.laid_in(configuration)
     configuration, swept = _without_sweeps(configuration, rules)
     entries = rules["$defs"]
     resolved = {
@@ -41,6 +44,7 @@ def resolve(configuration: Mapping, rules: Mapping) -> dict:
         "causes": _causes(configuration.get("causes", {}), entries),
         "comparison": configuration.get("comparison", rules["properties"]["comparison"]["default"]),
         "verdicts": questions.completed(configuration.get("verdicts", {}), entries),
+        "inputs": configuration["inputs"],
         "verify_files": configuration.get("verify_files", True),
     }
     for section in SECTIONS:
@@ -74,6 +78,7 @@ def resolve(configuration: Mapping, rules: Mapping) -> dict:
         resolved["runs"], key=lambda name: len(runs.lineage(name, configuration["runs"]))
     ):
         runs.check(f"runs.{name}", resolved["runs"][name], resolved)
+    adopted.check(resolved["runs"])
     for name, comparison in resolved["kick"].items():
         kick.check(f"kick.{name}", comparison, resolved)
     for name, onset in resolved["causes"]["onsets"].items():

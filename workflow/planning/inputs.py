@@ -6,7 +6,7 @@ Functions of the configuration and of a job's wildcards; `Plan.input` makes them
 from collections.abc import Callable, Mapping
 
 from deadtokens.kick.requirements import first_of
-from planning import entries, kick, requirements
+from planning import adopted, corpora, entries, kick, published, requirements
 from planning.corpora import check_files, is_synthetic
 from planning.givenfiles import literal
 from planning.mistakes import RequestError
@@ -38,6 +38,10 @@ def given_file(
     """
     corpus = entries.corpus(configuration, wildcards["corpus"])
     check_files(f"corpora.{wildcards['corpus']}", corpus, is_made)
+    if key == "model_corpus_file":
+        _require(corpora.why_no_text(wildcards["corpus"], corpus))
+    if key == "tokenizer_file":
+        _require(corpora.why_no_tokenizer(wildcards["corpus"], corpus))
     return literal(corpus[key]) if corpus[key] else []
 
 
@@ -50,14 +54,64 @@ def tokenizer_corpus(configuration: Mapping, wildcards: Wildcards) -> str | list
 
 def of_its_corpus(configuration: Mapping, wildcards: Wildcards, file: str) -> str:
     """A file of the corpus that the run is trained on."""
-    return f"results/corpora/{entries.run(configuration, wildcards['run'])['corpus']}/{file}"
+    name = entries.run(configuration, wildcards["run"])["corpus"]
+    corpus, why = entries.corpus(configuration, name), published.hint(configuration, name)
+    if file == "tokenizer.json":
+        _require(corpora.why_no_tokenizer(name, corpus), why)
+    else:
+        _require(corpora.why_no_text(name, corpus), why)
+    return f"results/corpora/{name}/{file}"
 
+
+def masks(configuration: Mapping, wildcards: Wildcards) -> str:
+    """The masks of a run: those of its corpus, or of its trajectory if that was made elsewhere."""
+    if adopted.is_adopted(entries.run(configuration, wildcards["run"])):
+        return f"results/{wildcards['run']}/masks.safetensors"
+    return of_its_corpus(configuration, wildcards, "masks.safetensors")
+
+
+def adopted_file(
+    configuration: Mapping, wildcards: Wildcards, is_made: Callable[[str], bool]
+) -> str:
+    """The trajectory_file of a run, where the user said, whatever storage."""
+    name = wildcards["run"]
+    return literal(adopted.file(name, entries.run(configuration, name), is_made))
+
+
+def adopted_metadata(
+    configuration: Mapping, wildcards: Wildcards, is_made: Callable[[str], bool]
+) -> str | list:
+    """The metadata.json beside the trajectory_file of a run, nothing if there is none."""
+    path = adopted.metadata(entries.run(configuration, wildcards["run"])["trajectory_file"])
+    return literal(path) if path else []
+
+
+def adopted_masks(
+    configuration: Mapping, wildcards: Wildcards, is_made: Callable[[str], bool]
+) -> str | list:
+    """The mask file that stands for the text of a corpus without one, nothing if there is none."""
+    name = wildcards["run"]
+    run = entries.run(configuration, name)
+    corpus = entries.corpus(configuration, run["corpus"])
+    adopted.check_masks(name, run, corpus)
+    if corpora.has_text(corpus) or corpus["mask_file"] is None:
+        return []
+    check_files(f"corpora.{run['corpus']}", corpus, is_made)
+    return literal(corpus["mask_file"])
+
+
+def masks_of_text(configuration: Mapping, wildcards: Wildcards) -> str | list:
+    """The masks of the run's corpus, nothing if that has no text."""
+    corpus = entries.run(configuration, wildcards["run"])["corpus"]
+    has_text = corpora.has_text(entries.corpus(configuration, corpus))
+    return f"results/corpora/{corpus}/masks.safetensors" if has_text else []
 
 def checkpoint(configuration: Mapping, wildcards: Wildcards) -> str | list:
     """What another run left for this one, nothing if this one starts from the beginning."""
     run = entries.run(configuration, wildcards["run"])
     if run["resume_run"] is None:
         return []
+    adopted.refuse_checkpoint(wildcards["run"], run["resume_run"], configuration["runs"])
     return f"results/{run['resume_run']}/checkpoint_{run['resume_step']}.safetensors"
 
 
@@ -88,7 +142,9 @@ def hidden_mean(configuration: Mapping, wildcards: Wildcards) -> str | list:
     source = configuration["cohorts"]["hidden_means"].get(name)
     if source is None or "h_mean" in run["record"]:
         return []
-    check_same_training(f"cohorts.hidden_means.{name}", name, source, runs)
+    key = f"cohorts.hidden_means.{name}"
+    check_same_training(key, name, source, runs)
+    adopted.check_same_origin(key, name, source, runs)
     return trajectory_of(source, runs[source])
 
 
@@ -115,7 +171,7 @@ def resumed_trajectories(configuration: Mapping, wildcards: Wildcards, key: str)
 def masks_of_compared_runs(configuration: Mapping, wildcards: Wildcards) -> str:
     """The masks of the corpus that all of them are trained on."""
     continuous = entries.kick(configuration, wildcards["kick"])["continuous"]
-    return f"results/corpora/{configuration['runs'][continuous]['corpus']}/masks.safetensors"
+    return masks(configuration, {"run": continuous})
 
 
 def of_arms(configuration: Mapping, wildcards: Wildcards, file: str, analysis: str) -> list[str]:
@@ -141,3 +197,8 @@ def renamed(configuration: Mapping, wildcards: Wildcards) -> str:
         f"results/{folder}/{old}{rest} is called results/{folder}/{FILES[old]}{rest} now: ask for "
         "that."
     )
+
+
+def _require(reason: str | None, more: str = "") -> None:
+    if reason is not None:
+        raise RequestError(f"{reason} {more}".rstrip())

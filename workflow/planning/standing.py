@@ -4,6 +4,7 @@ Snakemake decides by its own notes in .snakemake, which do not know of files put
 others, of results that were moved, or of a file between two others that a failed job took away.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from snakemake.exceptions import WorkflowError
 
 from deadtokens.errors import UserError
-from deadtokens.files import provenance
+from deadtokens.files import links, provenance
 from planning.identity import Identities, is_ours
 
 if TYPE_CHECKING:  # these import each other
@@ -59,19 +60,41 @@ def check(dag: "DAG", identities: Identities) -> list[str]:
         identity = identities.of_job(job.rule, job.wildcards_dict)
         for output in job.output:
             path = Path(output)
-            if output.is_storage or not path.exists():
+            if output.is_storage or not os.path.lexists(path):
                 continue
             try:
-                record = provenance.record_of(path)
+                record = provenance.record_of(path) if path.exists() else None
+                is_link_of_ours = links.is_ours(path)
             except UserError as error:
                 raise WorkflowError(str(error)) from None
-            if record is None:
-                foreign.append(provenance.foreign(path))
+            if record is None and is_link_of_ours:
+                # What it leads to was changed or is gone; no byte of that is touched.
+                outdated += [] if dag.needrun(job) else [output]
+            elif record is None:
+                foreign.append(_foreign(path))
             elif record.identity != identity and not dag.needrun(job):
                 outdated.append(output)
     if foreign:
         raise WorkflowError("\n".join(foreign[:SHOWN]))
     return outdated
+
+
+def _foreign(path: Path) -> str:
+    """What to say of a file that was not made here, and what can be done with it."""
+    if not path.exists():
+        return links.dangling(path)
+    message = provenance.foreign(path)
+    if path.stem == "trajectory":
+        message += (
+            " To have a trajectory of your own analysed, move it out of results/ and name it as "
+            f"runs.{path.parent.name}.trajectory_file."
+        )
+    if not provenance.recorded(path):
+        message += (
+            f" If it is a copy of results made elsewhere, copy the hidden folders "
+            f"{provenance.FOLDER} as well (rsync -a, cp -a); `make verify` then checks all of it."
+        )
+    return message
 
 
 def _listed(paths: list[str]) -> str:
