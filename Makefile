@@ -12,12 +12,18 @@ export HOME := $(CURDIR)/.snakemake/home
 endif
 ready := .venv/installed
 
-.PHONY: help report docs bench test faults test-slow test-long test-cuda test-slurm lint format lock FORCE
+RUN ?= crucible2
+ARCHIVE ?= $(RUN).tar
+RESULTS ?= results
+
+.PHONY: help report verify archive import docs bench test faults test-slow test-long test-cuda test-slurm lint format lock FORCE
 
 help:
 	@echo "make results/RUN/FILE   compute one file, for instance results/crucible2/phases.png;"
 	@echo "                        OPTIONS='--configfile mine.yaml' goes to snakemake"
 	@echo "make report             results/report.html: the verdicts, every figure, provenance"
+	@echo "make verify             whether all of results/ is as it was made; RESULTS=DIR for another folder"
+	@echo "make archive RUN=NAME   NAME.tar: a run to hand over; make import ARCHIVE=NAME.tar takes it"
 	@echo "make test               the test suite"
 	@echo "make test-slow          what takes a minute or so each; make test-long what takes many"
 	@echo "make faults             kills, damage, failures, wrong and foreign files: docs/reliability.md"
@@ -33,10 +39,22 @@ results/%: $(ready) FORCE
 report: results/report.html
 
 results/report.html: $(ready) FORCE
+	python workflow/scripts/provenance/put_report.py --report $@
 	snakemake --cores $(CORES) report_results $(OPTIONS)
 	snakemake report_results --report results/.partial.report.html \
 	  --report-stylesheet workflow/report/style.css $(OPTIONS)
-	mv results/.partial.report.html $@
+	python workflow/scripts/provenance/put_report.py --page results/.partial.report.html --report $@
+
+PLANNING = PYTHONPATH=workflow:workflow/scripts python -m planning
+
+verify: $(ready)
+	@$(PLANNING).verified $(RESULTS) $(OPTIONS)
+
+archive: $(ready)
+	@$(PLANNING).archived $(RUN) --archive $(ARCHIVE) --results $(RESULTS) $(OPTIONS)
+
+import: $(ready)
+	@python workflow/scripts/provenance/import_archive.py --archive $(ARCHIVE)
 
 # The pictures in docs/ are copies of what the workflow draws.
 define picture

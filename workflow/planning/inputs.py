@@ -106,6 +106,7 @@ def masks_of_text(configuration: Mapping, wildcards: Wildcards) -> str | list:
     has_text = corpora.has_text(entries.corpus(configuration, corpus))
     return f"results/corpora/{corpus}/masks.safetensors" if has_text else []
 
+
 def checkpoint(configuration: Mapping, wildcards: Wildcards) -> str | list:
     """What another run left for this one, nothing if this one starts from the beginning."""
     run = entries.run(configuration, wildcards["run"])

@@ -55,9 +55,10 @@ def rules(configuration: Mapping) -> Iterable[TrainingRule]:
     for kind, names in kinds.items():
         words = {"hdf5": kind.storage == "hdf5", "temporary": not kind.kept, "cuda": kind.on_gpu}
         of_kind = [word for word, holds in words.items() if holds]
+        others = _all_but(kinds, names, adopted)
         yield TrainingRule(
             name="_".join(["train_run", *of_kind, *map(str, kind.checkpoints)]),
-            runs=_all_but(kinds, names, adopted) if kind == PLAIN else "|".join(map(re.escape, names)),
+            runs=others if kind == PLAIN else "|".join(map(re.escape, names)),
             trajectory=trajectory_of("{run}", {"storage": kind.storage}),
             kept=kind.kept,
             checkpoints=[

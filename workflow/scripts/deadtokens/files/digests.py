@@ -30,12 +30,25 @@ def of(path: Path, report: Callable[[int], None] = lambda done: None) -> Digests
 
     UserError if it cannot be read, or changes while it is read.
     """
-    sha256, blocks, done = hashlib.sha256(), [], 0
+    sha256 = hashlib.sha256()
+    checksums, mtime_ns = _read(path, report, sha256.update)
+    return Digests(checksums, sha256.hexdigest(), mtime_ns)
+
+
+def checksums(path: Path, report: Callable[[int], None] = lambda done: None) -> Checksums:
+    """The checksums alone, in a fraction of the time; otherwise as `of`."""
+    return _read(path, report, lambda block: None)[0]
+
+
+def _read(
+    path: Path, report: Callable[[int], None], take: Callable[[bytes], object]
+) -> tuple[Checksums, int]:
+    blocks, done = [], 0
     with os.fdopen(opening.descriptor(path), "rb", buffering=0) as file:
         before = os.fstat(file.fileno())
         try:
             while block := _full(file, BLOCK_BYTES):
-                sha256.update(block)
+                take(block)
                 blocks.append(xxhash.xxh3_64_digest(block))
                 done += len(block)
                 report(done)
@@ -44,8 +57,7 @@ def of(path: Path, report: Callable[[int], None] = lambda done: None) -> Digests
         after = os.fstat(file.fileno())
     if (before.st_size, before.st_mtime_ns) != (done, after.st_mtime_ns):
         raise UserError(f"{path}: was changed while it was read. Wait until it is complete.")
-    checksums = Checksums(done, b"".join(blocks))
-    return Digests(checksums, sha256.hexdigest(), after.st_mtime_ns)
+    return Checksums(done, b"".join(blocks)), after.st_mtime_ns
 
 
 def _full(file, size: int) -> bytes:

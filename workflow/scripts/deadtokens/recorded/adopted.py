@@ -1,8 +1,8 @@
 """A trajectory that was not made here: is it what the configuration says of its run?
 
-Checked without reading all of it: names, dtypes and shapes of the fields, masks, what the file says
-of its own settings, and the rows of a few steps. What no file says, for instance Crucible's learning
-rate where metadata.json is not beside it, cannot be checked.
+Checked without reading all of it: names, dtypes and shapes of the fields, masks, what the file
+says of its own settings, and the rows of a few steps. What no file says, for instance Crucible's
+learning rate where metadata.json is not beside it, cannot be checked.
 """
 
 from collections.abc import Mapping
