@@ -20,7 +20,10 @@ def main(options):
     archive.free_for(options.folder, size)
     names = archive.unpack(options.archive, options.folder, command.Progress(size, "B"))
     settings = next(name for name in names if name.endswith("/settings.yaml"))
-    print(f"{options.archive}: {len(names)} files, all as they were made, are in {options.folder}.")
+    print(
+        f"{options.archive}: {len(names)} files, all as they were made, are in "
+        f"{options.folder.absolute()}."
+    )
     print(f"Ask for them with their own settings: --configfile {settings}")
 
 
