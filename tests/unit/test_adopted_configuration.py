@@ -135,6 +135,15 @@ def test_there_is_no_checkpoint_of_it():
     assert inputs.checkpoint(found, {"run": "wordybird3"}).endswith("checkpoint_100.safetensors")
 
 
+def test_a_run_and_its_beginning_are_of_the_same_origin():
+    found = adopting("wordybird3")
+    with pytest.raises(RequestError, match="wordybird1 would be trained here"):
+        inputs.first_trajectory(found, {"run": "wordybird3"})
+    both = adopting("wordybird1", "wordybird3")
+    first = inputs.first_trajectory(both, {"run": "wordybird3"})
+    assert first == "results/wordybird1/trajectory.safetensors"
+
+
 def test_hidden_means_are_of_the_same_origin():
     with pytest.raises(RequestError, match=r"crucible3 would be trained"):
         inputs.hidden_mean(adopting("crucible2"), {"run": "crucible2"})

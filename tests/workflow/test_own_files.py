@@ -94,8 +94,6 @@ def test_a_folder_of_published_files(fresh):
     assert "corpora.flannel has source: none and no tokenizer" in output
     output = fresh.failure("results/crucible2/phases.png", changes=changes)
     assert "but not flannel_model_corpus.txt and flannel_tokenizer_chars.json" in output
-    output = fresh.failure("results/wordybird3/metadata.json", changes=changes)
-    assert "wordybird1 has a trajectory_file: it is not trained here" in output
 
 
 def test_another_run_is_one_error_and_nothing_is_made(fresh):

@@ -89,6 +89,17 @@ def refuse_checkpoint(name: str, source: str, runs: Mapping) -> None:
         )
 
 
+def check_same_beginning(name: str, first: str, runs: Mapping) -> None:
+    """Raises `RequestError` if one of a run and the run that it goes back to is made here, the
+    other is not: how far tokens are from where they began would mean nothing."""
+    if is_adopted(runs[name]) != is_adopted(runs[first]):
+        given, made = (name, first) if is_adopted(runs[name]) else (first, name)
+        raise RequestError(
+            f"{name} goes back to {first}; {given} has a trajectory_file and {made} would be "
+            f"trained here, to other bits. Give {made} a trajectory_file, too."
+        )
+
+
 def check_same_origin(key: str, name: str, source: str, runs: Mapping) -> None:
     """Raises `RequestError` if one of two runs of the same training is made here and the other is
     not: their bits differ."""

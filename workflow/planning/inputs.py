@@ -153,6 +153,7 @@ def first_trajectory(configuration: Mapping, wildcards: Wildcards) -> str:
     """The trajectory that it all began with: the run's own, unless it was resumed from another."""
     entries.run(configuration, wildcards["run"])
     name = first_of(wildcards["run"], configuration["runs"])
+    adopted.check_same_beginning(wildcards["run"], name, configuration["runs"])
     return trajectory_of(name, configuration["runs"][name])
 
 

@@ -51,7 +51,8 @@ def put(link: Path, target: Path, record: Record) -> None:
     refuse_foreign(link)
     link.parent.mkdir(parents=True, exist_ok=True)
     new = link.with_name(f".{link.name}.{uuid.uuid4().hex}")
-    new.symlink_to(os.path.abspath(target))
+    # To the file itself: a link on the way may be one that Snakemake's own folder holds.
+    new.symlink_to(os.path.realpath(target))
     try:
         if os.environ.get(provenance.KEPT) != "none":
             _write(link, record, _standing(link))
