@@ -70,6 +70,15 @@ def test_a_file_that_is_changed_later_is_noticed(finished, elsewhere):
     given.chmod(0o644)
     given.write_bytes(content)
     assert finished.planned(target, changes=changes) == {"adopt_trajectory", "measure_displacement"}
+    # At another place, where the link does not lead yet.
+    moved = given.with_name("moved.safetensors")
+    given.parent.chmod(0o755)
+    given.rename(moved)
+    there = f"runs: {{crucible2: {{trajectory_file: {moved}}}}}"
+    assert "adopt_trajectory" in finished.planned(target, changes=there)
+    output = finished.failure(target, changes=changes)
+    assert f"runs.crucible2.trajectory_file is '{given}': there is no such file" in output
+    moved.rename(given)
     # Without the key it is trained again, and the link makes room; the file stays.
     assert {"train_run", "measure_displacement"} <= finished.planned(target)
     finished.run(f"{RUN}/metadata.json")

@@ -36,7 +36,14 @@ def looked_after(workflow: "Workflow", identities: Identities, warn: Callable[[s
     def build_and_look() -> None:
         # Now all rules are known, those too that another Snakefile derives from ours.
         identities.carry()
-        build()
+        while True:
+            try:
+                build()
+                break
+            except WorkflowError as error:
+                # Snakemake asks a link that leads nowhere for its time, and ends with that.
+                if not without_dead_links(Path("results"), str(error), warn):
+                    raise
         if workflow.is_main_process:
             outdated = check(workflow.dag, identities)
             if outdated:
@@ -45,6 +52,28 @@ def looked_after(workflow: "Workflow", identities: Identities, warn: Callable[[s
                 workflow.async_run(workflow.dag.update_needrun())
 
     workflow._build_dag = build_and_look
+
+
+def without_dead_links(results: Path, said: str, warn: Callable[[str], None]) -> bool:
+    """Remove our own links to adopted files that are gone; whether there was one.
+
+    Only those that a message names, what was said: it may be about something else.
+
+    Raises WorkflowError if such a link is somebody else's, which is never removed.
+    """
+    dead = [
+        path
+        for place, folders, names in os.walk(results)
+        for path in (Path(place, name) for name in (*folders, *names))
+        if str(path) in said and path.is_symlink() and not path.exists()
+    ]
+    foreign = [links.dangling(path) for path in dead if not links.is_ours(path)]
+    if foreign:
+        raise WorkflowError("\n".join(foreign[:SHOWN])) from None
+    for path in dead:
+        warn(f"{path} led to {os.readlink(path)}, which is gone; the link is removed.")
+        path.unlink()
+    return bool(dead)
 
 
 def check(dag: "DAG", identities: Identities) -> list[str]:
