@@ -134,7 +134,7 @@ def test_what_is_not_as_it_was_made_is_not_archived(finished):
     flip(finished.root / TRAJECTORY)
     for name, expected in (
         ("crucible2", f"altered: {TRAJECTORY}"),
-        ("crucible1", "no such folder"),
+        ("crucible1", "metadata.json: there is no such file"),
     ):
         code, output = called(finished, "-m", "planning.archived", name, *SMOKE)
         assert code == 1

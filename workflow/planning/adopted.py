@@ -9,6 +9,7 @@ from planning.givenfiles import why_unusable
 from planning.mistakes import ConfigurationError, RequestError
 
 RESULTS = "results"
+SUFFIX = {"safetensors": "safetensors", "hdf5": "h5"}
 # Series whose files hold no masks.
 WITHOUT_MASKS = ("wordybird",)
 
@@ -45,6 +46,17 @@ def check(runs: Mapping) -> None:
                 f"{key} and {other} name the same file, {path!r}; allowed: a trajectory for each "
                 "run. Remove one of them."
             )
+
+
+def leading(configuration: Mapping) -> dict[str, str]:
+    """Where the links of all adopted runs are to lead, by their paths."""
+    return {
+        f"{RESULTS}/{name}/trajectory.{SUFFIX[run['storage']]}": os.path.realpath(
+            run["trajectory_file"]
+        )
+        for name, run in configuration["runs"].items()
+        if is_adopted(run)
+    }
 
 
 def file(name: str, run: Mapping, is_made: Callable[[str], bool]) -> str:

@@ -115,12 +115,16 @@ def settings_of(name: str, configuration: Mapping) -> dict:
 
 
 def check(name: str, results: Path, now: loaded.Loaded) -> None:
-    """UserError unless all that goes along is as it was made and as the configuration has it."""
+    """UserError unless all that goes along is as it was made and as the configuration has it.
+
+    What was made and deleted since does not go along.
+    """
     folders = [results / name, results / "corpora" / now.plan.configuration["runs"][name]["corpus"]]
     findings = []
     for folder in folders:
         if folder.is_dir():
             findings += verified.verified(folder, now, results)[1]
+    findings = [finding for finding in findings if finding.kind != "missing"]
     if findings:
         listed = "\n".join(map(str, findings[: verified.SHOWN]))
         raise UserError(
@@ -166,8 +170,9 @@ def main() -> int:
 
 def _write(name: str, path: Path, results: Path, now: loaded.Loaded) -> None:
     entries.run(now.plan.configuration, name)
-    if not (results / name).is_dir():
-        raise UserError(f"{results / name}: there is no such folder. Make the run first.")
+    metadata = results / name / "metadata.json"
+    if not metadata.is_file():
+        raise UserError(f"{metadata}: there is no such file. Make the run first.")
     check(name, results, now)
     holds = content(name, results, now.plan.configuration)
     size = sum(file.stat().st_size for file in holds.files.values())

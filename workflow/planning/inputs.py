@@ -16,12 +16,11 @@ from planning.runs import check_same_training
 Wildcards = Mapping[str, str]
 # Whose motion a file is about, by what stands after the first word of its name.
 POPULATIONS = {"": "dead", "_live": "live", "_all": "all"}
-SUFFIX = {"safetensors": "safetensors", "hdf5": "h5"}
 
 
 def trajectory_of(name: str, run: Mapping) -> str:
     """The path of a run's trajectory."""
-    return f"results/{name}/trajectory.{SUFFIX[run['storage']]}"
+    return f"results/{name}/trajectory.{adopted.SUFFIX[run['storage']]}"
 
 
 def population(wildcards: Wildcards) -> str:

@@ -5,7 +5,7 @@ others, of results that were moved, or of a file between two others that a faile
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,12 +22,18 @@ if TYPE_CHECKING:  # these import each other
 SHOWN = 10
 
 
-def looked_after(workflow: "Workflow", identities: Identities, warn: Callable[[str], None]) -> None:
+def looked_after(
+    workflow: "Workflow",
+    identities: Identities,
+    warn: Callable[[str], None],
+    leading: Mapping[str, str],
+) -> None:
     """Have every rule carry its identity, and every plan looked at before it is carried out or
     shown.
 
     There is no hook between a plan and "Nothing to be done": the method that makes it is wrapped,
     once, although a Snakefile that imports this workflow may have it read several times.
+    leading: see `without_dead_links`.
     """
     if "_build_dag" in vars(workflow):
         return
@@ -36,14 +42,13 @@ def looked_after(workflow: "Workflow", identities: Identities, warn: Callable[[s
     def build_and_look() -> None:
         # Now all rules are known, those too that another Snakefile derives from ours.
         identities.carry()
-        while True:
-            try:
-                build()
-                break
-            except WorkflowError as error:
-                # Snakemake asks a link that leads nowhere for its time, and ends with that.
-                if not without_dead_links(Path("results"), str(error), warn):
-                    raise
+        without_dead_links(leading, warn)
+        try:
+            build()
+        except WorkflowError as error:
+            # Snakemake asks a link that leads nowhere for its time, and ends with that.
+            refuse_dead_links(Path("results"), str(error))
+            raise
         if workflow.is_main_process:
             outdated = check(workflow.dag, identities)
             if outdated:
@@ -54,26 +59,29 @@ def looked_after(workflow: "Workflow", identities: Identities, warn: Callable[[s
     workflow._build_dag = build_and_look
 
 
-def without_dead_links(results: Path, said: str, warn: Callable[[str], None]) -> bool:
-    """Remove our own links to adopted files that are gone; whether there was one.
+def without_dead_links(leading: Mapping[str, str], warn: Callable[[str], None]) -> None:
+    """Remove our own links to files that are gone, unless it is where they are to lead.
 
-    Only those that a message names, what was said: it may be about something else.
-
-    Raises WorkflowError if such a link is somebody else's, which is never removed.
+    leading: where the links of adopted runs are to lead, by their paths. Snakemake would not plan
+    anything with such a link; what is named by the configuration and gone is refused by that name.
     """
+    for path in Path("results").glob("*/trajectory.*"):
+        target = os.readlink(path) if path.is_symlink() and not path.exists() else None
+        if target is not None and leading.get(str(path)) != target and links.is_ours(path):
+            warn(f"{path} led to {target}, which is gone; the link is removed.")
+            path.unlink()
+
+
+def refuse_dead_links(results: Path, said: str) -> None:
+    """WorkflowError if a message, what was said, is about a link that leads to nothing."""
     dead = [
         path
         for place, folders, names in os.walk(results)
         for path in (Path(place, name) for name in (*folders, *names))
         if str(path) in said and path.is_symlink() and not path.exists()
     ]
-    foreign = [links.dangling(path) for path in dead if not links.is_ours(path)]
-    if foreign:
-        raise WorkflowError("\n".join(foreign[:SHOWN])) from None
-    for path in dead:
-        warn(f"{path} led to {os.readlink(path)}, which is gone; the link is removed.")
-        path.unlink()
-    return bool(dead)
+    if dead:
+        raise WorkflowError("\n".join(links.dangling(path) for path in dead)) from None
 
 
 def check(dag: "DAG", identities: Identities) -> list[str]:
