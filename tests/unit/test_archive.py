@@ -6,7 +6,7 @@ import tarfile
 import pytest
 
 from deadtokens.errors import UserError
-from deadtokens.files import archive, provenance
+from deadtokens.files import archive, links, provenance
 
 SUMS = "imported/mine/SHA256SUMS"
 OWN = "results/mine/a.csv"
@@ -35,6 +35,26 @@ def test_what_goes_in_comes_out_with_its_time(made, tmp_path):
     assert other.stat().st_mtime_ns == one.stat().st_mtime_ns
     assert provenance.record_of(other) == provenance.record_of(one)
     assert sorted(path.name for path in there.iterdir()) == ["imported", "results"]
+
+
+def test_a_link_leads_to_what_goes_along(made, tmp_path):
+    """As of an adopted trajectory: the file itself lies beside the settings."""
+    given, link = tmp_path / "given", tmp_path / "here/results/mine/trajectory.safetensors"
+    given.write_text("rows")
+    record = provenance.Record.of(given, "identity", {"program": "adopt_trajectory"})
+    links.put(link, given, record)
+    inner, target = "results/mine/trajectory.safetensors", "../../imported/mine/given/t"
+    where = provenance.place(link)
+    files = {"imported/mine/given/t": given, str(where.relative_to(tmp_path / "here")): where}
+    archive.pack(tmp_path / "linked.tar", files, {}, {inner: (link, target)}, SUMS)
+    there = tmp_path / "there"
+    there.mkdir()
+    for _ in range(2):
+        archive.unpack(tmp_path / "linked.tar", there)
+        assert (there / inner).read_text() == "rows"
+        assert (there / inner).lstat().st_mtime_ns == link.lstat().st_mtime_ns
+        assert provenance.record_of(there / inner).checksums == record.checksums
+        assert links.is_ours(there / inner)
 
 
 def refusal(path, folder) -> str | None:

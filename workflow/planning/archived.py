@@ -50,7 +50,7 @@ class Content(NamedTuple):
 
     files: dict[str, Path]
     texts: dict[str, str]
-    links: dict[str, str]
+    links: dict[str, tuple[Path, str]]
 
 
 def content(name: str, results: Path, configuration: Mapping) -> Content:
@@ -63,7 +63,7 @@ def content(name: str, results: Path, configuration: Mapping) -> Content:
         for path in _everything(folder):
             inner = f"results/{path.relative_to(results)}"
             if links.is_ours(path):
-                leading[inner] = f"../../{own}/given/{path.name}"
+                leading[inner] = path, f"../../{own}/given/{path.name}"
             else:
                 files[inner] = path
     for key in FILE_KEYS:

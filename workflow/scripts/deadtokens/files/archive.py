@@ -26,11 +26,11 @@ def pack(
     archive: Path,
     files: Mapping[str, Path],
     texts: Mapping[str, str],
-    links: Mapping[str, str],
+    links: Mapping[str, tuple[Path, str]],
     sums: str,
     report: Report = lambda done: None,
 ) -> None:
-    """Write a tar of files, by the names in it, of texts and of links (where they lead).
+    """Write a tar of files, by the names in it, of texts and of links (with where they lead there).
 
     `sums` is the name of the list of digests. The archive gets its name when it is complete.
     UserError if there is a file of that name, or one of the files cannot be read.
@@ -45,8 +45,9 @@ def pack(
             for name, path in files.items():
                 listed[name] = _add_file(tar, name, path, lambda now, past=done: report(past + now))
                 done += path.stat().st_size
-            for name, target in links.items():
-                tar.addfile(_about(name, tarfile.SYMTYPE, linkname=target))
+            for name, (path, target) in links.items():
+                about = _about(name, tarfile.SYMTYPE, linkname=target)
+                tar.addfile(_with_time(about, path.lstat().st_mtime_ns))
             _add_text(tar, sums, "".join(f"{d}  {name}\n" for name, d in sorted(listed.items())))
         os.replace(partial, archive)
 
@@ -63,21 +64,29 @@ def unpack(archive: Path, folder: Path, report: Report = lambda done: None) -> l
         _check_sums(archive, staged, found)
         _check_records(archive, staged, [*found, *links])
         new = [name for name in found if _is_new(archive, staged / name, folder / name)]
-        for name, target in links.items():
-            _check_link(archive, folder / name, target)
+        for name, link in links.items():
+            _check_link(archive, folder / name, link.linkname)
         # Records first: a file without one would pass for somebody else's.
         for name in sorted(new, key=lambda name: provenance.FOLDER not in name):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             os.replace(staged / name, folder / name)
-        for name, target in links.items():
+        for name, link in links.items():
             if not os.path.lexists(folder / name):
-                (folder / name).symlink_to(target)
+                (folder / name).symlink_to(link.linkname)
+                _keep_time(folder / name, link)
     return sorted([*found, *links])
 
 
 def _about(name: str, kind: bytes, size: int = 0, linkname: str = "") -> tarfile.TarInfo:
     about = tarfile.TarInfo(name)
     about.type, about.size, about.linkname, about.mode = kind, size, linkname, 0o644
+    return about
+
+
+def _with_time(about: tarfile.TarInfo, time_ns: int) -> tarfile.TarInfo:
+    """The time of the last change to the nanosecond: records hold it, and Snakemake compares it."""
+    seconds, rest = divmod(time_ns, 10**9)
+    about.mtime, about.pax_headers = seconds, {"mtime": f"{seconds}.{rest:09d}"}
     return about
 
 
@@ -92,11 +101,8 @@ def _add_file(tar: tarfile.TarFile, name: str, path: Path, report: Report) -> st
     with os.fdopen(opening.descriptor(path), "rb") as file:
         stat = os.fstat(file.fileno())
         about = _about(name, tarfile.REGTYPE, stat.st_size)
-        about.mtime = stat.st_mtime_ns // 10**9
-        seconds, rest = divmod(stat.st_mtime_ns, 10**9)
-        about.pax_headers = {"mtime": f"{seconds}.{rest:09d}"}
         reading = _Digesting(file, report)
-        tar.addfile(about, reading)
+        tar.addfile(_with_time(about, stat.st_mtime_ns), reading)
     return reading.sha256.hexdigest()
 
 
@@ -115,15 +121,17 @@ class _Digesting:
         return content
 
 
-def _extract(archive: Path, staged: Path, report: Report) -> tuple[dict[str, str], dict[str, str]]:
-    """Unpack beside the final places: SHA-256 of files by name, and targets of links."""
+def _extract(
+    archive: Path, staged: Path, report: Report
+) -> tuple[dict[str, str], dict[str, tarfile.TarInfo]]:
+    """Unpack beside the final places: SHA-256 of files by name, and links."""
     found, links = {}, {}
     try:
         with tarfile.open(archive, "r:") as tar:
             for member in tar:
                 _check_name(archive, member)
                 if member.issym():
-                    links[member.name] = member.linkname
+                    links[member.name] = member
                     continue
                 place = staged / member.name
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -164,7 +172,7 @@ def _written(content, place: Path) -> str:
 def _keep_time(place: Path, member: tarfile.TarInfo) -> None:
     seconds, _, rest = member.pax_headers.get("mtime", str(int(member.mtime))).partition(".")
     time_ns = int(seconds) * 10**9 + int(rest.ljust(9, "0")[:9])
-    os.utime(place, ns=(time_ns, time_ns))
+    os.utime(place, ns=(time_ns, time_ns), follow_symlinks=False)
 
 
 def _check_sums(archive: Path, staged: Path, found: Mapping[str, str]) -> None:
