@@ -10,7 +10,7 @@ import pytest
 RUN = "results/crucible2"
 FIGURES = [f"{RUN}/phases.png", f"{RUN}/freezing.png"]
 SMALL = """
-corpora: {flannel: {vocab_size: 40}, wordybird: {vocab_size: 40}}
+corpora: {flannel: {vocab_size: 40}, wordybird: {vocab_size: 1000}}
 runs:
   crucible1: {total_steps: 12, hidden_dim: 4}
   crucible2: {total_steps: 12, hidden_dim: 4}
@@ -91,8 +91,8 @@ def test_a_folder_of_published_files(fresh):
     folder = fresh.root / "azimuth"
     published.crucible(folder / "crucible_1_trajectory.safetensors", 1, 12, 4, 40)
     published.thimble(folder / "thimble_7.h5", 12, 4, 40)
-    published.wordybird(folder / "1.12c_wordybird_1.safetensors", 8, 4, 40)
-    published.wordybird_masks(folder / "fineweb_token_masks.safetensors", 40)
+    published.wordybird(folder / "1.12c_wordybird_1.safetensors", 8, 4, 1000)
+    published.wordybird_masks(folder / "fineweb_token_masks.safetensors", 1000)
     changes = f"inputs: {folder}\n{SMALL}"
     names = ("crucible1", "thimble7", "wordybird1")
     fresh.run(*(f"results/{name}/phases.json" for name in names), changes=changes)
