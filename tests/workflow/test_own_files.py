@@ -110,4 +110,4 @@ def test_another_run_is_one_error_and_nothing_is_made(fresh):
     published.crucible(folder / "crucible_1_trajectory.safetensors", 1, 9, 4, 40)
     output = fresh.failure("results/crucible1/phases.png", changes=f"inputs: {folder}\n{SMALL}")
     assert "it records 9 steps, and total_steps is 12" in output
-    assert sorted(os.listdir(fresh.root / "results/crucible1")) == ["logs"]
+    assert {*os.listdir(fresh.root / "results/crucible1")} <= {"logs", "benchmarks"}
