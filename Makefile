@@ -12,7 +12,11 @@ export HOME := $(CURDIR)/.snakemake/home
 endif
 ready := .venv/installed
 
-.PHONY: help report findings docs bench test faults test-slow test-long test-cuda test-slurm lint format lock FORCE
+RUN ?= crucible2
+ARCHIVE ?= $(RUN).tar
+RESULTS ?= results
+
+.PHONY: help report findings verify archive import docs bench test faults test-slow test-long test-cuda test-slurm lint format lock FORCE
 
 help:
 	@echo "make results/RUN/FILE   compute one file, for instance results/crucible2/phases.png;"
@@ -20,6 +24,8 @@ help:
 	@echo "make report             results/report.html: the verdicts, every figure, provenance"
 	@echo "make findings           docs/findings.md, its sources and pictures, from results;"
 	@echo "                        OPTIONS='--configfile config/findings.yaml ...'"
+	@echo "make verify             whether all of results/ is as it was made; RESULTS=DIR for another folder"
+	@echo "make archive RUN=NAME   NAME.tar: a run to hand over; make import ARCHIVE=NAME.tar takes it"
 	@echo "make test               the test suite"
 	@echo "make test-slow          what takes a minute or so each; make test-long what takes many"
 	@echo "make faults             kills, damage, failures, wrong and foreign files: docs/reliability.md"
@@ -35,10 +41,22 @@ results/%: $(ready) FORCE
 report: results/report.html
 
 results/report.html: $(ready) FORCE
+	python workflow/scripts/provenance/put_report.py --report $@
 	snakemake --cores $(CORES) report_results $(OPTIONS)
 	snakemake report_results --report results/.partial.report.html \
 	  --report-stylesheet workflow/report/style.css $(OPTIONS)
-	mv results/.partial.report.html $@
+	python workflow/scripts/provenance/put_report.py --page results/.partial.report.html --report $@
+
+PLANNING = PYTHONPATH=workflow:workflow/scripts python -m planning
+
+verify: $(ready)
+	@$(PLANNING).verified $(RESULTS) $(OPTIONS)
+
+archive: $(ready)
+	@$(PLANNING).archived $(RUN) --archive $(ARCHIVE) --results $(RESULTS) $(OPTIONS)
+
+import: $(ready)
+	@python workflow/scripts/provenance/import_archive.py --archive $(ARCHIVE)
 
 # The pictures that it shows are copied last, by the pattern below.
 findings: $(ready)

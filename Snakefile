@@ -19,6 +19,7 @@ configfile: OWN_CONFIGURATION[1]
 include: "workflow/rules/common.smk"
 include: "workflow/rules/corpus.smk"
 include: "workflow/rules/training.smk"
+include: "workflow/rules/adoption.smk"
 include: "workflow/rules/displacement.smk"
 include: "workflow/rules/phases.smk"
 include: "workflow/rules/freezing.smk"

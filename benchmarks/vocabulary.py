@@ -10,6 +10,7 @@ made up of random pairs of letters.
 """
 
 import argparse
+import itertools
 import resource
 import statistics
 import subprocess
@@ -80,7 +81,7 @@ def step(size: int, steps: int) -> None:
                 work,
                 lambda *_: times.append(now()),
             )
-    report(statistics.median(b - a for a, b in zip(times[2:], times[3:], strict=False)))
+    report(statistics.median(b - a for a, b in itertools.pairwise(times[2:])))
 
 
 def listing(size: int, steps: int) -> None:

@@ -17,6 +17,7 @@ DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text()) | yaml.safe_
 )
 # Where an entry of each definition stands in a configuration, and what it cannot do without.
 PLACES = {
+    "inputs": ("inputs",),
     "corpus": ("corpora", "flannel"),
     "phase_scheme": ("phases", "published"),
     "run": ("runs", "crucible2"),

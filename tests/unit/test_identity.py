@@ -32,7 +32,7 @@ def test_the_digest_is_that_of_the_content_wherever_it_lies(memory, text, tmp_pa
 
 def test_a_file_that_looks_the_same_is_not_read_again(memory, text, monkeypatch):
     digest = FileDigests(memory).of(text)
-    monkeypatch.setattr(identity, "Checksums", None)
+    monkeypatch.setattr(identity, "digests", None)
     assert FileDigests(memory).of(text) == digest
 
 

@@ -19,6 +19,11 @@ for word; do case $word in results/*) mkdir -p results/x; touch "$word";; esac; 
 rmdir .snakemake-lock
 """
 
+# Stands for the program that gives the report its name.
+NAMING = """#!/bin/sh
+test "$2" != --page || mv "$3" "$5"
+"""
+
 
 @pytest.fixture
 def make(tmp_path):
@@ -29,6 +34,9 @@ def make(tmp_path):
     stand_in.parent.mkdir(parents=True)
     stand_in.write_text(LOCKING)
     stand_in.chmod(0o755)
+    naming = tmp_path / ".venv/bin/python"
+    naming.write_text(NAMING)
+    naming.chmod(0o755)
     (tmp_path / ".venv/installed").write_text("")
     later = time.time() + 60
     os.utime(tmp_path / ".venv/installed", (later, later))

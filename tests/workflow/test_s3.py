@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import psutil
+import published
 import pytest
 from smoke import Project, copy_sources
 
@@ -47,6 +48,18 @@ def test_bucket_gets_the_bytes_of_a_plain_run_and_nothing_runs_again(s3, fresh, 
     # Another machine, which has seen nothing of this.
     other = copy_sources(tmp_path / "other")
     assert other.planned(PICTURE, *at(s3)) == set()
+
+
+def test_an_adopted_trajectory_goes_to_the_bucket_and_stays_where_it_is(s3, fresh):
+    """Jobs read it in the bucket, whatever machine they run on."""
+    given = fresh.root / "elsewhere/crucible_1_trajectory.safetensors"
+    published.crucible(given, 1, 12, 4, 40)
+    before = given.read_bytes()
+    changes = f"inputs: {given.parent}\nruns: {{crucible1: {{total_steps: 12, hidden_dim: 4}}}}\n"
+    changes += "corpora: {flannel: {vocab_size: 40}}"
+    fresh.run("results/crucible1/displacement.safetensors", *at(s3), changes=changes)
+    assert s3.content("results/crucible1/trajectory.safetensors") == before
+    assert given.read_bytes() == before
 
 
 @pytest.mark.slow

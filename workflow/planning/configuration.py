@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from planning import (
+    adopted,
     commands,
     corpora,
     findings,
@@ -15,6 +16,7 @@ from planning import (
     kick,
     names,
     onsets,
+    published,
     questions,
     renamed,
     runs,
@@ -26,7 +28,8 @@ from planning.mistakes import ConfigurationError, check_known, found
 # Columns of phases.csv that each scale has beside those of its phases.
 BESIDE_PHASES = ("undefined", "mean", "std", "p05", "median", "p95", "nonfinite_tokens")
 SECTIONS = (
-    *("freezing", "permanence", "cohorts", "drift", "report", "published", "figures", "cluster"),
+    *("freezing", "permanence", "cohorts", "drift"),
+    *("report", "published", "figures", "cluster"),
 )
 
 
@@ -37,6 +40,7 @@ def resolve(configuration: Mapping, rules: Mapping, shipped: Mapping | None = No
     """
     renamed.check(configuration)
     schema.check(configuration, rules)
+    configuration = published.laid_in(configuration)
     configuration, swept = _without_sweeps(configuration, rules)
     entries = rules["$defs"]
     verdicts = questions.with_changed_rules(configuration.get("verdicts", {}), shipped or {})
@@ -49,6 +53,7 @@ def resolve(configuration: Mapping, rules: Mapping, shipped: Mapping | None = No
         "causes": _causes(configuration.get("causes", {}), entries),
         "comparison": configuration.get("comparison", rules["properties"]["comparison"]["default"]),
         "verdicts": questions.completed(verdicts, entries),
+        "inputs": configuration["inputs"],
         "verify_files": configuration.get("verify_files", True),
     }
     for section in SECTIONS:
@@ -88,6 +93,7 @@ def resolve(configuration: Mapping, rules: Mapping, shipped: Mapping | None = No
         resolved["runs"], key=lambda name: len(runs.lineage(name, configuration["runs"]))
     ):
         runs.check(f"runs.{name}", resolved["runs"][name], resolved)
+    adopted.check(resolved["runs"])
     for name, comparison in resolved["kick"].items():
         kick.check(f"kick.{name}", comparison, resolved)
     for name, onset in resolved["causes"]["onsets"].items():

@@ -23,11 +23,26 @@ def is_synthetic(corpus: Mapping) -> bool:
 
 
 def is_imported(corpus: Mapping) -> bool:
-    return corpus["source"] == "files"
+    """Whether its text is the user's own; that of a corpus without any is refused by name."""
+    return corpus["source"] != "synthetic"
+
+
+def has_text(corpus: Mapping) -> bool:
+    """Whether models can be trained on it."""
+    return corpus["source"] != "none"
+
+
+def has_tokenizer(corpus: Mapping) -> bool:
+    return has_text(corpus) or has_tokenizer_file(corpus) or has_vocab_file(corpus)
 
 
 def has_tokenizer_file(corpus: Mapping) -> bool:
     return corpus["tokenizer_file"] is not None
+
+
+def takes_tokenizer_file(corpus: Mapping) -> bool:
+    """Whether its tokenizer is a file, or is to be refused, for there is none."""
+    return has_tokenizer_file(corpus) or not has_tokenizer(corpus)
 
 
 def has_vocab_file(corpus: Mapping) -> bool:
@@ -35,7 +50,7 @@ def has_vocab_file(corpus: Mapping) -> bool:
 
 
 def trains_its_tokenizer(corpus: Mapping) -> bool:
-    return not has_tokenizer_file(corpus) and not has_vocab_file(corpus)
+    return has_text(corpus) and not has_tokenizer_file(corpus) and not has_vocab_file(corpus)
 
 
 def where(condition: Callable[[Mapping], bool], configuration: Mapping) -> str:
@@ -55,7 +70,9 @@ def check(key: str, corpus: Mapping) -> None:
             )
         _check_vocab_size(key, corpus)
         return
-    if "model_corpus_file" not in given:
+    if corpus["source"] == "none":
+        _check_without_text(key, corpus, given)
+    elif "model_corpus_file" not in given:
         raise ConfigurationError(f"{key}.model_corpus_file is missing; `source: files` needs it.")
     for name, other in (("vocab_file", "merges_file"), ("merges_file", "vocab_file")):
         if name in given and other not in given:
@@ -68,6 +85,8 @@ def check(key: str, corpus: Mapping) -> None:
             f"{key} has two ready tokenizers: tokenizer_file, {corpus['tokenizer_file']!r}, and "
             f"vocab_file with merges_file, {corpus['vocab_file']!r}. Remove one of them."
         )
+    if corpus["source"] == "none":
+        return
     if not {"tokenizer_file", "vocab_file", "tokenizer_corpus_file"} & set(given):
         raise ConfigurationError(
             f"{key} has neither tokenizer_corpus_file (text to train a tokenizer on) nor "
@@ -76,6 +95,26 @@ def check(key: str, corpus: Mapping) -> None:
         )
     if not {"tokenizer_file", "vocab_file"} & set(given):
         _check_vocab_size(key, corpus)
+
+
+def why_no_text(name: str, corpus: Mapping) -> str | None:
+    """Why nothing can be made from the text of a corpus; None if it has one."""
+    if has_text(corpus):
+        return None
+    return (
+        f"corpora.{name} has source: none, so there is no text to train on or to count tokens in. "
+        f"Set corpora.{name}.source to files, with model_corpus_file and a tokenizer."
+    )
+
+
+def why_no_tokenizer(name: str, corpus: Mapping) -> str | None:
+    """Why nobody can say what text tokens stand for; None if there is a tokenizer."""
+    if has_tokenizer(corpus):
+        return None
+    return (
+        f"corpora.{name} has source: none and no tokenizer, so nobody knows what text its tokens "
+        f"stand for. Set corpora.{name}.tokenizer_file, or vocab_file and merges_file."
+    )
 
 
 def check_files(key: str, corpus: Mapping, is_made: Callable[[str], bool]) -> None:
@@ -108,6 +147,15 @@ def check_batch(key: str, run: Mapping, corpus: Mapping) -> None:
             f"{key}.batch_size is {batch}, which with seq_len: {length} takes {needed:,} tokens, "
             f"and corpora.{run['corpus']} has {most:,} at most (model_bytes). Set a smaller "
             "batch_size or seq_len, or a larger model_bytes."
+        )
+
+
+def _check_without_text(key: str, corpus: Mapping, given: list[str]) -> None:
+    texts = [name for name in ("model_corpus_file", "tokenizer_corpus_file") if name in given]
+    if texts:
+        raise ConfigurationError(
+            f"{key}.{texts[0]} is {corpus[texts[0]]!r}, but {key}.source is 'none', which has no "
+            f"text. Set {key}.source to 'files' or remove the key."
         )
 
 

@@ -19,11 +19,14 @@ from pathlib import Path
 from snakemake.exceptions import InputFunctionException, WorkflowError
 from snakemake.iocontainers import Wildcards
 from snakemake.rules import Rule
+from tqdm import tqdm
 
-from deadtokens.files.checksums import Checksums
+from deadtokens.errors import UserError
+from deadtokens.files import digests
 from planning import memory as memory_file
 
 PARAMETER = "identity"
+LARGE = 1 << 28  # bytes: of larger files it is shown that they are being read
 PASSED_ON = f"{{params.{PARAMETER}}}"
 
 
@@ -158,11 +161,23 @@ class FileDigests:
             looks = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
             kept = self._kept.get(str(path))
             if not isinstance(kept, list) or kept[:-1] != looks:
-                kept = self._kept[str(path)] = [*looks, Checksums.of(path).digest]
+                found = digests.checksums(path, self._progress(path, stat.st_size))
+                kept = self._kept[str(path)] = [*looks, found.digest]
                 memory_file.keep(self._memory, self._kept)
         except OSError as error:
             raise WorkflowError(
                 f"{path}: {error.strerror}. What is asked for is made from this file, and no rule "
                 "makes it. Check the path, or give another file."
             ) from None
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
         return kept[-1]
+
+    def _progress(self, path: Path, size: int) -> Callable[[int], None]:
+        """What is shown while a large file is read, which takes its time: once, then it is kept."""
+        if size < LARGE:
+            return lambda done: None
+        bar = tqdm(
+            total=size, unit="B", unit_scale=True, desc=f"digest of {path.name}", disable=None
+        )
+        return lambda done: bar.update(done - bar.n)

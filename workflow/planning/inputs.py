@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from deadtokens.causes.requirements import chain
 from deadtokens.kick.requirements import first_of
-from planning import entries, forecasts, kick, onsets, requirements
+from planning import adopted, corpora, entries, forecasts, kick, onsets, published, requirements
 from planning.corpora import check_files, is_synthetic
 from planning.givenfiles import literal
 from planning.mistakes import RequestError
@@ -17,12 +17,11 @@ from planning.runs import check_same_training
 Wildcards = Mapping[str, str]
 # Whose motion a file is about, by what stands after the first word of its name.
 POPULATIONS = {"": "dead", "_live": "live", "_all": "all"}
-SUFFIX = {"safetensors": "safetensors", "hdf5": "h5"}
 
 
 def trajectory_of(name: str, run: Mapping) -> str:
     """The path of a run's trajectory."""
-    return f"results/{name}/trajectory.{SUFFIX[run['storage']]}"
+    return f"results/{name}/trajectory.{adopted.SUFFIX[run['storage']]}"
 
 
 def population(wildcards: Wildcards) -> str:
@@ -39,6 +38,10 @@ def given_file(
     """
     corpus = entries.corpus(configuration, wildcards["corpus"])
     check_files(f"corpora.{wildcards['corpus']}", corpus, is_made)
+    if key == "model_corpus_file":
+        _require(corpora.why_no_text(wildcards["corpus"], corpus))
+    if key == "tokenizer_file":
+        _require(corpora.why_no_tokenizer(wildcards["corpus"], corpus))
     return literal(corpus[key]) if corpus[key] else []
 
 
@@ -51,7 +54,57 @@ def tokenizer_corpus(configuration: Mapping, wildcards: Wildcards) -> str | list
 
 def of_its_corpus(configuration: Mapping, wildcards: Wildcards, file: str) -> str:
     """A file of the corpus that the run is trained on."""
-    return f"results/corpora/{entries.run(configuration, wildcards['run'])['corpus']}/{file}"
+    name = entries.run(configuration, wildcards["run"])["corpus"]
+    corpus, why = entries.corpus(configuration, name), published.hint(configuration, name)
+    if file == "tokenizer.json":
+        _require(corpora.why_no_tokenizer(name, corpus), why)
+    else:
+        _require(corpora.why_no_text(name, corpus), why)
+    return f"results/corpora/{name}/{file}"
+
+
+def masks(configuration: Mapping, wildcards: Wildcards) -> str:
+    """The masks of a run: those of its corpus, or of its trajectory if that was made elsewhere."""
+    if adopted.is_adopted(entries.run(configuration, wildcards["run"])):
+        return f"results/{wildcards['run']}/masks.safetensors"
+    return of_its_corpus(configuration, wildcards, "masks.safetensors")
+
+
+def adopted_file(
+    configuration: Mapping, wildcards: Wildcards, is_made: Callable[[str], bool]
+) -> str:
+    """The trajectory_file of a run, where the user said, whatever storage."""
+    name = wildcards["run"]
+    return literal(adopted.file(name, entries.run(configuration, name), is_made))
+
+
+def adopted_metadata(
+    configuration: Mapping, wildcards: Wildcards, is_made: Callable[[str], bool]
+) -> str | list:
+    """The metadata.json beside the trajectory_file of a run, nothing if there is none."""
+    path = adopted.metadata(entries.run(configuration, wildcards["run"])["trajectory_file"])
+    return literal(path) if path else []
+
+
+def adopted_masks(
+    configuration: Mapping, wildcards: Wildcards, is_made: Callable[[str], bool]
+) -> str | list:
+    """The mask file that stands for the text of a corpus without one, nothing if there is none."""
+    name = wildcards["run"]
+    run = entries.run(configuration, name)
+    corpus = entries.corpus(configuration, run["corpus"])
+    adopted.check_masks(name, run, corpus)
+    if corpora.has_text(corpus) or corpus["mask_file"] is None:
+        return []
+    check_files(f"corpora.{run['corpus']}", corpus, is_made)
+    return literal(corpus["mask_file"])
+
+
+def masks_of_text(configuration: Mapping, wildcards: Wildcards) -> str | list:
+    """The masks of the run's corpus, nothing if that has no text."""
+    corpus = entries.run(configuration, wildcards["run"])["corpus"]
+    has_text = corpora.has_text(entries.corpus(configuration, corpus))
+    return f"results/corpora/{corpus}/masks.safetensors" if has_text else []
 
 
 def checkpoint(configuration: Mapping, wildcards: Wildcards) -> str | list:
@@ -59,6 +112,7 @@ def checkpoint(configuration: Mapping, wildcards: Wildcards) -> str | list:
     run = entries.run(configuration, wildcards["run"])
     if run["resume_run"] is None:
         return []
+    adopted.refuse_checkpoint(wildcards["run"], run["resume_run"], configuration["runs"])
     return f"results/{run['resume_run']}/checkpoint_{run['resume_step']}.safetensors"
 
 
@@ -89,7 +143,9 @@ def hidden_mean(configuration: Mapping, wildcards: Wildcards) -> str | list:
     source = configuration["cohorts"]["hidden_means"].get(name)
     if source is None or "h_mean" in run["record"]:
         return []
-    check_same_training(f"cohorts.hidden_means.{name}", name, source, runs)
+    key = f"cohorts.hidden_means.{name}"
+    check_same_training(key, name, source, runs)
+    adopted.check_same_origin(key, name, source, runs)
     return trajectory_of(source, runs[source])
 
 
@@ -97,6 +153,7 @@ def first_trajectory(configuration: Mapping, wildcards: Wildcards) -> str:
     """The trajectory that it all began with: the run's own, unless it was resumed from another."""
     entries.run(configuration, wildcards["run"])
     name = first_of(wildcards["run"], configuration["runs"])
+    adopted.check_same_beginning(wildcards["run"], name, configuration["runs"])
     return trajectory_of(name, configuration["runs"][name])
 
 
@@ -116,7 +173,7 @@ def resumed_trajectories(configuration: Mapping, wildcards: Wildcards, key: str)
 def masks_of_compared_runs(configuration: Mapping, wildcards: Wildcards) -> str:
     """The masks of the corpus that all of them are trained on."""
     continuous = entries.kick(configuration, wildcards["kick"])["continuous"]
-    return f"results/corpora/{configuration['runs'][continuous]['corpus']}/masks.safetensors"
+    return masks(configuration, {"run": continuous})
 
 
 def of_course(configuration: Mapping, wildcards: Wildcards, file: str) -> list[str]:
@@ -156,8 +213,7 @@ def of_pairs(configuration: Mapping, wildcards: Wildcards, part: str, file: str)
 def masks_of_pairs(configuration: Mapping, wildcards: Wildcards) -> str:
     """The masks of the corpus that all runs of a forecast are trained on."""
     _, pair = next(forecasts.pairs(entries.forecast(configuration, wildcards["forecast"])))
-    corpus = configuration["runs"][pair["outcome"]]["corpus"]
-    return f"results/corpora/{corpus}/masks.safetensors"
+    return masks(configuration, {"run": pair["outcome"]})
 
 
 def of_sweep(configuration: Mapping, wildcards: Wildcards, file: str) -> list[str]:
@@ -172,3 +228,8 @@ def renamed(configuration: Mapping, wildcards: Wildcards) -> str:
         f"results/{folder}/{old}{rest} is called results/{folder}/{FILES[old]}{rest} now: ask for "
         "that."
     )
+
+
+def _require(reason: str | None, more: str = "") -> None:
+    if reason is not None:
+        raise RequestError(f"{reason} {more}".rstrip())

@@ -38,7 +38,15 @@ class Plan:
 
     def given_file(self, key: str) -> Callable:
         """The user's file under this key of the corpus, where the user said, whatever storage."""
-        ask = self.input(inputs.given_file, key, self._is_made)
+        return self.given(
+            lambda configuration, asked, is_made: inputs.given_file(
+                configuration, asked, key, is_made
+            )
+        )
+
+    def given(self, function: Callable) -> Callable:
+        """An input function whose file is the user's own, whatever storage results have."""
+        ask = self.input(function, self._is_made)
         return lambda wildcards: local(path) if (path := ask(wildcards)) else []
 
     def settings(self, function: Callable, *fixed: object) -> Callable:

@@ -11,11 +11,28 @@ from deadtokens.cohorts import requirements as cohorts
 from deadtokens.drift import requirements as drift
 from deadtokens.kick import requirements as kick
 from deadtokens.recorded.requirements import ROWS_OF_TOKENS, why_no_population
+from planning import corpora
 
 SHOWN = 12
 
 # (name of the run, its settings, the whole configuration, population of tokens) -> reason or None
 WhyNot = Callable[[str, Mapping, Mapping, str], str | None]
+
+
+def _words(name: str, run: Mapping, configuration: Mapping, population: str) -> str | None:
+    """What names tokens needs a tokenizer; only a run that was made elsewhere may have none."""
+    corpus = configuration["corpora"][run["corpus"]]
+    reason = corpora.why_no_tokenizer(run["corpus"], corpus)
+    return reason and f"{name} is to have its tokens named. {reason}"
+
+
+def _freezing(name: str, run: Mapping, configuration: Mapping, population: str) -> str | None:
+    asked = name, run, configuration, population
+    return _motion(*asked) or _words(*asked)
+
+
+def _drift(name: str, run: Mapping, configuration: Mapping, population: str) -> str | None:
+    return drift.why_no_drift(name, run) or _words(name, run, configuration, population)
 
 
 def _motion(name: str, run: Mapping, configuration: Mapping, population: str) -> str | None:
@@ -27,17 +44,18 @@ def _motion(name: str, run: Mapping, configuration: Mapping, population: str) ->
 ANALYSES: dict[str, WhyNot] = {
     **dict.fromkeys(
         (
-            *("displacement", "phases", "phase_transitions", "lifecycle", "freezing"),
+            *("displacement", "phases", "phase_transitions", "lifecycle"),
             *("stillness", "permanence"),
         ),
         _motion,
     ),
+    "freezing": _freezing,
     "rows": lambda name, run, _, population: why_no_population(
         name, run, population, *ROWS_OF_TOKENS
     ),
     "momentum": lambda name, run, *_: cohorts.why_no_momentum(name, run),
     "gradients": lambda name, run, *_: cohorts.why_no_gradients(name, run),
-    "drift": lambda name, run, *_: drift.why_no_drift(name, run),
+    "drift": _drift,
     "untrained_motion": lambda name, _, configuration, __: kick.why_no_untrained_motion(
         name, configuration["runs"]
     ),

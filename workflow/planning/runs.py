@@ -12,6 +12,9 @@ DECIDING_TRAINING = (
     *("total_steps", "schedule_steps", "resume_run", "resume_step", "restore"),
 )
 
+# A file is the trajectory of the run that names it, and of no other that is like it.
+OF_ONE_RUN = ("trajectory_file",)
+
 
 def inherited(runs: Mapping) -> dict:
     """Every run with what it takes over from the run it is `like`, and that one from its own."""
@@ -20,6 +23,9 @@ def inherited(runs: Mapping) -> dict:
         entry = {}
         for ancestor in reversed(lineage(name, runs)):
             entry |= runs[ancestor]
+        for key in OF_ONE_RUN:
+            entry.pop(key, None)
+            entry |= {key: runs[name][key]} if key in runs[name] else {}
         entry.pop("like", None)
         inherited[name] = entry
     return inherited

@@ -10,7 +10,7 @@ from planning import entries, forecasts, kick, onsets
 from planning.findings import present as sources_of_findings
 from planning.inputs import Wildcards, population
 
-WITHOUT_EFFECT_ON_TRAINING = ("phases", "checkpoint_seconds", "keep_trajectory")
+WITHOUT_EFFECT_ON_TRAINING = ("phases", "checkpoint_seconds", "keep_trajectory", "trajectory_file")
 BINS = ("time", "displacement", "lowest", "highest")
 
 
@@ -26,6 +26,14 @@ def training(configuration: Mapping, wildcards: Wildcards) -> dict:
     trained = {key: value for key, value in run.items() if key not in WITHOUT_EFFECT_ON_TRAINING}
     vocab_size = entries.corpus(configuration, run["corpus"])["vocab_size"]
     return trained | {"run": wildcards["run"], "vocab_size": vocab_size}
+
+
+def adoption(configuration: Mapping, wildcards: Wildcards) -> dict:
+    """What a trajectory that was made elsewhere is held against, and what metadata.json says."""
+    trained = training(configuration, wildcards)
+    of_this_machine = ("threads", "device", "matmul_backend", "statistics", "save_checkpoint_at")
+    of_no_file = ("corpus", "chunk_rows", "compression", "resume_run")
+    return {key: v for key, v in trained.items() if key not in (*of_this_machine, *of_no_file)}
 
 
 def displacement(configuration: Mapping, wildcards: Wildcards) -> dict:

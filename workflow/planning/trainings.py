@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from planning.adopted import is_adopted
 from planning.inputs import trajectory_of
 
 
@@ -31,6 +32,14 @@ class TrainingRule(NamedTuple):
     gpu: dict[str, object]
 
 
+class Adoption(NamedTuple):
+    """A rule for trajectories that were made elsewhere: its name, its runs, where the link lies."""
+
+    name: str
+    runs: str
+    trajectory: str
+
+
 def kind_of(run: Mapping) -> Kind:
     steps = tuple(run["save_checkpoint_at"])
     return Kind(run["storage"], run["keep_trajectory"], run["device"] == "cuda", steps)
@@ -39,14 +48,17 @@ def kind_of(run: Mapping) -> Kind:
 def rules(configuration: Mapping) -> Iterable[TrainingRule]:
     """The rules of all runs of the configuration."""
     kinds = defaultdict(list)
+    adopted = {name for name, run in configuration["runs"].items() if is_adopted(run)}
     for name, run in configuration["runs"].items():
-        kinds[kind_of(run)].append(name)
+        if name not in adopted:
+            kinds[kind_of(run)].append(name)
     for kind, names in kinds.items():
         words = {"hdf5": kind.storage == "hdf5", "temporary": not kind.kept, "cuda": kind.on_gpu}
         of_kind = [word for word, holds in words.items() if holds]
+        others = _all_but(kinds, names, adopted)
         yield TrainingRule(
             name="_".join(["train_run", *of_kind, *map(str, kind.checkpoints)]),
-            runs=_all_but(kinds, names) if kind == PLAIN else "|".join(map(re.escape, names)),
+            runs=others if kind == PLAIN else "|".join(map(re.escape, names)),
             trajectory=trajectory_of("{run}", {"storage": kind.storage}),
             kept=kind.kept,
             checkpoints=[
@@ -66,7 +78,22 @@ def gpu(cluster: Mapping) -> dict[str, object]:
     return {name: value for name, value in asked.items() if value is not None}
 
 
-def _all_but(kinds: Mapping[Kind, list[str]], names: list[str]) -> str:
+def adoptions(configuration: Mapping) -> Iterable[Adoption]:
+    """The rules of all runs whose trajectory was made elsewhere, one for each format."""
+    storages = defaultdict(list)
+    for name, run in configuration["runs"].items():
+        if is_adopted(run):
+            storages[run["storage"]].append(name)
+    for storage, names in storages.items():
+        yield Adoption(
+            name="_".join(["adopt_trajectory", *(["hdf5"] if storage == "hdf5" else [])]),
+            runs="|".join(map(re.escape, names)),
+            trajectory=trajectory_of("{run}", {"storage": storage}),
+        )
+
+
+def _all_but(kinds: Mapping[Kind, list[str]], names: list[str], adopted: Iterable[str]) -> str:
     """A constraint for all runs of no other kind: unknown ones are refused by their rule."""
-    others = (name for kind in kinds.values() for name in kind if kind is not names)
+    others = [name for kind in kinds.values() for name in kind if kind is not names]
+    others += sorted(adopted)
     return f"(?!(?:corpora|{'|'.join(map(re.escape, others))})/)[^/]+"

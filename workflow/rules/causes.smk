@@ -17,7 +17,7 @@ rule audit_updates:
     """Predict every recorded state from the one before it, bit for bit."""
     input:
         trajectory=plan.input(inputs.trajectory, "audit"),
-        masks=plan.input(inputs.of_its_corpus, "masks.safetensors"),
+        masks=plan.input(inputs.masks),
     output:
         "results/{run}/audit.json",
     log:
@@ -43,7 +43,7 @@ rule compute_second_moment:
     """Measure the ratchet of v, and what float32 would have made of the same gradients."""
     input:
         trajectory=plan.input(inputs.trajectory, "second_moment"),
-        masks=plan.input(inputs.of_its_corpus, "masks.safetensors"),
+        masks=plan.input(inputs.masks),
     output:
         table="results/{run}/second_moment.csv",
         summary="results/{run}/second_moment.json",
@@ -70,7 +70,7 @@ rule compute_account:
     """Split the fall of updates into its causes, step by step."""
     input:
         trajectory=plan.input(inputs.trajectory, "account"),
-        masks=plan.input(inputs.of_its_corpus, "masks.safetensors"),
+        masks=plan.input(inputs.masks),
     output:
         table="results/{run}/account.csv",
         summary="results/{run}/account.json",
@@ -99,7 +99,7 @@ rule compute_course:
     input:
         trajectories=plan.input(inputs.of_course, ""),
         displacements=plan.input(inputs.of_course, "displacement.safetensors"),
-        masks=plan.input(inputs.of_its_corpus, "masks.safetensors"),
+        masks=plan.input(inputs.masks),
     output:
         "results/{run}/course.csv",
     log:

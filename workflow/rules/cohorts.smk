@@ -14,7 +14,7 @@ rule compute_momentum:
     """Hold every pending update against half a cell: why and when tokens stop."""
     input:
         trajectory=plan.input(inputs.trajectory, "momentum"),
-        masks=plan.input(inputs.of_its_corpus, "masks.safetensors"),
+        masks=plan.input(inputs.masks),
         displacement="results/{run}/displacement.safetensors",
     output:
         table="results/{run}/momentum.csv",
@@ -46,7 +46,7 @@ rule compute_gradients:
     """Measure how aligned gradients are, with one another and within cohorts."""
     input:
         trajectory=plan.input(inputs.trajectory, "gradients"),
-        masks=plan.input(inputs.of_its_corpus, "masks.safetensors"),
+        masks=plan.input(inputs.masks),
         displacement="results/{run}/displacement.safetensors",
         hidden_mean=plan.input(inputs.hidden_mean),
     output:

@@ -10,7 +10,7 @@ rule measure_rows:
     """Measure what the rows themselves show: ranges, net displacement, live/dead separation."""
     input:
         trajectory=plan.input(inputs.trajectory, "rows"),
-        masks=plan.input(inputs.of_its_corpus, "masks.safetensors"),
+        masks=plan.input(inputs.masks),
     output:
         "results/{run}/rows.json",
     log:

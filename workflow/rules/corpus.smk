@@ -125,7 +125,7 @@ rule import_tokenizer:
     benchmark:
         "results/corpora/{corpus}/benchmarks/import_tokenizer.tsv"
     wildcard_constraints:
-        corpus=corpora.where(corpora.has_tokenizer_file, plan.configuration),
+        corpus=corpora.where(corpora.takes_tokenizer_file, plan.configuration),
     conda:
         "../envs/text.yaml"
     resources:

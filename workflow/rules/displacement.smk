@@ -10,7 +10,7 @@ rule measure_displacement:
     """Measure how far each token moves at each step, in lattice cells."""
     input:
         trajectory=plan.input(inputs.trajectory, "displacement"),
-        masks=plan.input(inputs.of_its_corpus, "masks.safetensors"),
+        masks=plan.input(inputs.masks),
     output:
         "results/{run}/displacement{population}.safetensors",
     log:

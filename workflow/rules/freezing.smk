@@ -11,7 +11,7 @@ rule compute_freezing:
     input:
         displacement="results/{run}/displacement{population}.safetensors",
         trajectory=plan.input(inputs.trajectory, "freezing"),
-        masks=plan.input(inputs.of_its_corpus, "masks.safetensors"),
+        masks=plan.input(inputs.masks),
         tokenizer=plan.input(inputs.of_its_corpus, "tokenizer.json"),
     output:
         table="results/{run}/freezing{population}.csv",

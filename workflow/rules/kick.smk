@@ -12,7 +12,7 @@ rule measure_untrained_motion:
     input:
         trajectory=plan.input(inputs.trajectory, "untrained_motion"),
         origin=plan.input(inputs.first_trajectory),
-        masks=plan.input(inputs.of_its_corpus, "masks.safetensors"),
+        masks=plan.input(inputs.masks),
     output:
         "results/{run}/untrained_motion.safetensors",
     log:

@@ -36,7 +36,7 @@ rule compute_permanence:
     input:
         displacement="results/{run}/displacement.safetensors",
         trajectory=plan.input(inputs.trajectory, "permanence"),
-        masks=plan.input(inputs.of_its_corpus, "masks.safetensors"),
+        masks=plan.input(inputs.masks),
     output:
         table="results/{run}/permanence.csv",
         summary="results/{run}/permanence.json",

@@ -5,7 +5,7 @@ again, also if the job in between failed; its program writes it into the record 
 rules of a workflow that imports this one as a module have no such programs, and are left alone.
 """
 
-from planning import standing
+from planning import adopted, standing
 
 identities = identity.Identities(workflow.rules, Path(".snakemake/file_digests.json"))
-standing.looked_after(workflow, identities, logger.warning)
+standing.looked_after(workflow, identities, logger.warning, adopted.leading(plan.configuration))
