@@ -13,7 +13,7 @@ LIBRARY = SCRIPTS / "deadtokens"
 QUESTIONS = ("phases", "freezing", "permanence", "cohorts", "drift", "kick", "causes")
 # From left to right; docs/architecture.md says what each is for.
 ROOMS = (
-    *("errors", "openmp", "lattice", "statistics", "files", "recorded", "text", "training"),
+    *("errors", "openmp", "lattice", "statistics", "files", "recorded", "text", "hub", "training"),
     *("update_law", "displacement", "figures", *QUESTIONS, "comparison", "report", "program"),
 )
 # A part of the room that a table for planning may know: what runs an analysis is of.

@@ -18,6 +18,8 @@ DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text()) | yaml.safe_
 # Where an entry of each definition stands in a configuration, and what it cannot do without.
 PLACES = {
     "corpus": ("corpora", "flannel"),
+    "hub_text": ("corpora", "flannel", "tokenizer_corpus_from", "0"),
+    "hub_tokenizer": ("corpora", "flannel", "tokenizer_from"),
     "phase_scheme": ("phases", "published"),
     "run": ("runs", "crucible2"),
     "published": ("published",),
@@ -139,8 +141,11 @@ def changed(place, key, value):
     given = copy.deepcopy(SMALL)
     given["causes"] = {"onsets": copy.deepcopy(ONSET)}
     entry = given
-    for name in place:
-        entry = entry.setdefault(name, {})
+    for name, following in zip(place, (*place[1:], key), strict=True):
+        if isinstance(entry, list):
+            entry = entry[int(name)]
+        else:
+            entry = entry.setdefault(name, [{}] if following == "0" else {})
     entry[key] = value
     return given
 

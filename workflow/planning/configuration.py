@@ -33,7 +33,7 @@ def resolve(configuration: Mapping, rules: Mapping) -> dict:
     configuration, swept = _without_sweeps(configuration, rules)
     entries = rules["$defs"]
     resolved = {
-        "corpora": schema.completed(configuration["corpora"], entries["corpus"]),
+        "corpora": corpora.completed(configuration["corpora"], entries),
         "phases": schema.completed(configuration["phases"], entries["phase_scheme"]),
         "runs": schema.completed(runs.inherited(configuration["runs"]), entries["run"]),
         "sweeps": swept,

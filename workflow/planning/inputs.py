@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from deadtokens.kick.requirements import first_of
 from planning import entries, kick, requirements
-from planning.corpora import check_files, is_synthetic
+from planning.corpora import check_files, has_tokenizer_text
 from planning.givenfiles import literal
 from planning.mistakes import RequestError
 from planning.renamed import FILES
@@ -44,8 +44,8 @@ def given_file(
 def tokenizer_corpus(configuration: Mapping, wildcards: Wildcards) -> str | list:
     """The text that the tokenizer was trained on, nothing if a ready tokenizer came without."""
     corpus = entries.corpus(configuration, wildcards["corpus"])
-    has_text = is_synthetic(corpus) or corpus["tokenizer_corpus_file"]
-    return f"results/corpora/{wildcards['corpus']}/tokenizer_corpus.txt" if has_text else []
+    path = f"results/corpora/{wildcards['corpus']}/tokenizer_corpus.txt"
+    return path if has_tokenizer_text(corpus) else []
 
 
 def of_its_corpus(configuration: Mapping, wildcards: Wildcards, file: str) -> str:
