@@ -21,11 +21,9 @@ import pyarrow.parquet as pq
 
 TOKEN = "hf_atokenofnobody"
 # Of the two real data sets; the first is published as one config, the other per language.
-SCHEMA = pa.schema(
-    [("text", pa.string()), ("id", pa.string()), ("dump", pa.string()), ("url", pa.string())]
-    + [("date", pa.string()), ("file_path", pa.string()), ("language", pa.string())]
-    + [("language_score", pa.float64()), ("token_count", pa.int64())]
-)
+TEXTS = ("text", "id", "dump", "url", "date", "file_path", "language")
+NUMBERS = {"language_score": pa.float64(), "token_count": pa.int64()}
+SCHEMA = pa.schema([*((name, pa.string()) for name in TEXTS), *NUMBERS.items()])
 
 
 def commit_of(name: str) -> str:

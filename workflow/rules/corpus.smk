@@ -7,6 +7,13 @@ corpus (text), the tokenizer (JSON), the model corpus as token ids and the live 
 """
 
 
+# Where jobs are submitted there is a network; on the nodes of many clusters there is none.
+localrules:
+    fetch_model_corpus,
+    fetch_tokenizer_corpus,
+    fetch_tokenizer,
+
+
 rule make_corpus:
     """Write the synthetic text: one part for the tokenizer, one for the models."""
     output:
@@ -89,7 +96,6 @@ rule import_tokenizer_corpus:
 
 rule fetch_model_corpus:
     """Fetch the model corpus from the Hub; what came before a break is kept."""
-    localrule: True
     output:
         text="results/corpora/{corpus}/model_corpus.txt",
         source="results/corpora/{corpus}/model_corpus_source.json",
@@ -115,7 +121,6 @@ rule fetch_model_corpus:
 
 rule fetch_tokenizer_corpus:
     """Fetch the tokenizer corpus from the Hub; what came before a break is kept."""
-    localrule: True
     output:
         text="results/corpora/{corpus}/tokenizer_corpus.txt",
         source="results/corpora/{corpus}/tokenizer_corpus_source.json",
@@ -221,7 +226,6 @@ rule import_vocabulary:
 
 rule fetch_tokenizer:
     """Fetch a ready tokenizer from the Hub and check it."""
-    localrule: True
     output:
         tokenizer="results/corpora/{corpus}/tokenizer.json",
         source="results/corpora/{corpus}/tokenizer_source.json",

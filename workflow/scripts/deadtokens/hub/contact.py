@@ -21,7 +21,7 @@ disable_progress_bars()  # programs have their own
 for _chatty in ("httpx2", "fsspec"):  # a line for every request
     logging.getLogger(_chatty).setLevel(logging.WARNING)
 
-# The clients' own list (huggingface_hub.utils), for the requests that they do not repeat themselves.
+# The clients' own list (huggingface_hub.utils), for what they do not repeat themselves.
 PASSING = (408, 429, 500, 502, 503, 504)
 ATTEMPTS = 5  # without anything fetched in between; as many as the clients make
 LONGEST_WAIT = 300.0  # seconds; who is asked to wait longer starts again by hand
@@ -117,8 +117,8 @@ def why(error: Exception, place: Place) -> str | None:
             return _of_status(cause, status, place)
         if isinstance(cause, errors.OfflineModeIsEnabled):
             return (
-                f"{place.key} is to be fetched from {place.words}, but HF_HUB_OFFLINE is set. Unset "
-                f"it and start again. {WITHOUT_NETWORK}"
+                f"{place.key} is to be fetched from {place.words}, but HF_HUB_OFFLINE is set. "
+                f"Unset it and start again. {WITHOUT_NETWORK}"
             )
         if isinstance(cause, httpx.RequestError):
             return (
@@ -140,8 +140,8 @@ def _of_repository(error: BaseException, place: Place) -> str | None:
         )
     if isinstance(error, errors.RevisionNotFoundError):
         return (
-            f"{place.key}.revision is {place.revision!r}, but {place.words} has no such commit, tag "
-            "or branch (any more). Look up its history, and give the hash of a commit."
+            f"{place.key}.revision is {place.revision!r}, but {place.words} has no such commit "
+            "or tag (any more). Look up its history, and give the hash of a commit."
         )
     if isinstance(error, errors.RepositoryNotFoundError):
         return (
@@ -166,8 +166,8 @@ def _of_status(error: BaseException, status: int, place: Place) -> str:
         seconds = _retry_after(error)
         wait = f"in {seconds:g} seconds" if seconds else "later"
         return (
-            f"{place.key}: the Hub takes no more requests for now (status 429). Start again {wait}: "
-            "it continues where it was. Who sets HF_TOKEN may ask more often."
+            f"{place.key}: the Hub takes no more requests for now (status 429). Start again "
+            f"{wait}: it continues where it was. Who sets HF_TOKEN may ask more often."
         )
     advice = "Start again later" if status in PASSING else "Check the Hub's status page"
     return (

@@ -142,8 +142,8 @@ def _streamed(
         wrong = next((t for t in texts if not isinstance(t, str | None)), None)
         if wrong is not None:
             raise UserError(
-                f"{place.key}.column is {part['column']!r}, which holds a {type(wrong).__name__} in "
-                f"{place.words}; expected text. Its columns: {', '.join(batch)}."
+                f"{place.key}.column is {part['column']!r}, which holds a {type(wrong).__name__} "
+                f"in {place.words}; expected text. Its columns: {', '.join(batch)}."
             )
         ids = [None if of is None else str(of) for of in batch[ID]] if ID in batch else None
         yield Rows(start, texts, ids)

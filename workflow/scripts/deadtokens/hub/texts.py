@@ -67,8 +67,8 @@ def _fetch_part(kept: Kept, part: Mapping, place: Place, progress: Callable[[int
     found = kept.taken[-1]
     raise UserError(
         f"{place.key}.bytes is {part['bytes']:,}, but {place.words} ends after {found.bytes:,} "
-        f"bytes of text, at document {found.next_document:,} (skip: {part['skip']:,}). Ask for less "
-        "of it, or for another config."
+        f"bytes of text, at document {found.next_document:,} (skip: {part['skip']:,}). Ask for "
+        "less of it, or for another config."
     )
 
 
@@ -98,6 +98,6 @@ def _check_sum(taken: Taken, part: Mapping, place: Place) -> None:
         raise UserError(
             f"{place.key}.sha256 is {stated}, but the text that {place.words} has at commit "
             f"{taken.commit} ({taken.documents:,} documents, {taken.bytes:,} bytes) has "
-            f"{taken.sha256}. It is another text than the one stated: pin the revision of that one, "
-            "or state this one."
+            f"{taken.sha256}. It is another text than the one stated: pin the revision of that "
+            "one, or state this one."
         )

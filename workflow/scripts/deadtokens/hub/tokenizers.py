@@ -64,6 +64,7 @@ def _check_sums(sums: Mapping[str, str], stated: str | None, place: Place, commi
     if stated is not None and stated not in sums.values():
         found = ", ".join(f"{name}: {digest}" for name, digest in sums.items())
         raise UserError(
-            f"{place.key}.sha256 is {stated}, but {place.words} has at commit {commit} {found}. It is "
-            "another tokenizer than the one stated: pin the revision of that one, or state this one."
+            f"{place.key}.sha256 is {stated}, but {place.words} has at commit {commit} {found}. "
+            "It is another tokenizer than the one stated: pin the revision of that one, or state "
+            "this one."
         )
