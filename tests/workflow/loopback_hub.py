@@ -67,7 +67,7 @@ def card(configs: dict[str, str]) -> bytes:
 
 @dataclass
 class Repository:
-    """A repository of one commit. `gated`: only TOKEN may read it."""
+    """A repository of one commit. `gated`: its files, but for the README, are for TOKEN alone."""
 
     kind: str  # "datasets" or "models"
     name: str
@@ -199,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         error = None
         if repository is None:
             error = 401, {"X-Error-Code": "RepoNotFound", "X-Error-Message": "not found"}
-        elif repository.gated and asked.token != TOKEN:
+        elif repository.gated and len(groups) == 4 and self._is_closed(asked, groups):
             status = 401 if asked.token is None else 403
             error = status, {"X-Error-Code": "GatedRepo", "X-Error-Message": "gated"}
         elif groups[2] and groups[2] not in (repository.commit, *repository.revisions):
@@ -208,6 +208,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(asked, error[0], b"{}", error[1])
             return None
         return repository
+
+    def _is_closed(self, asked, groups) -> bool:
+        """What is said of a repository may be read by everybody, as on the Hub."""
+        is_file = "/resolve/" in asked.path and groups[3] != "README.md"
+        return is_file and asked.token != TOKEN
 
     def _revision(self, asked, repository, groups, query, body, fault):
         siblings = [{"rfilename": name} for name in repository.files]

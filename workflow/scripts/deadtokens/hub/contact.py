@@ -129,15 +129,20 @@ def why(error: Exception, place: Place) -> str | None:
     return None
 
 
+def gated(place: Place) -> str:
+    """What to say of a repository whose files only those may read who were given access."""
+    has_token = huggingface_hub.get_token() is not None
+    found = "the token in use may not read it" if has_token else "there is no token"
+    return (
+        f"{place.key}.repository is {place.repository!r}: it is gated, and {found}. Ask for access "
+        "on its page, then set the environment variable HF_TOKEN to a token of your account that "
+        "may read it."
+    )
+
+
 def _of_repository(error: BaseException, place: Place) -> str | None:
     if isinstance(error, errors.GatedRepoError):
-        has_token = error.response.status_code == 403
-        found = "and the token in use may not read it" if has_token else "and there is no token"
-        return (
-            f"{place.key}.repository is {place.repository!r}: it is gated, {found}. Ask for access "
-            "on its page, then set the environment variable HF_TOKEN to a token of your account "
-            "that may read it."
-        )
+        return gated(place)
     if isinstance(error, errors.RevisionNotFoundError):
         return (
             f"{place.key}.revision is {place.revision!r}, but {place.words} has no such commit "
@@ -183,11 +188,16 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     while at is not None and id(at) not in seen:
         seen.add(id(at))
         yield at
-        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
+        at = at.__cause__ or at.__context__  # `datasets` hides the cause of some
 
 
 def _status(error: BaseException) -> int | None:
-    """The status of an answer that is an error; None of whatever else."""
+    """The status of an answer that is an error; None of whatever else.
+
+    That there is no such file is no failure: the clients look for several, and take what is there.
+    """
+    if isinstance(error, errors.EntryNotFoundError):
+        return None
     if isinstance(error, errors.HfHubHTTPError | httpx.HTTPStatusError):
         return error.response.status_code
     return None

@@ -18,6 +18,9 @@ from deadtokens.hub import contact
 from deadtokens.hub.contact import Place
 
 datasets.disable_progress_bars()
+datasets.config.TORCH_AVAILABLE = (
+    False  # streams would import it, to ask which of its workers they are
+)
 
 ID = "id"  # of a document, in FineWeb and what is made like it
 ROWS_AT_ONCE = 1000  # FineWeb's own row groups
@@ -53,6 +56,9 @@ def _builder(part: Mapping, place: Place, commit: str) -> datasets.DatasetBuilde
         # By its address, for a folder of the same name here is another data set.
         name = f"hf://datasets/{place.repository}"
         return datasets.load_dataset_builder(name, name=part["config"], revision=commit)
+    except datasets.exceptions.DatasetNotFoundError:
+        # It is there, for its commit is known; the clients' own error does not come along.
+        raise UserError(contact.gated(place)) from None
     except (ValueError, FileNotFoundError) as error:
         if contact.why(error, place):
             raise
