@@ -38,9 +38,11 @@ def world(tmp_path_factory, tokenizer):
         Repository("models", "Org/gated", {"tokenizer.json": whole}, gated=True),
     )
     home = tmp_path_factory.mktemp("home")
-    with loopback_hub.served(*repositories) as hub:
-        with Forks(loopback_hub.environment(hub, home)) as forks:
-            yield hub, forks
+    with (
+        loopback_hub.served(*repositories) as hub,
+        Forks(loopback_hub.environment(hub, home)) as forks,
+    ):
+        yield hub, forks
 
 
 @pytest.fixture

@@ -74,10 +74,10 @@ class Repository:
     files: dict[str, bytes]
     revisions: tuple[str, ...] = ("main", "v1.0.0")
     gated: bool = False
+    commit: str = ""  # one that belongs to the name, unless it is given
 
-    @property
-    def commit(self) -> str:
-        return commit_of(self.name)
+    def __post_init__(self):
+        self.commit = self.commit or commit_of(self.name)
 
 
 @dataclass

@@ -22,14 +22,12 @@ BYTES_PER_UNIT = 1000
 
 def main(options):
     parts = options.settings["parts"]
-    total = sum(part["bytes"] for part in parts)
-    progress = command.Progress(total // BYTES_PER_UNIT, "kB")
-
-    def say(n_bytes):
-        progress(min(n_bytes, total) // BYTES_PER_UNIT)
-
+    units = sum(part["bytes"] for part in parts) // BYTES_PER_UNIT
     with Kept(options.text, parts) as kept:
-        texts.fetch(kept, parts, options.key, say)
+        progress = command.Progress(units, "kB", done=min(kept.bytes // BYTES_PER_UNIT, units))
+        texts.fetch(
+            kept, parts, options.key, lambda done: progress(min(done // BYTES_PER_UNIT, units))
+        )
         with command.finished(options.text, options.source) as (text, source):
             kept.give(text)
             command.write_json(source, {"parts": texts.record(parts, kept.taken)})
