@@ -2,7 +2,7 @@
 
     PYTHONPATH=workflow/scripts:tests/workflow python benchmarks/fetch.py
 
-A hub on this machine serves 100 MB of text in the form of FineWeb. What is compared takes turns, each
+A hub on this machine serves 100 MB of text in the form of FineWeb. What is compared takes turns; each
 is the median of its rounds, of processor time, which other work on the machine does not touch, and
 by the clock; the start of a program, which is that of a fetch of a kilobyte, is taken off. Prints a
 Markdown table. Needs 500 MB of disk in --folder.

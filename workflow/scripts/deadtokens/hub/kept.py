@@ -117,7 +117,7 @@ class Kept:
         except (OSError, ValueError, KeyError, TypeError):
             is_ours = False
         if not is_ours:
-            log.warning("%s is damaged or of another version: fetching anew", self._state)
+            log.warning("%s is damaged or of another version: fetching it again", self._state)
             return []
         standing = []
         self._file.seek(0)
