@@ -2,10 +2,10 @@
 
     PYTHONPATH=workflow/scripts:tests/workflow python benchmarks/fetch.py
 
-A hub on this machine serves 100 MB of text in the form of FineWeb. What is compared takes turns; each
-is the median of its rounds, of processor time, which other work on the machine does not touch, and
-by the clock; the start of a program, which is that of a fetch of a kilobyte, is taken off. Prints a
-Markdown table. Needs 500 MB of disk in --folder.
+A hub on this machine serves 100 MB of text in the form of FineWeb. What is compared takes turns;
+each is the median of its rounds, of processor time, which other work on the machine does not touch,
+and by the clock; the start of a program, which reads no file or fetches a kilobyte, is taken off.
+Prints a Markdown table. Needs 500 MB of disk in --folder.
 """
 
 import argparse
@@ -35,6 +35,15 @@ with open(sys.argv[1], "wb") as text:
             for document in batch.column(0).to_pylist():
                 text.write((document + "\\n\\n").encode())
 """
+# A process of its own: what is forked from a large one counts as large until its program begins.
+WATCH = """
+import json, resource, subprocess, sys, time
+began = time.monotonic()
+subprocess.run(sys.argv[1:], check=True)
+clock = time.monotonic() - began
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([used.ru_utime + used.ru_stime, clock, used.ru_maxrss * 1024]))
+"""
 
 
 class Cost(NamedTuple):
@@ -59,14 +68,18 @@ def measure(folder: Path, rounds: int) -> None:
         paths.append(folder / name.replace("/", "_"))
         paths[-1].write_bytes(content)
     repository = loopback_hub.Repository("datasets", "Org/large", files)
-    found = {"plain": [], "start": [], "fetched": []}
+    ways = {
+        "plain": lambda: plain(folder, paths, environment),
+        "start of plain": lambda: plain(folder, [], environment),
+        "fetch": lambda: fetch(folder, BYTES, environment),
+        "start of fetch": lambda: fetch(folder, 1000, environment),
+    }
+    found = {name: [] for name in ways}
     with loopback_hub.served(repository) as hub:
         environment = os.environ | loopback_hub.environment(hub, folder / "home")
         for _ in range(rounds):
-            plain = [sys.executable, "-c", PLAIN, folder / "plain.txt", *paths]
-            found["plain"].append(cost(plain, environment))
-            found["start"].append(fetch(folder, 1000, environment))
-            found["fetched"].append(fetch(folder, BYTES, environment))
+            for name, way in ways.items():
+                found[name].append(way())
     table({name: median(costs) for name, costs in found.items()})
 
 
@@ -85,6 +98,10 @@ def parquet(number: int) -> bytes:
     return loopback_hub.parquet(texts, row_group=ROW_GROUP)
 
 
+def plain(folder: Path, paths: list[Path], environment: dict[str, str]) -> Cost:
+    return cost([sys.executable, "-c", PLAIN, folder / "plain.txt", *paths], environment)
+
+
 def fetch(folder: Path, size: int, environment: dict[str, str]) -> Cost:
     """Of a fetch with nothing kept from before."""
     for path in [*folder.glob("fetched*"), *folder.glob(".fetched*")]:
@@ -99,13 +116,9 @@ def fetch(folder: Path, size: int, environment: dict[str, str]) -> Cost:
 
 def cost(command: list, environment: dict[str, str]) -> Cost:
     """Of a program, which must end well."""
-    began = time.monotonic()
-    process = subprocess.Popen(command, env=environment)
-    _, status, used = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"{command[:2]} ended with {os.waitstatus_to_exitcode(status)}")
-    clock = time.monotonic() - began
-    return Cost(used.ru_utime + used.ru_stime, clock, used.ru_maxrss * 1024)
+    watched = [sys.executable, "-c", WATCH, *command]
+    ended = subprocess.run(watched, env=environment, stdout=subprocess.PIPE, check=True)
+    return Cost(*json.loads(ended.stdout))
 
 
 def median(costs: list[Cost]) -> Cost:
@@ -113,18 +126,18 @@ def median(costs: list[Cost]) -> Cost:
 
 
 def table(found: dict[str, Cost]) -> None:
-    plain, start, whole = found["plain"], found["start"], found["fetched"]
-    processor, clock = whole.processor - start.processor, whole.clock - start.clock
     print("| 100 MB of text | processor, s | clock, s | MB/s (processor) | peak memory, MB |")
     print("| --- | ---: | ---: | ---: | ---: |")
-    for name, seconds, by_clock, memory in (
-        ("plain read and write", plain.processor, plain.clock, plain.memory),
-        ("fetched, without its start", processor, clock, whole.memory),
-        ("start of a fetch", start.processor, start.clock, start.memory),
-    ):
-        rate = BYTES / 1e6 / seconds
-        print(f"| {name} | {seconds:.2f} | {by_clock:.2f} | {rate:.0f} | {memory / 1e6:.0f} |")
-    print(f"\nfetched / plain, bytes per second of processor: {plain.processor / processor:.2f}")
+    rates = {}
+    for name in ("plain", "fetch"):
+        whole, start = found[name], found[f"start of {name}"]
+        processor, clock = whole.processor - start.processor, whole.clock - start.clock
+        rates[name] = BYTES / 1e6 / processor
+        cells = f"{processor:.2f} | {clock:.2f} | {rates[name]:.0f} | {whole.memory / 1e6:.0f}"
+        print(f"| {name} | {cells} |")
+        cells = f"{start.processor:.2f} | {start.clock:.2f} | | {start.memory / 1e6:.0f}"
+        print(f"| start of {name} | {cells} |")
+    print(f"\nfetch / plain, bytes per second of processor: {rates['fetch'] / rates['plain']:.2f}")
 
 
 if __name__ == "__main__":

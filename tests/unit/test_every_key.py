@@ -80,6 +80,7 @@ def wrong_values(rule):
     kinds = types_of(rule)
     if kinds == ["enum"]:
         wrong = {"other text": "nosuch", "number": 3, "truth": True, "list": ["x"], "null": None}
+        wrong = {name: value for name, value in wrong.items() if value not in rule["enum"]}
     else:
         each = [OF_TYPES[kind] for kind in kinds]
         right = {
