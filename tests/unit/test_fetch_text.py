@@ -358,6 +358,9 @@ def test_a_token_opens_what_is_gated_and_stands_nowhere(hub, fetch, tmp_path):
     ended = fetch(part, HF_TOKEN=loopback_hub.TOKEN)
     assert ended.code == 0, ended.output
     assert (tmp_path / "text.txt").read_bytes() == plain(TEXTS, 9000)[0]
+    elsewhere = [asked for asked in hub.requests if "/elsewhere/" in asked.path]
+    assert elsewhere
+    assert not any(asked.token for asked in elsewhere)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) > 5
     for path in files:

@@ -1,7 +1,9 @@
 """A server on this machine that speaks what the Hub's own clients ask for, and can misbehave.
 
 `Hub` serves repositories from memory: what is known of a revision, trees of files, files by ranges
-with ETag and X-Repo-Commit. Whoever sets HF_ENDPOINT to its `url` reaches nothing else.
+with ETag and X-Repo-Commit. Parquet lies elsewhere, as on the Hub: whoever asks for it is sent to
+another host (the same server by another name). Who sets HF_ENDPOINT to its `url` reaches nothing
+else.
 """
 
 import hashlib
@@ -14,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -143,7 +145,7 @@ def environment(hub: Hub | None, home: Path) -> dict[str, str]:
         "HF_HOME": str(home),
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_XET": "1",
-        "no_proxy": "127.0.0.1",
+        "no_proxy": "127.0.0.1,localhost",
     }
 
 
@@ -151,6 +153,12 @@ REVISION = re.compile(r"/api/(datasets|models)/([^/]+/[^/]+)(?:/revision/([^/]+)
 TREE = re.compile(r"/api/(datasets|models)/([^/]+/[^/]+)/tree/([^/]+)(?:/(.*))?")
 PATHS = re.compile(r"/api/(datasets|models)/([^/]+/[^/]+)/paths-info/([^/]+)")
 FILE = re.compile(r"/(?:(datasets)/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
+ELSEWHERE = re.compile(r"/elsewhere/(datasets|models)/([^/]+/[^/]+)/(.+)")
+
+
+def is_sent_elsewhere(path: str) -> bool:
+    """Whether a file is large, as the Hub sees it."""
+    return "/resolve/" in path and path.endswith(".parquet")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -175,10 +183,16 @@ class _Handler(BaseHTTPRequestHandler):
         address = urlsplit(self.path)
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ") or None
         asked = Request(self.command, address.path, token=token, range=self.headers.get("Range"))
+        if is_sent_elsewhere(address.path):
+            asked.range = None  # it is asked for again there
         self.hub.requests.append(asked)
         fault = self.hub.fault(asked)
         if isinstance(fault, tuple):
             return self._send(asked, fault[0], b'{"error": "as told"}', fault[1])
+        if found := ELSEWHERE.fullmatch(address.path):
+            kind, name, path = map(unquote, found.groups())
+            content = self.hub.repository(kind, name).files[path]
+            return self._send_range(asked, content, {}, fault)
         paths = (
             (TREE, self._tree),
             (PATHS, self._paths),
@@ -256,12 +270,21 @@ class _Handler(BaseHTTPRequestHandler):
             "X-Repo-Commit": repository.commit,
             "Accept-Ranges": "bytes",
         }
+        if is_sent_elsewhere(asked.path):
+            other = self.hub.url.replace("127.0.0.1", "localhost")
+            place = f"{other}/elsewhere/{repository.kind}/{repository.name}/{quote(groups[3])}"
+            headers |= {"Location": f"{place}?signature=1", "X-Linked-Size": str(len(content))}
+            self._send(asked, 302, b"", headers | {"X-Linked-Etag": headers["ETag"]})
+            return
+        self._send_range(asked, content, headers, fault)
+
+    def _send_range(self, asked, content, headers, fault):
         status, size = 200, len(content)
         if asked.range:
             first, last = asked.range.removeprefix("bytes=").split("-")
             start, end = int(first), min(int(last or size - 1), size - 1)
             content = content[start : end + 1]
-            headers["Content-Range"] = f"bytes {start}-{end}/{size}"
+            headers = headers | {"Content-Range": f"bytes {start}-{end}/{size}"}
             status = 206
         self._send(asked, status, content, headers, fault)
 
