@@ -226,8 +226,10 @@ def test_what_was_fetched_before_a_failure_is_not_fetched_again(
     said = message(fetch(large_part), tmp_path)
     assert "status 503" in said
     assert f"{KEY}.0" in said
+    listed = [asked for asked in hub.requests if "/tree" in asked.path]
     hub.forget()
     assert fetch(large_part).code == 0
+    assert len(listed) == len([asked for asked in hub.requests if "/tree" in asked.path]) > 0
     expected = plain(large_file[0], large_part["bytes"])[0]
     assert (tmp_path / "text.txt").read_bytes() == expected
     assert not [r for r in hub.requests if r.range and r.range.startswith("bytes=0-")]

@@ -5,6 +5,8 @@ is read by row groups through the Hub's file system, so that neither what is ski
 fetched before is downloaded; other forms are streamed by `datasets`, which reads what it skips.
 """
 
+import functools
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,10 +19,10 @@ from deadtokens.errors import UserError
 from deadtokens.hub import contact
 from deadtokens.hub.contact import Place
 
+log = logging.getLogger("fimbulwinter")
 datasets.disable_progress_bars()
-datasets.config.TORCH_AVAILABLE = (
-    False  # streams would import it, to ask which of its workers they are
-)
+# Streams would import it, to ask which of its workers they are.
+datasets.config.TORCH_AVAILABLE = False
 
 ID = "id"  # of a document, in FineWeb and what is made like it
 ROWS_AT_ONCE = 1000  # FineWeb's own row groups
@@ -53,9 +55,7 @@ def rows(part: Mapping, place: Place, commit: str, start: int) -> Iterator[Rows]
 
 def _builder(part: Mapping, place: Place, commit: str) -> datasets.DatasetBuilder:
     try:
-        # By its address, for a folder of the same name here is another data set.
-        name = f"hf://datasets/{place.repository}"
-        return datasets.load_dataset_builder(name, name=part["config"], revision=commit)
+        return _asked_for(place.repository, part["config"], commit)
     except datasets.exceptions.DatasetNotFoundError:
         # It is there, for its commit is known; the clients' own error does not come along.
         raise UserError(contact.gated(place)) from None
@@ -66,6 +66,14 @@ def _builder(part: Mapping, place: Place, commit: str) -> datasets.DatasetBuilde
             f"{place.key}.config is {part['config']!r}, with which {place.words} cannot be read at "
             f"this revision ({_first_line(error)}). Give the name of one of its configs."
         ) from None
+
+
+@functools.cache  # a data set may have many thousand files, and a broken connection changes none
+def _asked_for(repository: str, config: str | None, commit: str) -> datasets.DatasetBuilder:
+    log.info("asking which files %s has in config %s at commit %s", repository, config, commit)
+    # By its address, for a folder of the same name here is another data set.
+    name = f"hf://datasets/{repository}"
+    return datasets.load_dataset_builder(name, name=config, revision=commit)
 
 
 def _files(builder: datasets.DatasetBuilder, part: Mapping, place: Place) -> list[str]:
