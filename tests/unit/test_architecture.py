@@ -14,7 +14,7 @@ QUESTIONS = ("phases", "freezing", "permanence", "cohorts", "drift", "kick", "ca
 # From left to right; docs/architecture.md says what each is for.
 ROOMS = (
     *("errors", "openmp", "lattice", "gauge", "statistics", "files", "recorded", "text"),
-    *("training", "update_law", "displacement", "figures", *QUESTIONS),
+    *("hub", "training", "update_law", "displacement", "figures", *QUESTIONS),
     *("comparison", "report", "program"),
 )
 # A part of the room that a table for planning may know: what runs an analysis is of.

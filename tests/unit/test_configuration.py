@@ -30,7 +30,7 @@ def test_every_key_has_description_default_and_bounds():
     for name, definition in SCHEMA["$defs"].items():
         for key, rule in definition["properties"].items():
             assert rule["description"].endswith("."), f"{name}.{key}"
-            if key in ("like", "sweep"):
+            if key in ("like", "sweep") or key in definition.get("required", ()):
                 continue
             assert "default" in rule, f"{name}.{key} has no default"
             if rule.get("type") in ("integer", "number"):

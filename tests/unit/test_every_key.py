@@ -19,6 +19,8 @@ DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text()) | yaml.safe_
 PLACES = {
     "inputs": ("inputs",),
     "corpus": ("corpora", "flannel"),
+    "hub_text": ("corpora", "flannel", "tokenizer_corpus_from", "0"),
+    "hub_tokenizer": ("corpora", "flannel", "tokenizer_from"),
     "phase_scheme": ("phases", "published"),
     "run": ("runs", "crucible2"),
     "published": ("published",),
@@ -83,8 +85,8 @@ def wrong_values(rule):
     """Values, by what is wrong with them, that no type of the rule takes."""
     kinds = types_of(rule)
     if kinds == ["enum"]:
-        wrong = {"other text": "nosuch", "number": 3, "truth": True, "list": ["x"]}
-        wrong |= {} if None in rule.get("enum", ()) else {"null": None}
+        wrong = {"other text": "nosuch", "number": 3, "truth": True, "list": ["x"], "null": None}
+        wrong = {name: value for name, value in wrong.items() if value not in rule.get("enum", ())}
     else:
         each = [OF_TYPES[kind] for kind in kinds]
         right = {
@@ -146,8 +148,11 @@ def changed(place, key, value):
     given = copy.deepcopy(SMALL)
     given["causes"] = copy.deepcopy({"onsets": ONSET, "forecasts": FORECAST})
     entry = given
-    for name in place:
-        entry = entry.setdefault(name, {})
+    for name, following in zip(place, (*place[1:], key), strict=True):
+        if isinstance(entry, list):
+            entry = entry[int(name)]
+        else:
+            entry = entry.setdefault(name, [{}] if following == "0" else {})
     entry[key] = value
     return given
 

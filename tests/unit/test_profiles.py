@@ -17,6 +17,8 @@ ACROSS_RUNS = {
     "judge_questions",
     *("write_verdicts_page", "write_runs_page", "write_provenance_page", "write_findings"),
 }
+# They need a network, which the nodes of many clusters lack.
+LOCAL = {"fetch_model_corpus", "fetch_tokenizer_corpus", "fetch_tokenizer"}
 
 
 def rules(folder: Path) -> set[str]:
@@ -27,8 +29,14 @@ def rules(folder: Path) -> set[str]:
 
 
 def test_every_small_step_is_grouped_and_no_group_names_a_rule_that_is_gone():
-    assert rules(ROOT / "workflow/rules") == GROUPS.keys() | ACROSS_RUNS
-    assert not GROUPS.keys() & ACROSS_RUNS
+    assert rules(ROOT / "workflow/rules") == GROUPS.keys() | ACROSS_RUNS | LOCAL
+    assert not GROUPS.keys() & (ACROSS_RUNS | LOCAL)
+
+
+def test_what_fetches_runs_where_jobs_are_submitted():
+    text = (ROOT / "workflow/rules/corpus.smk").read_text("utf-8")
+    listed = re.search(r"^localrules:\n((?:    \w+,\n)+)", text, re.M)[1]
+    assert {*re.findall(r"\w+", listed)} == LOCAL
 
 
 def test_resources_grow_with_every_attempt():

@@ -45,7 +45,7 @@ def resolve(configuration: Mapping, rules: Mapping, shipped: Mapping | None = No
     entries = rules["$defs"]
     verdicts = questions.with_changed_rules(configuration.get("verdicts", {}), shipped or {})
     resolved = {
-        "corpora": schema.completed(configuration["corpora"], entries["corpus"]),
+        "corpora": corpora.completed(configuration["corpora"], entries),
         "phases": schema.completed(configuration["phases"], entries["phase_scheme"]),
         "runs": schema.completed(runs.inherited(configuration["runs"]), entries["run"]),
         "sweeps": swept,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from deadtokens.causes.requirements import chain
 from deadtokens.kick.requirements import first_of
 from planning import adopted, corpora, entries, forecasts, kick, onsets, published, requirements
-from planning.corpora import check_files, is_synthetic
+from planning.corpora import check_files, has_tokenizer_text
 from planning.givenfiles import literal
 from planning.mistakes import RequestError
 from planning.renamed import FILES
@@ -48,8 +48,8 @@ def given_file(
 def tokenizer_corpus(configuration: Mapping, wildcards: Wildcards) -> str | list:
     """The text that the tokenizer was trained on, nothing if a ready tokenizer came without."""
     corpus = entries.corpus(configuration, wildcards["corpus"])
-    has_text = is_synthetic(corpus) or corpus["tokenizer_corpus_file"]
-    return f"results/corpora/{wildcards['corpus']}/tokenizer_corpus.txt" if has_text else []
+    path = f"results/corpora/{wildcards['corpus']}/tokenizer_corpus.txt"
+    return path if has_tokenizer_text(corpus) else []
 
 
 def of_its_corpus(configuration: Mapping, wildcards: Wildcards, file: str) -> str:

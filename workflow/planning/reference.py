@@ -25,10 +25,11 @@ runs:
 ```
 
 Runs are data: an entry under `runs` is a run, and `like:` takes over every key of another run that
-is not given. `fineweb.yaml` takes the published text from files, `published_files.yaml` the
-author's trajectories, `smoke.yaml` holds the small sizes of the tests. A wrong key, type, value or
-name stops before any job with a message that says what is allowed. YAML reads `1e-8` as text: write
-`1.0e-8`. Integers have no point: `42`, not `42.0`.
+is not given. `fineweb.yaml` fetches the published text, `fineweb_files.yaml` on top of it takes it
+from files, `published_files.yaml` takes the author's trajectories, `smoke.yaml` holds the small
+sizes of the tests. A wrong key, type, value or name stops before any job with a message that says
+what is allowed. YAML reads `1e-8` as text: write `1.0e-8`. Integers have no point: `42`, not
+`42.0`.
 
 `--config 'figures={dpi: 300}'` sets single keys, with values as a file has them. All files go after
 one `--configfile`, all keys after one `--config`. Runs, sweeps and comparisons are
@@ -42,6 +43,8 @@ own files may have any name; `~` is not expanded.
 SECTIONS = (
     ("inputs", "inputs"),
     ("corpora.NAME", "corpus"),
+    ("corpora.NAME.model_corpus_from", "hub_text"),
+    ("corpora.NAME.tokenizer_from", "hub_tokenizer"),
     ("phases.NAME", "phase_scheme"),
     ("runs.NAME", "run"),
     ("freezing", "freezing"),

@@ -20,6 +20,11 @@ def corpus(configuration: Mapping, wildcards: Wildcards, *keys: str) -> dict:
     return {key: entry[key] for key in keys}
 
 
+def fetched_text(configuration: Mapping, wildcards: Wildcards, key: str) -> dict:
+    """The parts of a text that is fetched."""
+    return {"parts": entries.corpus(configuration, wildcards["corpus"])[key]}
+
+
 def training(configuration: Mapping, wildcards: Wildcards) -> dict:
     """All of a run but for what only analyses read, and the vocabulary of its corpus."""
     run = entries.run(configuration, wildcards["run"])

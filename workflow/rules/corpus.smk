@@ -1,10 +1,18 @@
 """From text to dead tokens.
 
-Needs nothing (`source: synthetic`) or the user's own text (`source: files`), and leaves in
-results/corpora/{corpus}/ the tokenizer corpus and the model corpus (text), the tokenizer (JSON),
-the model corpus as token ids and the live and dead masks (safetensors) with a report (JSON); on
+Needs nothing (`source: synthetic`), the user's own text (`source: files`), or a network once
+(`source: huggingface`), and leaves in results/corpora/{corpus}/ the tokenizer corpus and the model
+corpus (text), the tokenizer (JSON), the model corpus as token ids and the live and dead masks
+(safetensors) with a report (JSON); of what was fetched, what was taken of which commit (JSON); on
 request a table of all tokens (CSV).
 """
+
+
+# Where jobs are submitted there is a network; on the nodes of many clusters there is none.
+localrules:
+    fetch_model_corpus,
+    fetch_tokenizer_corpus,
+    fetch_tokenizer,
 
 
 rule make_corpus:
@@ -87,6 +95,56 @@ rule import_tokenizer_corpus:
         " --text {input:q} --corpus {output:q}"
 
 
+rule fetch_model_corpus:
+    """Fetch the model corpus from the Hub; what came before a break is kept."""
+    output:
+        text="results/corpora/{corpus}/model_corpus.txt",
+        source="results/corpora/{corpus}/model_corpus_source.json",
+    log:
+        "results/corpora/{corpus}/logs/fetch_model_corpus.log",
+    benchmark:
+        "results/corpora/{corpus}/benchmarks/fetch_model_corpus.tsv"
+    wildcard_constraints:
+        corpus=corpora.where(corpora.is_fetched, plan.configuration),
+    conda:
+        "../envs/fetch.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(60),
+    params:
+        settings=plan.settings(slices.fetched_text, "model_corpus_from"),
+        code=plan.code("corpus/fetch_text.py", "fetch"),
+    shell:
+        'python "$scripts"/corpus/fetch_text.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q} --key corpora.{wildcards.corpus}.model_corpus_from"
+        " --text {output.text:q} --source {output.source:q}"
+
+
+rule fetch_tokenizer_corpus:
+    """Fetch the tokenizer corpus from the Hub; what came before a break is kept."""
+    output:
+        text="results/corpora/{corpus}/tokenizer_corpus.txt",
+        source="results/corpora/{corpus}/tokenizer_corpus_source.json",
+    log:
+        "results/corpora/{corpus}/logs/fetch_tokenizer_corpus.log",
+    benchmark:
+        "results/corpora/{corpus}/benchmarks/fetch_tokenizer_corpus.tsv"
+    wildcard_constraints:
+        corpus=corpora.where(corpora.is_fetched, plan.configuration),
+    conda:
+        "../envs/fetch.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(60),
+    params:
+        settings=plan.settings(slices.fetched_text, "tokenizer_corpus_from"),
+        code=plan.code("corpus/fetch_text.py", "fetch"),
+    shell:
+        'python "$scripts"/corpus/fetch_text.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q} --key corpora.{wildcards.corpus}.tokenizer_corpus_from"
+        " --text {output.text:q} --source {output.source:q}"
+
+
 rule train_tokenizer:
     """Train a BPE of exactly vocab_size entries, of characters or of bytes."""
     input:
@@ -165,6 +223,31 @@ rule import_vocabulary:
         'python "$scripts"/corpus/import_vocabulary.py --identity {params.identity} --log {log:q}'
         " --settings {params.settings:q}"
         " --vocab {input.vocab:q} --merges {input.merges:q} --tokenizer {output:q}"
+
+
+rule fetch_tokenizer:
+    """Fetch a ready tokenizer from the Hub and check it."""
+    output:
+        tokenizer="results/corpora/{corpus}/tokenizer.json",
+        source="results/corpora/{corpus}/tokenizer_source.json",
+    log:
+        "results/corpora/{corpus}/logs/fetch_tokenizer.log",
+    benchmark:
+        "results/corpora/{corpus}/benchmarks/fetch_tokenizer.tsv"
+    wildcard_constraints:
+        corpus=corpora.where(corpora.has_tokenizer_from, plan.configuration),
+    conda:
+        "../envs/fetch.yaml"
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(10),
+    params:
+        settings=plan.settings(slices.corpus, "tokenizer_from", "vocab_size"),
+        code=plan.code("corpus/fetch_tokenizer.py", "fetch"),
+    shell:
+        'python "$scripts"/corpus/fetch_tokenizer.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q} --key corpora.{wildcards.corpus}.tokenizer_from"
+        " --tokenizer {output.tokenizer:q} --source {output.source:q}"
 
 
 rule encode_corpus:
