@@ -16,7 +16,7 @@ from deadtokens.errors import UserError
 from deadtokens.files import digests, links, provenance
 from deadtokens.files.checksums import Checksums
 from deadtokens.files.provenance import Record
-from deadtokens.recorded import adopted, adoption, stated
+from deadtokens.recorded import adopted, adoption
 
 PROGRAM = Path(__file__).parents[2] / "workflow/scripts/adoption/adopt_trajectory.py"
 V, D, T = 20, 4, 12
@@ -55,19 +55,10 @@ def masks_of(folder: Path, name: str) -> list[Path]:
 
 def examined(path: Path, folder: Path, name: str, **changes) -> np.ndarray:
     """All checks of the program; which tokens are dead."""
+    beside = path.parent / "metadata.json"
     settings = COMMON | SERIES[name] | changes
-    with adopted.opened(path) as file:
-        dead = adopted.dead_mask(file, settings, *masks_of(folder, name))
-        adopted.check_fields(file, settings, dead)
-        adopted.check_settings(path, stated.by_file(file, settings["naming"]), settings, dead)
-        beside = path.parent / "metadata.json"
-        found = stated.metadata(beside if beside.exists() else None, file)
-        if found is not None:
-            listed = stated.by_metadata(found, settings)
-            adopted.check_settings(beside, listed, settings, dead)
-        adopted.check_rows(file, settings)
-        adoption.described(file, settings, dead, {}, found, beside)
-    return dead
+    metadata = beside if beside.exists() else None
+    return adoption.examined(path, settings, masks_of(folder, name), metadata)[0]
 
 
 def changed(path: Path, **tensors) -> None:
@@ -96,6 +87,7 @@ DISAGREEING = {
     ),
     "last_motion": ({"last_motion": False}, "set runs.mine.last_motion"),
     "naming": ({"naming": "wordybird"}, "it has no embeddings"),
+    "storage": ({"storage": "hdf5"}, "is no HDF5, but runs.mine.storage is hdf5"),
 }
 
 

@@ -16,11 +16,10 @@ from deadtokens.program import command  # first: what follows takes its time
 # isort: split
 from pathlib import Path
 
-from deadtokens.errors import UserError
-from deadtokens.files import digests, hdf5, links
+from deadtokens.files import digests, links
 from deadtokens.files.provenance import Record
 from deadtokens.files.trajectory import write_file
-from deadtokens.recorded import adopted, adoption, stated
+from deadtokens.recorded import adoption
 
 SETTINGS = ("run", "naming", "record", "rows", "last_motion", "total_steps", "hidden_dim")
 
@@ -29,22 +28,7 @@ def main(options):
     """Everything is checked before anything is written; the link comes last."""
     settings, given = options.settings, Path(options.given)
     links.refuse_foreign(options.trajectory)
-    if (settings["storage"] == "hdf5") != hdf5.is_hdf5(given):
-        raise UserError(
-            f"{given}: is {'HDF5' if hdf5.is_hdf5(given) else 'no HDF5'}, but runs."
-            f"{settings['run']}.storage is {settings['storage']}. Set storage to what the file is."
-        )
-    with adopted.opened(given) as file:
-        dead = adopted.dead_mask(file, settings, *options.masks)
-        adopted.check_fields(file, settings, dead)
-        found = stated.metadata(options.given_metadata, file)
-        says = stated.by_file(file, settings["naming"])
-        adopted.check_settings(given, says, settings, dead)
-        if found is not None:
-            listed = stated.by_metadata(found, settings)
-            adopted.check_settings(options.given_metadata, listed, settings, dead)
-        adopted.check_rows(file, settings)
-        description = adoption.described(file, settings, dead, says, found, options.given_metadata)
+    dead, description = adoption.examined(given, settings, options.masks, options.given_metadata)
     command.log.info("reading %s for its digests", given)
     show = command.Progress(given.stat().st_size, "B")
     whole = digests.of(given, show)

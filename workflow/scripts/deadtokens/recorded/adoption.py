@@ -1,11 +1,16 @@
-"""What is written of a trajectory that was made elsewhere: its masks, and metadata.json."""
+"""A trajectory that was made elsewhere: examined, and what is written of it.
 
-from collections.abc import Mapping
+That is its masks, and metadata.json.
+"""
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from deadtokens.errors import UserError
+from deadtokens.files import hdf5
 from deadtokens.files.access import Reader
 from deadtokens.files.digests import Digests
 from deadtokens.recorded import adopted, stated
@@ -27,6 +32,32 @@ def masks(dead: np.ndarray, naming: str) -> dict[str, np.ndarray]:
     flags = dict(zip(words, (~dead, dead), strict=True))
     indices = {f"{word}_indices": np.flatnonzero(mask) for word, mask in flags.items()}
     return {f"{word}_mask": mask for word, mask in flags.items()} | indices
+
+
+def examined(
+    given: Path, settings: Mapping[str, Any], masks: Sequence[Path], metadata: Path | None
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Which tokens are dead, (V,) bool, and metadata.json but for the file's digests.
+
+    settings: those of the run. masks: files that the trajectory's own must agree with. metadata:
+    the one beside it. UserError, with all that is wrong of a kind, if the file is not that of the
+    run.
+    """
+    if (settings["storage"] == "hdf5") != hdf5.is_hdf5(given):
+        raise UserError(
+            f"{given}: is {'HDF5' if hdf5.is_hdf5(given) else 'no HDF5'}, but runs."
+            f"{settings['run']}.storage is {settings['storage']}. Set storage to what the file is."
+        )
+    with adopted.opened(given) as file:
+        dead = adopted.dead_mask(file, settings, *masks)
+        adopted.check_fields(file, settings, dead)
+        says, found = stated.by_file(file, settings["naming"]), stated.metadata(metadata, file)
+        adopted.check_settings(given, says, settings, dead)
+        if found is not None:
+            listed = stated.by_metadata(found, settings)
+            adopted.check_settings(metadata, listed, settings, dead)
+        adopted.check_rows(file, settings)
+        return dead, described(file, settings, dead, says, found, metadata)
 
 
 def described(
