@@ -12,12 +12,14 @@ export HOME := $(CURDIR)/.snakemake/home
 endif
 ready := .venv/installed
 
-.PHONY: help report docs bench test faults test-slow test-long test-cuda test-slurm lint format lock FORCE
+.PHONY: help report findings docs bench test faults test-slow test-long test-cuda test-slurm lint format lock FORCE
 
 help:
 	@echo "make results/RUN/FILE   compute one file, for instance results/crucible2/phases.png;"
 	@echo "                        OPTIONS='--configfile mine.yaml' goes to snakemake"
 	@echo "make report             results/report.html: the verdicts, every figure, provenance"
+	@echo "make findings           docs/findings.md, its sources and pictures, from results;"
+	@echo "                        OPTIONS='--configfile config/findings.yaml ...'"
 	@echo "make test               the test suite"
 	@echo "make test-slow          what takes a minute or so each; make test-long what takes many"
 	@echo "make faults             kills, damage, failures, wrong and foreign files: docs/reliability.md"
@@ -37,6 +39,13 @@ results/report.html: $(ready) FORCE
 	snakemake report_results --report results/.partial.report.html \
 	  --report-stylesheet workflow/report/style.css $(OPTIONS)
 	mv results/.partial.report.html $@
+
+# The pictures that it shows are copied last, by the pattern below.
+findings: $(ready)
+	snakemake --cores $(CORES) results/findings.md $(OPTIONS)
+	python workflow/scripts/report/copy_findings.py --manifest results/findings.json --docs docs
+	pictures=$$(sed -n 's,.*](\(figures/[^)]*\.png\)).*,docs/\1,p' docs/findings.md); \
+	  test -z "$$pictures" || $(MAKE) $$pictures
 
 # The pictures in docs/ are copies of what the workflow draws.
 define picture
@@ -73,6 +82,7 @@ bench: $(ready)
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/files.py
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/records.py
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/growth.py
+	PYTHONPATH=workflow:workflow/scripts python benchmarks/vocabulary.py
 	PYTHONPATH=workflow/scripts:tests/workflow python benchmarks/fetch.py
 	python benchmarks/calls.py
 	python benchmarks/sweep.py

@@ -16,14 +16,26 @@ corpora:
 runs:
   crucible3: {total_steps: 40}
   float32: {like: crucible2, state_precision: float32}
+  other: {like: crucible2, random_seed: 43}
   seeds: {like: crucible2, total_steps: 12, sweep: {random_seed: [1, 2]}}
 causes:
+  still_for: 5
   onsets:
     onset:
+      through_step: 30
       from_step: 2
-      window: 5
       bin_steps: 4
       arms: {published: [crucible2], float32: [float32]}
+  forecasts:
+    forecast:
+      state_step: 20
+      window: 10
+      through_step: 40
+      still_for: 5
+      permutations: 100
+      simulations: 100
+      chosen_on: [{state: crucible2, outcome: crucible2}]
+      judged_on: [{state: other, outcome: other}]
 published: {runs: [crucible2, crucible3, wordybird1]}
 comparison: [crucible2, crucible3]
 report: {runs: [crucible2], kick: [], onsets: []}
@@ -46,6 +58,7 @@ TARGETS = (
     "results/thimble7/displacement.safetensors",
     "results/wordybird/kick.png",
     "results/onset/onset.png",
+    "results/forecast/forecast.png",
     "results/seeds/sweep.csv",
     "results/comparison.md",
     "results/published.md",

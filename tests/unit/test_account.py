@@ -23,7 +23,8 @@ def accounted(rows, law, start=START, size=7):
     def run():
         return updates.each(planted_steps.each(rows, size), law)
 
-    made = account.Account(law, account.base_at(run(), law, start))
+    means = updates.means([(0, rows["W"])], law)
+    made = account.Account(law, means, account.base_at(run(), law, means, start))
     for step in run():
         made.add(step)
     return {name: np.array(values) for name, values in made.rows.items()}, made
@@ -61,8 +62,12 @@ def test_the_terms_add_up_and_are_those_of_plain_logarithms(runs, states):
     table, _ = accounted(rows, law)
     total = sum(table[name] for name in account.TERMS)
     np.testing.assert_allclose(total, table["total"], rtol=0, atol=1e-12)
+    cell = table["cell_drift"] + table["cell_relative"]
+    np.testing.assert_allclose(cell, table["cell"], rtol=0, atol=1e-12)
     x, v32 = planted_steps.float64(rows), plain_counterfactual(rows)
     cells = lattice.ulp(rows["W"]).astype(float)
+    relative = x["W"] - x["W"].mean(axis=1, keepdims=True)
+    cells_relative = 2.0 ** (np.floor(np.log2(abs(relative))) - 7)
     for t in (1, START, 17, TOTAL):
 
         def of(t):
@@ -76,6 +81,7 @@ def test_the_terms_add_up_and_are_those_of_plain_logarithms(runs, states):
                     "v_float32": -0.5 * np.log2(v32[t]),
                     "root_v": -0.5 * np.log2(x["v"][t]),
                     "cell": -np.log2(cells[t - 1]),
+                    "cell_relative": -np.log2(cells_relative[t - 1]),
                 }
 
         now, then = of(t), of(START)
@@ -159,7 +165,7 @@ def test_gradients_are_split_where_probabilities_were_recorded():
     summary = account.summary(made, 10)
     assert summary["gradient_over_last_window"]["p_dead"] == pytest.approx(-25.5 / 4, abs=1e-4)
     assert sum(summary["shares_over_last_window"].values()) == pytest.approx(1)
-    assert {*summary["terms"]} == {*account.TERMS, *account.GRADIENT}
+    assert {*summary["terms"]} == {*account.TERMS, *account.CELL, *account.GRADIENT}
     without = {name: x for name, x in rows.items() if name != "p_mean"}
     table, made = accounted(without, law, 10)
     assert not {*account.GRADIENT} & {*table}

@@ -13,8 +13,9 @@ LIBRARY = SCRIPTS / "deadtokens"
 QUESTIONS = ("phases", "freezing", "permanence", "cohorts", "drift", "kick", "causes")
 # From left to right; docs/architecture.md says what each is for.
 ROOMS = (
-    *("errors", "openmp", "lattice", "statistics", "files", "recorded", "text", "hub", "training"),
-    *("update_law", "displacement", "figures", *QUESTIONS, "comparison", "report", "program"),
+    *("errors", "openmp", "lattice", "gauge", "statistics", "files", "recorded", "text"),
+    *("hub", "training", "update_law", "displacement", "figures", *QUESTIONS),
+    *("comparison", "report", "program"),
 )
 # A part of the room that a table for planning may know: what runs an analysis is of.
 LIGHT = "requirements"

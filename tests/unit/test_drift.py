@@ -144,18 +144,17 @@ def test_every_column_against_brute_force(rows):
         cloud: [[sum(r[d] for r in w[of]) / of.sum() for d in range(5)] for w in values]
         for cloud, of in (("live", ~mask), ("dead", mask))
     }
+    of_all = [sum(w) / len(w) for w in values]
     for t, state in enumerate(values):
         live, dead = np.array(centre["live"][t]), np.array(centre["dead"][t])
         expected = {
             "separation": norm(live - dead),
-            "angle_live_dead": math.degrees(math.acos(plain_cosine(live, dead))),
+            "angle_live_dead_as_stored": math.degrees(math.acos(plain_cosine(live, dead))),
         }
         for cloud, other, of in (("live", "dead", ~mask), ("dead", "live", mask)):
             own, others = np.array(centre[cloud][t]), np.array(centre[other][t])
             radii = [norm(row - own) for row in state[of]]
             expected |= {
-                f"{cloud}_centroid_norm": norm(own),
-                f"{cloud}_centroid_displacement": norm(own - np.array(centre[cloud][0])),
                 f"{cloud}_mean_radius": sum(radii) / len(radii),
                 f"{cloud}_max_radius": max(radii),
                 f"{cloud}_rms_radius": math.sqrt(sum(r * r for r in radii) / len(radii)),
@@ -166,25 +165,42 @@ def test_every_column_against_brute_force(rows):
             }
             if t < 9:
                 h = hidden[t].astype(float)
-                step = np.array(centre[cloud][t + 1]) - own
                 expected |= {
-                    f"angle_h_{cloud}": math.degrees(math.acos(plain_cosine(h, own))),
-                    f"{cloud}_step_cosine_with_h": plain_cosine(step, h),
-                    f"{cloud}_row_cosine_with_h": sum(plain_cosine(r, h) for r in state[of])
-                    / of.sum(),
                     "h_norm": norm(h),
                     "h_cosine_with_first": plain_cosine(h, hidden[0]),
                     "h_cosine_with_last": plain_cosine(h, hidden[-1]),
                     "angle_h_separation": math.degrees(math.acos(plain_cosine(h, live - dead))),
                 }
+        for reading, origins in (("as_stored", np.zeros((10, 5))), ("relative", of_all)):
+            for cloud, of in (("live", ~mask), ("dead", mask), ("all", mask >= 0)):
+                if (cloud, reading) == ("all", "relative"):
+                    continue
+                seen = [
+                    [row - origin for row in w[of]]
+                    for w, origin in zip(values, origins, strict=True)
+                ]
+                centroid = [sum(rows) / of.sum() for rows in seen]
+                own = {"centroid_norm": norm(centroid[t])}
+                own["centroid_displacement"] = norm(centroid[t] - centroid[0])
+                if t < 9:
+                    own["step_cosine_with_h"] = plain_cosine(centroid[t + 1] - centroid[t], h)
+                    of_rows = sum(plain_cosine(row, h) for row in seen[t]) / of.sum()
+                    own |= {"row_cosine_with_h": of_rows} if cloud != "all" else {}
+                    angle = math.degrees(math.acos(plain_cosine(h, centroid[t])))
+                    expected[f"angle_h_{cloud}_{reading}"] = angle
+                expected |= {f"{cloud}_{name}_{reading}": x for name, x in own.items()}
         if t < 8:
             expected["h_cosine_with_next"] = plain_cosine(hidden[t], hidden[t + 1])
+        if 0 < t < 8:
+            assert {*expected, "step", "loss"} == {*table}
         for name, column in table.items():
             if name not in ("step", "loss"):
                 value = expected.get(name, math.nan)
                 np.testing.assert_allclose(column[t], value, atol=1e-6, err_msg=f"{name} {t}")
-    path = sum(np.linalg.norm(b - a, axis=1) for a, b in pairwise(values))
-    np.testing.assert_allclose(clouds.path, path)
+    seen = {"as_stored": values, "relative": values - np.array(of_all)[:, None]}
+    for reading, rows in seen.items():
+        path = sum(np.linalg.norm(b - a, axis=1) for a, b in pairwise(rows))
+        np.testing.assert_allclose(clouds.path[reading], path)
     np.testing.assert_allclose(clouds.net, values[-1] - values[0])
 
 
@@ -196,7 +212,7 @@ def test_the_seeds_quick_statistics():
     history = lattice.to_float32(weights)
     centroid = {"dead": history[:, mask].mean(axis=1), "live": history[:, ~mask].mean(axis=1)}
     for cloud, values in centroid.items():
-        summary = found["clouds"][cloud]
+        summary = found["clouds"][cloud]["as_stored"]
         size = np.linalg.norm(values, axis=1)
         assert summary["centroid_norm"] == pytest.approx({"start": size[0], "end": size[-1]})
         assert summary["centroid_displacement"] == pytest.approx(
@@ -221,44 +237,104 @@ def test_the_summary_of_a_cloud_against_brute_force():
     weights, hidden, mask, _ = run
     weights[:, np.flatnonzero(mask)[0]] = weights[0, np.flatnonzero(mask)[0]]  # one never moves
     _, table, found = analysed(*run)
-    values = lattice.to_float32(weights).astype(float)
+    stored = lattice.to_float32(weights).astype(float)
+    of_all = stored.mean(axis=1)
     mean_hidden = hidden.astype(float).mean(axis=0)
-    centres = {}
     for cloud, of in (("live", ~mask), ("dead", mask)):
-        summary = found["clouds"][cloud]
-        centres[cloud] = centre = values[:, of].mean(axis=1)
-        walked = sum(norm(b - a) for a, b in pairwise(centre))
-        net = centre[-1] - centre[0]
-        assert summary["centroid_path"] == pytest.approx(walked)
-        assert summary["centroid_straightness"] == pytest.approx(norm(net) / walked)
-        assert summary["centroid_displacement_cosine_with_mean_h"] == pytest.approx(
-            plain_cosine(net, mean_hidden)
-        )
-        tokens = [values[:, i] for i in np.flatnonzero(of) if (values[:, i] != values[0, i]).any()]
-        paths = [sum(norm(b - a) for a, b in pairwise(x)) for x in tokens]
-        straight = [norm(x[-1] - x[0]) / path for x, path in zip(tokens, paths, strict=True)]
-        along = [plain_cosine(x[-1] - x[0], mean_hidden) for x in tokens]
-        assert summary["still_tokens"] == of.sum() - len(tokens) == (cloud == "dead")
-        assert summary["token_straightness"]["median"] == pytest.approx(np.median(straight))
-        name = "token_displacement_cosine_with_mean_h"
-        assert summary[name]["p05"] == pytest.approx(np.percentile(along, 5))
-        assert summary["tokens_displaced_against_h"] == sum(c < 0 for c in along) / len(along)
-        angles = table[f"angle_h_{cloud}"].to_numpy()[:-1]
-        assert summary["angle_with_h"] == pytest.approx(
-            {
-                **{"start": angles[0], "end": angles[-1], "mean": angles.mean()},
-                **{"min": angles.min(), "max": angles.max()},
-            }
-        )
-    live, dead = centres["live"], centres["dead"]
+        assert found["clouds"][cloud]["still_tokens"] == (cloud == "dead")
+        for reading, values in (("as_stored", stored), ("relative", stored - of_all[:, None])):
+            summary = found["clouds"][cloud][reading]
+            hold_to_brute_force(summary, values[:, of], mean_hidden)
+            angles = table[f"angle_h_{cloud}_{reading}"].to_numpy()[:-1]
+            assert summary["angle_with_h"] == pytest.approx(
+                {
+                    **{"start": angles[0], "end": angles[-1], "mean": angles.mean()},
+                    **{"min": angles.min(), "max": angles.max()},
+                }
+            )
+    walked = sum(norm(b - a) for a, b in pairwise(of_all))
+    of_mean = found["mean_of_all_rows"]["as_stored"]
+    assert of_mean["centroid_path"] == pytest.approx(walked)
+    assert of_mean["centroid_straightness"] == pytest.approx(norm(of_all[-1] - of_all[0]) / walked)
+    live, dead = (stored[:, of].mean(axis=1) for of in (~mask, mask))
     apart = found["separation"]
-    assert apart["displacements_cosine"] == pytest.approx(
+    assert apart["as_stored"]["displacements_cosine"] == pytest.approx(
         plain_cosine(live[-1] - live[0], dead[-1] - dead[0])
     )
-    seen_from_all = live - values.mean(axis=1)
-    assert apart["growth_cosine_with_mean_h"] == pytest.approx(
-        plain_cosine(seen_from_all[-1] - seen_from_all[0], mean_hidden)
+    seen_from_all = live - of_all
+    along = plain_cosine(seen_from_all[-1] - seen_from_all[0], mean_hidden)
+    assert apart["growth_cosine_with_mean_h"] == pytest.approx(along)
+    for cloud, sign in (("live", 1), ("dead", -1)):  # they are on one line
+        relative = found["clouds"][cloud]["relative"]
+        name = "centroid_displacement_cosine_with_mean_h"
+        assert relative[name] == pytest.approx(sign * along)
+
+
+def hold_to_brute_force(summary, values, mean_hidden):
+    """A cloud's part of the summary in one reading; values (T+1, n, D)."""
+    centre = values.mean(axis=1)
+    walked = sum(norm(b - a) for a, b in pairwise(centre))
+    net = centre[-1] - centre[0]
+    assert summary["centroid_path"] == pytest.approx(walked)
+    assert summary["centroid_straightness"] == pytest.approx(norm(net) / walked)
+    assert summary["centroid_displacement_cosine_with_mean_h"] == pytest.approx(
+        plain_cosine(net, mean_hidden)
     )
+    tokens = [x for x in values.transpose(1, 0, 2) if (x != x[0]).any()]
+    paths = [sum(norm(b - a) for a, b in pairwise(x)) for x in tokens]
+    straight = [norm(x[-1] - x[0]) / path for x, path in zip(tokens, paths, strict=True)]
+    along = [plain_cosine(x[-1] - x[0], mean_hidden) for x in tokens]
+    assert summary["token_straightness"]["median"] == pytest.approx(np.median(straight))
+    name = "token_displacement_cosine_with_mean_h"
+    assert summary[name]["p05"] == pytest.approx(np.percentile(along, 5))
+    assert summary["tokens_displaced_against_h"] == sum(c < 0 for c in along) / len(along)
+
+
+def sixteenths(random, shape):
+    """Values whose sum with another such one is a bfloat16 value too: nothing is rounded."""
+    return random.integers(-64, 65, shape) / 16
+
+
+def test_a_vector_added_to_every_row_changes_the_stored_reading_alone():
+    """The gauge: a path common to all rows, of a run with a known relative motion."""
+    random = np.random.default_rng(21)
+    steps, vocab, width = 12, 20, 6
+    plain = sixteenths(random, (steps + 1, vocab, width))
+    path = sixteenths(random, (steps + 1, 1, width))
+    hidden = random.normal(0, 1, (steps, width)).astype(np.float32)
+    mask, loss = np.arange(vocab) % 3 == 0, np.ones(steps + 1, np.float32)
+    np.testing.assert_array_equal(lattice.to_float32(bits_of(plain + path)), plain + path)
+    (_, at_rest, before), (_, moved, after) = (
+        analysed(bits_of(weights), hidden, mask, loss) for weights in (plain, plain + path)
+    )
+    for name in at_rest:
+        if not name.endswith("_as_stored"):
+            np.testing.assert_allclose(moved[name], at_rest[name], rtol=0, atol=1e-6, err_msg=name)
+    walked = plain.mean(axis=1) + path[:, 0]
+    expected = np.linalg.norm(walked - walked[0], axis=1)
+    np.testing.assert_allclose(moved["all_centroid_displacement_as_stored"], expected)
+    for cloud, of in (("live", ~mask), ("dead", mask)):
+        centroid = plain[:, of].mean(axis=1) + path[:, 0]
+        stored = moved[f"{cloud}_centroid_norm_as_stored"]
+        np.testing.assert_allclose(stored, np.linalg.norm(centroid, axis=1))
+        assert np.abs(stored - at_rest[f"{cloud}_centroid_norm_as_stored"]).max() > 0.5
+        same = after["clouds"][cloud], before["clouds"][cloud]
+        assert without_readings(same[0]) == pytest.approx(without_readings(same[1]), rel=1e-9)
+        assert flat(same[0]["relative"]) == pytest.approx(flat(same[1]["relative"]), rel=1e-6)
+        assert flat(same[0]["as_stored"]) != pytest.approx(flat(same[1]["as_stored"]), rel=1e-2)
+    apart = without_readings(after["separation"])
+    assert apart == pytest.approx(without_readings(before["separation"]), rel=1e-9)
+
+
+def flat(found, name=""):
+    """The leaves of a JSON object by their path; −1 for what there is not."""
+    if not isinstance(found, dict):
+        return {name: -1 if found is None else found}
+    return {k: v for key, value in found.items() for k, v in flat(value, f"{name}.{key}").items()}
+
+
+def without_readings(found):
+    return flat({k: v for k, v in found.items() if k not in ("as_stored", "relative")})
 
 
 def test_what_separation_chance_gives():
@@ -312,10 +388,11 @@ def planted_run(steps=40, speed=0.05, seed=8):
 
 def test_planted_clouds_are_found():
     _, table, found = analysed(*planted_run(steps=40, speed=1 / 16))
-    dead, live = found["clouds"]["dead"], found["clouds"]["live"]
+    cloud = found["clouds"]["dead"]
+    dead, live = (found["clouds"][name]["as_stored"] for name in ("dead", "live"))
     # Mean radius 8/6 = 1.33 -> 22/16 is the first beyond; bounding radius 2 -> 33/16.
-    assert dead["mean_radius"]["start"] == pytest.approx(8 / 6)
-    assert (dead["origin"]["mean_sphere"]["left"], dead["max_radius"]["end"]) == (22, 2)
+    assert cloud["mean_radius"]["start"] == pytest.approx(8 / 6)
+    assert (dead["origin"]["mean_sphere"]["left"], cloud["max_radius"]["end"]) == (22, 2)
     assert dead["origin"]["bounding_sphere"] == {
         "inside_at_start": True,
         "left": 33,
@@ -326,15 +403,15 @@ def test_planted_clouds_are_found():
     assert live["origin"]["bounding_sphere"]["left"] is None
     apart = found["separation"]
     assert (apart["start"], apart["end"], apart["end_over_start"]) == (0, 5, None)
-    assert apart["displacements_cosine"] == pytest.approx(-1)
+    assert apart["as_stored"]["displacements_cosine"] == pytest.approx(-1)
     assert apart["growth_cosine_with_mean_h"] == pytest.approx(1)
     for cloud, sign in ((live, 1), (dead, -1)):
         assert cloud["centroid_straightness"] == pytest.approx(1)
         assert cloud["token_straightness"]["p05"] == pytest.approx(1)
         assert cloud["centroid_step_cosine_with_h"]["mean"] == pytest.approx(sign)
         assert cloud["tokens_displaced_against_h"] == (sign < 0)
-    np.testing.assert_allclose(table["angle_h_live"][1:-1], 0, atol=1e-5)
-    np.testing.assert_allclose(table["angle_h_dead"][1:-1], 180, atol=1e-5)
+    np.testing.assert_allclose(table["angle_h_live_as_stored"][1:-1], 0, atol=1e-5)
+    np.testing.assert_allclose(table["angle_h_dead_as_stored"][1:-1], 180, atol=1e-5)
     assert (table["dead_nearer_own"][1:] == 1).all()
 
 
@@ -350,11 +427,13 @@ def test_clouds_that_do_not_move():
     weights[:] = weights[0]
     table, found = analysed(weights, hidden, mask, loss)[1:]
     for cloud in found["clouds"].values():
-        assert (cloud["centroid_displacement"], cloud["centroid_straightness"]) == (0, None)
         assert cloud["still_tokens"] == cloud["tokens"]
-        assert cloud["token_straightness"]["median"] is cloud["tokens_displaced_against_h"] is None
-        assert cloud["centroid_step_cosine_with_h"]["mean"] is None
-    assert np.isnan(table["live_step_cosine_with_h"]).all()
+        for seen in (cloud["as_stored"], cloud["relative"]):
+            assert (seen["centroid_displacement"], seen["centroid_straightness"]) == (0, None)
+            assert seen["token_straightness"]["median"] is None
+            assert seen["tokens_displaced_against_h"] is None
+            assert seen["centroid_step_cosine_with_h"]["mean"] is None
+    assert np.isnan(table["live_step_cosine_with_h_as_stored"]).all()
 
 
 def test_random_walks_show_no_drift():
@@ -366,9 +445,10 @@ def test_random_walks_show_no_drift():
     mask = np.arange(300) % 3 == 0
     found = analysed(bits_of(walks), hidden, mask, np.ones(31, np.float32))[2]
     for cloud in found["clouds"].values():
-        assert abs(cloud["centroid_displacement_cosine_with_mean_h"]) < 6 / math.sqrt(width)
-        assert 0.3 < cloud["tokens_displaced_against_h"] < 0.7
-        assert cloud["token_straightness"]["p95"] < 0.3  # 1/√30 = 0.18 for a random walk
+        for seen in (cloud["as_stored"], cloud["relative"]):
+            assert abs(seen["centroid_displacement_cosine_with_mean_h"]) < 6 / math.sqrt(width)
+            assert 0.3 < seen["tokens_displaced_against_h"] < 0.7
+            assert seen["token_straightness"]["p95"] < 0.3  # 1/√30 = 0.18 for a random walk
 
 
 # what h_mean points at
@@ -385,18 +465,36 @@ def test_top_tokens_against_brute_force():
     weights[3] = weights[20]  # equal ones: the smaller id first
     weights[7] = 0  # no direction
     found = pointing.top(weights, hidden, 5, 30)
-    cosines = [plain_cosine(row, hidden) for row in weights.astype(float)]
-    logits = [sum(row * hidden) for row in weights.astype(float)]
-    for start, values in ((0, cosines), (30, logits)):
+    stored = weights.astype(float)
+    seen = {"as_stored": stored, "relative": stored - sum(stored) / 30}
+    expected = {}
+    for reading, rows in seen.items():
+        expected[f"cosine_{reading}"] = [plain_cosine(row, hidden) for row in rows]
+        expected[f"logit_{reading}"] = [sum(row * hidden) for row in rows]
+    lists = {"cosine_as_stored": "cosine_as_stored", "cosine_relative": "cosine_relative"}
+    lists |= {"logit": "logit_as_stored"}
+    for start, values in zip((0, 30, 60), (expected[name] for name in lists.values()), strict=True):
         by_value = sorted(range(30), key=lambda i: (math.isnan(values[i]), -values[i], i))
         assert found["token_id"][start : start + 30].tolist() == by_value
         assert found["rank"][start : start + 30].tolist() == list(range(1, 31))
-    for name, values in (("cosine", cosines), ("logit", logits)):
-        expected = [values[i] for i in found["token_id"]]
-        np.testing.assert_allclose(found[name], expected, atol=1e-6)
-    assert found["by"].tolist() == ["cosine"] * 30 + ["logit"] * 30
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], [values[i] for i in found["token_id"]], atol=1e-6)
+    assert found["by"].tolist() == [name for name in lists for _ in range(30)]
     few = pointing.top(weights, hidden, 5, 2)
     assert few["token_id"][:2].tolist() == found["token_id"][:2].tolist()
+
+
+def test_a_vector_added_to_every_row_changes_no_relative_list():
+    random = np.random.default_rng(3)
+    weights, hidden = sixteenths(random, (30, 4)), random.normal(0, 1, 4)
+    before, after = (
+        pointing.top(w, hidden, 0, 30) for w in (weights, weights + np.array([3, -2, 1, 4]))
+    )
+    by = before["by"] != "cosine_as_stored"
+    assert after["token_id"][by].tolist() == before["token_id"][by].tolist()
+    assert after["token_id"][~by].tolist() != before["token_id"][~by].tolist()
+    for name in ("cosine_relative", "logit_relative"):
+        np.testing.assert_allclose(after[name][by], before[name][by], atol=1e-12)
 
 
 def test_lists_are_given_by_cloud_and_script():

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from planted import run_script
+from planted import bits_of, run_script
 from test_drift import LAGS, SETTINGS, analysed, planted_run, random_run
 from tokenizers import Tokenizer, models
 
@@ -38,17 +38,40 @@ def test_the_figure_says_what_is_seen(tmp_path):
     assert "begin at one centroid" in drawing.get_suptitle()
     weights, hidden, mask, loss = planted_run(speed=1 / 16)
     drawing = drawn((weights[1:], hidden[1:], mask, loss[1:]), tmp_path / "drift.png")
-    assert "apart, 0.125 to 5.000; the origin leaves the dead one at 32" in drawing.get_suptitle()
+    words = "apart, 0.125 to 5.000;\nlive centroid along h_mean: +1.00 as stored, +1.00 relative"
+    assert words in drawing.get_suptitle()
     back = (weights[::-1][:-1].copy(), hidden[1:], mask, loss[1:])
     assert "drift together" in drawn(back, tmp_path / "drift.png").get_suptitle()
-    still = (weights[1:9], hidden[1:8], mask, loss[1:9])
-    assert "stays inside both" in drawn(still, tmp_path / "drift.png").get_suptitle()
+    still = (np.repeat(weights[1:2], 9, axis=0), hidden[:8], mask, loss[:9])
+    assert "along h_mean" not in drawn(still, tmp_path / "drift.png").get_suptitle()
 
 
 def test_states_at_which_the_origin_leaves_are_marked(tmp_path):
-    origin = drawn(planted_run(speed=1 / 16), tmp_path / "drift.png").axes[3]
-    dots = {line.get_xdata()[0] for line in origin.lines if line.get_marker() == "o"}
-    assert dots == {22, 33}
+    """The mean of all rows stays where the clouds began, as does the origin."""
+    panels = drawn(planted_run(speed=1 / 16), tmp_path / "drift.png").axes
+    origins = [panel for panel in panels if "seen from each cloud" in panel.get_title(loc="left")]
+    assert [panel.get_title(loc="left") for panel in origins] == [
+        "The origin, seen from each cloud",
+        "The mean of all rows, seen from each cloud",
+    ]
+    for origin in origins:
+        dots = {line.get_xdata()[0] for line in origin.lines if line.get_marker() == "o"}
+        assert dots == {22, 33}
+
+
+def test_what_depends_on_the_gauge_is_drawn_in_both_readings(tmp_path):
+    """A common path along h is seen as stored alone: the clouds themselves move by 1/16 a step."""
+    weights, hidden, mask, loss = planted_run(speed=1 / 16)
+    common = np.arange(41)[:, None, None] / 16 * np.array([1, 0, 0])
+    moved = bits_of(lattice.to_float32(weights) - 3 * common)
+    panels = {
+        panel.get_title(loc="left"): panel
+        for panel in drawn((moved, hidden, mask, loss), tmp_path / "drift.png").axes
+    }
+    for title, live in (("as stored", -1), ("relative to the mean of all rows", 1)):
+        panel = panels[f"Along h_mean, {title}"]
+        of_live = [line for line in panel.lines if line.get_label() == "live centroid's step"]
+        np.testing.assert_allclose(of_live[0].get_ydata()[:-1], live, atol=1e-6)
 
 
 @pytest.mark.filterwarnings("error")
@@ -62,6 +85,10 @@ def test_awkward_runs_are_drawn_without_a_warning(kind, tmp_path):
     tokens = ("ก", "中文", "a\nb", "", "$x", "x" * 40, "\x00") if kind == "odd tokens" else ("a",)
     width_mm = 85 if kind == "narrow" else 180
     drawn((weights, hidden, mask, loss), tmp_path / "a.png", tokens=tokens, width_mm=width_mm)
+
+
+def test_every_list_of_tokens_has_a_name():
+    assert [*drift_figure.LISTS] == [*pointing.MEASURES]
 
 
 def test_names_are_written_in_letters_that_the_font_has():
@@ -118,11 +145,12 @@ def test_scripts_from_trajectory_to_picture(files, tmp_path):
     without_nan = json.loads(json.dumps(found).replace("NaN", "null"))
     assert {name: summary[name] for name in found} == without_nan
     assert summary["h_mean"]["autocorrelation"][0]["mean"] == pytest.approx(1)
-    assert [entry["step"] for entry in summary["tokens_pointed_at"]] == [0, 0, 20, 20, 39, 39]
+    lists = [(entry["step"], entry["by"]) for entry in summary["tokens_pointed_at"]]
+    assert lists == [(step, by) for step in (0, 20, 39) for by in pointing.MEASURES]
     with open(tmp_path / "tokens.csv", newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     mask = planted_run()[2]
-    assert len(rows) == 3 * 2 * 3
+    assert len(rows) == 3 * 3 * 3
     assert [row["cloud"] for row in rows] == [
         "dead" if mask[int(row["token_id"])] else "live" for row in rows
     ]

@@ -26,6 +26,8 @@ PLACES = {
     "kick": ("kick", "wordybird"),
     "causes": ("causes",),
     "onset": ("causes", "onsets", "mine"),
+    "forecast": ("causes", "forecasts", "ours"),
+    "freezing": ("freezing",),
     "permanence": ("permanence",),
     "figures": ("figures",),
     "cluster": ("cluster",),
@@ -37,7 +39,10 @@ PLACES = {
     "chapter": ("verdicts", "chapters", "freezing"),
     "question": ("verdicts", "questions", "all_moved"),
     "condition": ("verdicts", "questions", "all_moved", "supported_if"),
+    "findings": ("findings",),
 }
+PAIR = {"state": "crucible2", "outcome": "crucible1"}
+FORECAST = {"ours": {"chosen_on": [PAIR], "judged_on": [PAIR]}}
 ONSET = {"mine": {"reference": "a", "arms": {"a": ["crucible1"], "b": ["crucible1"]}}}
 NOWHERE = {  # of no key, whatever its type
     "NaN": math.nan,
@@ -79,8 +84,8 @@ def wrong_values(rule):
     """Values, by what is wrong with them, that no type of the rule takes."""
     kinds = types_of(rule)
     if kinds == ["enum"]:
-        wrong = {"other text": "nosuch", "number": 3, "truth": True, "list": ["x"], "null": None}
-        wrong = {name: value for name, value in wrong.items() if value not in rule["enum"]}
+        wrong = {"other text": "nosuch", "number": 3, "truth": True, "list": ["x"]}
+        wrong |= {} if None in rule.get("enum", ()) else {"null": None}
     else:
         each = [OF_TYPES[kind] for kind in kinds]
         right = {
@@ -140,7 +145,7 @@ SMALL = few(DEFAULT)
 
 def changed(place, key, value):
     given = copy.deepcopy(SMALL)
-    given["causes"] = {"onsets": copy.deepcopy(ONSET)}
+    given["causes"] = copy.deepcopy({"onsets": ONSET, "forecasts": FORECAST})
     entry = given
     for name, following in zip(place, (*place[1:], key), strict=True):
         if isinstance(entry, list):
@@ -186,7 +191,7 @@ def test_a_wrong_section_is_reported(section):
         assert section in str(error.value)
 
 
-NAMED = ("corpora", "phases", "runs", "kick", "causes.onsets")
+NAMED = ("corpora", "phases", "runs", "kick", "causes.onsets", "causes.forecasts")
 BAD_NAMES = [
     "",
     " ",
@@ -208,7 +213,8 @@ BAD_NAMES = [
 @pytest.mark.parametrize("section", NAMED)
 @pytest.mark.parametrize("name", [*BAD_NAMES, "x" * 101, "x" * 5000], ids=repr)
 def test_a_name_that_is_no_file_name_is_reported(section, name):
-    given = copy.deepcopy(DEFAULT) | {"causes": {"onsets": copy.deepcopy(ONSET)}}
+    causes = copy.deepcopy({"onsets": ONSET, "forecasts": FORECAST})
+    given = copy.deepcopy(DEFAULT) | {"causes": causes}
     entries = given
     for key in section.split("."):
         entries = entries[key]

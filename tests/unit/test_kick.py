@@ -85,8 +85,7 @@ def test_planted_effects_are_recovered_from_the_motion_of_tokens():
     for effect, value in zip(summary["effects"], effects.values(), strict=True):
         assert effect["value"] == pytest.approx(value, abs=1e-6)
         # Every token is kicked alike, so that drawing others changes nothing.
-        assert effect["low"] == pytest.approx(value, abs=1e-6)
-        assert effect["high"] == pytest.approx(value, abs=1e-6)
+        assert effect["interval_over_tokens"] == pytest.approx([value] * 2, abs=1e-6)
     assert [arm["reset"] for arm in summary["arms"]][:4] == [
         [],
         ["moments"],
@@ -112,12 +111,14 @@ def test_planted_effects_are_recovered_from_the_motion_of_tokens():
 def test_arms_that_are_all_the_continuous_run_have_no_effect():
     summary = kick.summary(*planted(lambda arm: 1.0, stitched=1.0), RULES)
     for effect in summary["effects"]:
-        assert effect["low"] <= 1e-12
-        assert effect["high"] >= -1e-12
+        low, high = effect["interval_over_tokens"]
+        assert low <= 1e-12
+        assert high >= -1e-12
+        assert effect["beyond_pseudo_seams"] is False
         assert abs(effect["value"]) < 1e-12
     for arm in summary["arms"]:
         assert arm["kick_over_continuous"]["value"] == 1
-        assert arm["excess_path"] == {"value": 0, "low": 0, "high": 0}
+        assert arm["excess_path"] == {"value": 0, "interval_over_tokens": [0, 0]}
         like = {"first": 1, "for_good": 1, "share_of_steps": 1}
         assert arm["moves_like_continuous"] == like
 
@@ -129,7 +130,8 @@ def test_intervals_cover_no_effect_as_often_as_they_say():
         noise = np.random.default_rng(100 + seed).lognormal(0, 0.2, (8, 60))
         parts = planted(lambda arm, noise=noise: noise[arm], tokens=60, seed=seed)
         summary = kick.summary(*parts, RULES)
-        covered += [effect["low"] <= 0 <= effect["high"] for effect in summary["effects"]]
+        ends = [effect["interval_over_tokens"] for effect in summary["effects"]]
+        covered += [low <= 0 <= high for low, high in ends]
     assert 0.90 < np.mean(covered) < 0.985
 
 
@@ -137,7 +139,8 @@ def test_an_effect_of_some_tokens_widens_the_interval():
     one_in_three = np.where(np.arange(30) % 3, 1.0, 2.0)
     summary = kick.summary(*planted(lambda arm: one_in_three if arm & 1 else np.ones(30)), RULES)
     moments = summary["effects"][0]
-    assert 0 < moments["low"] < moments["value"] < moments["high"] < math.log(2)
+    low, high = moments["interval_over_tokens"]
+    assert 0 < low < moments["value"] < high < math.log(2)
     spread = summary["arms"][1]["token_log_ratios"]
     assert spread["p95"] - spread["p05"] == pytest.approx(math.log(2), abs=1e-6)
 
@@ -158,6 +161,95 @@ def test_the_parts_of_the_stitched_pairs_kick_add_up():
         assert part["orders"] == pytest.approx([min(added), max(added)])
         expected = attribution.contribution(np.log(sizes), i)
         assert part["value"] == pytest.approx(expected, abs=1e-6)
+
+
+def wobbling(seed, stitched, factor_of_arm=lambda arm: 1.0, before=1.0, at_seam=1.0, tokens=30):
+    """All series, with a burst by chance at every step, the same in all; the planted factors."""
+    chance = np.random.default_rng(seed).lognormal(0, 0.2, STEPS)[:, None]
+    whole = motion(STEPS, tokens, seed) * chance
+    whole[SEAM : SEAM + 5] *= at_seam
+    parts = [series(CONTINUOUS, whole), series(BEFORE, before * whole[:SEAM])]
+    parts.append(series(AFTER, stitched * whole[SEAM:]))
+    numbers = [attribution.number_of_arm(arm["restored"]) for arm in ARMS]
+    arms = [series(a, whole[SEAM:] * factor_of_arm(n)) for a, n in zip(ARMS, numbers, strict=True)]
+    return whole.mean(axis=1), kick.summary(*parts, arms, RULES)
+
+
+def spread_of(mean):
+    """2.5%, median, 97.5% of the log ratios at seams that share no step with the real one."""
+    logs = [
+        math.log(mean[s : s + 5].mean() / mean[s - 5 : s].mean())
+        for s in range(5, STEPS - 4)
+        if abs(s - SEAM) >= 10
+    ]
+    return np.quantile(logs, [0.025, 0.5, 0.975])
+
+
+def test_planted_parts_are_judged_by_their_share_and_against_the_pseudo_seams():
+    """Known: 3 by the moments, 1.5 by the schedule, 1.01 by the data, 10 by the denominator."""
+    factors = (3, 1.5, 1.01)
+    mean, summary = wobbling(
+        2,
+        stitched=math.prod(factors),
+        factor_of_arm=lambda arm: math.prod(f for i, f in enumerate(factors) if arm >> i & 1),
+        before=0.1,
+    )
+    low, median, high = spread_of(mean)
+    assert high - median > math.log(1.01)  # so that chance covers the data's part
+    trend = math.log(mean[SEAM : SEAM + 5].mean() / mean[SEAM - 5 : SEAM].mean())
+    whole = trend + sum(map(math.log, factors)) + math.log(10)
+    found = summary["contributions"]
+    assert found["total"]["value"] == pytest.approx(whole, abs=1e-6)
+    assert found["total"]["beyond_pseudo_seams"] is True
+    planted_parts = {
+        "continuous_trend": trend,
+        "moments_reset": math.log(3),
+        "schedule_reset": math.log(1.5),
+        "data_reset": math.log(1.01),
+        "other_weights_and_shorter_schedule": 0.0,
+        "schedule_before_the_seam": math.log(10),
+    }
+    assert [part["name"] for part in found["parts"]] == [*planted_parts]
+    for part, value in zip(found["parts"], planted_parts.values(), strict=True):
+        assert part["share"] == pytest.approx(value / whole, abs=1e-6)
+        ends = [value - (high - median), value - (low - median)]
+        assert part["interval_over_pseudo_seams"] == pytest.approx(ends, abs=1e-6)
+        shares = [end / whole for end in ends]
+        assert part["share_over_pseudo_seams"] == pytest.approx(shares, abs=1e-6)
+        assert part["beyond_pseudo_seams"] is not (low <= median + value <= high)
+    beyond = {part["name"] for part in found["parts"] if part["beyond_pseudo_seams"]}
+    assert {"moments_reset", "schedule_before_the_seam"} <= beyond
+    assert not {"data_reset", "other_weights_and_shorter_schedule"} & beyond
+    assert sum(part["share"] for part in found["parts"]) == pytest.approx(1)
+
+
+def test_a_seam_where_nothing_happened_lies_within_the_spread_and_a_burst_does_not():
+    for at_seam, beyond in ((1.0, False), (20.0, True)):
+        mean, summary = wobbling(2, stitched=1.0, at_seam=at_seam)
+        own = summary["continuous"]
+        assert own["kick_ratio"]["beyond_pseudo_seams"] is beyond
+        assert summary["contributions"]["total"]["beyond_pseudo_seams"] is beyond
+        low, median, high = spread_of(mean)
+        found = own["pseudo_seams"]
+        assert found["log_ratio"]["p02_5"] == pytest.approx(low, abs=1e-6)
+        assert found["log_ratio"]["p97_5"] == pytest.approx(high, abs=1e-6)
+        assert (found["seams"], found["disjoint"]) == (12, 2)
+        for arm in summary["arms"]:
+            assert arm["kick_over_continuous"]["beyond_pseudo_seams"] is False
+            ends = arm["kick_over_continuous"]["interval_over_pseudo_seams"]
+            assert ends == pytest.approx(
+                [math.exp(median - high), math.exp(median - low)], abs=1e-6
+            )
+
+
+def test_a_whole_of_nothing_has_no_shares():
+    still = kick.Chance(-0.1, 0.0, 0.1)
+    assert still.share(0.5, 0.0)["share"] is None
+    assert still.share(0.5, math.nan)["share"] is None
+    assert still.share(-1.0, -2.0) == {
+        "share": 0.5,
+        "share_over_pseudo_seams": pytest.approx([0.45, 0.55]),
+    }
 
 
 def test_what_learning_rates_alone_would_make_by_hand():
@@ -246,7 +338,12 @@ def test_tokens_that_never_move_have_no_kick_and_a_figure_all_the_same(tmp_path)
     parts = [series(CONTINUOUS, still), series(BEFORE, still[:SEAM]), series(AFTER, still[SEAM:])]
     arms = [series(arm, still[SEAM:]) for arm in ARMS]
     summary = _null(kick.summary(*parts, arms, RULES))
-    assert summary["stitched"]["kick_ratio"] == {"value": None, "low": None, "high": None}
+    assert summary["stitched"]["kick_ratio"] == {
+        "value": None,
+        "interval_over_tokens": [None, None],
+        "interval_over_pseudo_seams": [None, None],
+        "beyond_pseudo_seams": None,
+    }
     assert summary["stitched"]["token_log_ratios"]["tokens_without"] == 5
     assert all(effect["value"] is None for effect in summary["effects"])
     drawing = drawn((*parts, arms), tmp_path / "still.png")
@@ -353,11 +450,11 @@ def test_scripts_from_trajectories_to_picture(trajectories, tmp_path):
     equal = [r["equal_steps"] for r in report["continuation"]["equal_at_the_seam"] if r["whole"]]
     assert equal == [STEPS - SEAM]
     assert report["effects"][0]["value"] == pytest.approx(math.log(KICK), abs=0.1)
-    assert report["effects"][0]["low"] > 0.9
+    assert report["effects"][0]["interval_over_tokens"][0] > 0.9
     for effect in report["effects"][1:]:
         assert abs(effect["value"]) < 0.1
     everything = report["arms"][0]
-    assert everything["kick_over_continuous"] == {"value": 1, "low": 1, "high": 1}
+    assert everything["kick_over_continuous"]["interval_over_tokens"] == [1, 1]
     assert report["stitched"]["kick_ratio"]["value"] == pytest.approx(10, rel=0.1)
     with table.open(newline="") as lines:
         rows = list(csv.DictReader(lines))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from planning import configuration, kick, schema
+from planning import configuration, inputs, kick, schema, slices
 from planning.mistakes import ConfigurationError
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +60,47 @@ def test_a_configuration_needs_no_kick():
     of_kicks = ("kick", "report", "verdicts")
     without = {key: value for key, value in DEFAULT.items() if key not in of_kicks}
     assert configuration.resolve(without, SCHEMA)["kick"] == {}
+
+
+def test_two_kicks_stand_side_by_side():
+    """Another random seed is another entry, with runs of its own and nothing else."""
+    changed = copy.deepcopy(DEFAULT)
+    names = {n: f"{n}_seed7" for n in ("wordybird1", "wordybird3", "wordybird1b", *ARMS)}
+    for old, new in names.items():
+        changed["runs"][new] = {"like": old, "random_seed": 7}
+    for arm in ARMS:
+        changed["runs"][names[arm]]["resume_run"] = names["wordybird1b"]
+    changed["runs"][names["wordybird3"]]["resume_run"] = names["wordybird1"]
+    second = {key: names[ENTRY[key]] for key in ("continuous", "before", "after")}
+    changed["kick"]["seed7"] = second | {"arms": [names[arm] for arm in ARMS]}
+    found = configuration.resolve(changed, SCHEMA)
+    first, other = (slices.kicks(found, {"kick": name}) for name in ("wordybird", "seed7"))
+    assert [names[run["run"]] for run in first["runs"]] == [run["run"] for run in other["runs"]]
+    needed = [
+        {*inputs.of_compared_runs(found, {"kick": name}, "untrained_motion.safetensors")}
+        for name in ("wordybird", "seed7")
+    ]
+    assert [len(files) for files in needed] == [11, 11]
+    assert not needed[0] & needed[1]
+    assert {found["runs"][name]["random_seed"] for name in names.values()} == {7}
+
+
+PATHS = {
+    "value": "effects.factors=moments.interval_over_tokens.0",
+    "interval": ["effects.0.interval_over_tokens.0", "effects.0.interval_over_tokens.1"],
+    "minus": "interval_over_tokens.confidence",
+    "divided_by": ["stitched.kick_ratio.interval_over_tokens.1"],
+}
+
+
+@pytest.mark.parametrize("key", PATHS)
+def test_no_rule_may_use_an_interval_over_tokens(key):
+    changed = copy.deepcopy(DEFAULT) | yaml.safe_load((ROOT / "config/verdicts.yaml").read_text())
+    assert configuration.resolve(changed, SCHEMA)
+    changed["verdicts"]["questions"]["kick_of_the_moments"][key] = PATHS[key]
+    message = f"kick_of_the_moments.{key} is .*; allowed: what is no interval over tokens"
+    with pytest.raises(ConfigurationError, match=message):
+        configuration.resolve(changed, SCHEMA)
 
 
 MISTAKES = {

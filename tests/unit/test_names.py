@@ -53,6 +53,8 @@ def test_a_sweep_takes_no_name_of_a_file_either():
     refused(r"runs\.logs", runs=DEFAULT["runs"] | {"logs": entry})
 
 
+PAIR = {"state": "crucible2", "outcome": "crucible1"}
+PAIRS = {"chosen_on": [PAIR], "judged_on": [PAIR]}
 ARMS = {"reference": "a", "arms": {"a": ["crucible1"], "b": ["crucible1"]}}
 
 
@@ -62,6 +64,8 @@ ARMS = {"reference": "a", "arms": {"a": ["crucible1"], "b": ["crucible1"]}}
         {"causes": {"onsets": {"crucible1": ARMS}}},
         {"causes": {"onsets": {"wordybird": ARMS}}},
         {"causes": {"onsets": {"Crucible1": ARMS}}},
+        {"causes": {"forecasts": {"crucible1": PAIRS}}},
+        {"causes": {"forecasts": {"mine": PAIRS}, "onsets": {"mine": ARMS}}},
         {"causes": {"onsets": {"seeds": ARMS}}, "runs": {"seeds": {"sweep": {"random_seed": [1]}}}},
         {"kick": {"crucible2": DEFAULT["kick"]["wordybird"]}},
         {"runs": {"CRUCIBLE2": {"like": "crucible2"}}},

@@ -1,152 +1,182 @@
-"""How much is frozen when, against counting; intervals over seeds against known ones."""
+"""When tokens come to rest, by a plain version; what stops altogether; what comes after the end."""
 
-import itertools
+import math
 
 import numpy as np
+import pandas as pd
 import pytest
-from planted import bits_of, measure, plain_ulp, plain_value, write_weights
+from test_course import plain_onset
 
-from deadtokens.causes import onset
+from deadtokens.causes import course, onset, onset_arms
+from deadtokens.causes.onset import Horizon
 from deadtokens.errors import UserError
-from deadtokens.files.trajectory import TrajectoryReader
+
+D = 2  # elements of a token
 
 
-def test_frozen_against_counting():
-    random = np.random.default_rng(1)
-    last = random.choice([-1, 1, 5, 19, 20], 100)
-    shares = onset.frozen(last, 20)
-    for t in range(1, 21):
-        assert shares[t - 1] == np.mean([x <= t and x < 20 for x in last])
-    assert 0 < shares[-1] < 1
+def course_of(moves, still_for, displacement=None):
+    """A course of tokens that move as these, (T, n) bool, with the first of their elements."""
+    steps, tokens = moves.shape
+    elements = np.stack([moves, np.zeros_like(moves)], axis=2)
+    columns = {"step": np.arange(steps + 1), "tokens": tokens, "elements": tokens * D}
+    for unit, of in (("tokens", moves), ("elements", elements)):
+        for name, values in course.counts([of], still_for).items():
+            columns[f"{unit}_{name}"] = np.array(values, float)
+    size = np.ones(steps) if displacement is None else np.asarray(displacement, float)
+    columns |= dict.fromkeys(course.SIZES, np.append(np.nan, size))
+    return pd.DataFrame(columns, columns=course.COLUMNS)
 
 
-def test_what_lies_beyond_the_run_is_never():
-    assert onset.times(np.array([3, 9, 5, 10]), 10) == {"median_freeze": 5, "last_motion": None}
-    assert onset.times(np.array([3, 10, 10]), 10) == {"median_freeze": None, "last_motion": None}
-    assert onset.times(np.array([3, -1, 7]), 10) == {"median_freeze": 3, "last_motion": 7}
+def stopping(last, steps):
+    """Tokens that move at every step up to their last motion."""
+    return np.arange(1, steps + 1)[:, None] <= np.asarray(last)
 
 
-def test_intervals_over_seeds():
-    """Student's own table: mean 2 and deviation 1 of three values, 2 ± 4.303 / sqrt(3)."""
-    summary = onset.over_seeds([1.0, 2.0, 3.0])
-    assert (summary["mean"], summary["never"], summary["least"]) == (2.0, 0, 1.0)
-    assert summary["high"] - 2 == pytest.approx(2.4843, abs=1e-3) == 2 - summary["low"]
-    assert onset.over_seeds([5])["low"] is None
-    never = onset.over_seeds([1400, None, 1300])
-    assert never == {"seeds": 3, "never": 1, "least": 1300, "mean": None, "low": None, "high": None}
-    assert onset.over_seeds([None])["least"] is None
+def seen(moves, through, still_for):
+    return onset.through(course_of(moves, still_for), "course.csv", Horizon(through, still_for))
 
 
-def test_an_interval_holds_the_truth_as_often_as_it_says():
-    """3 normal seeds, 4,000 times: 95% ± 4.9 standard errors, a false alarm in 10^6."""
-    random = np.random.default_rng(7)
-    intervals = [onset.over_seeds(random.normal(0, 1, 3).tolist()) for _ in range(4000)]
-    share = np.mean([one["low"] <= 0 <= one["high"] for one in intervals])
-    assert abs(share - 0.95) < 4.9 * np.sqrt(0.95 * 0.05 / 4000)
+def numbers(moves, through, still_for, unit="tokens"):
+    return onset.numbers(seen(moves, through, still_for), unit, Horizon(through, still_for))
 
 
-STEPS, TOKENS, ELEMENTS = 40, 6, 3
+def plain_numbers(moves, through, still_for):
+    """The definitions of docs/physics.md, token by token; nothing after `through` is looked at."""
+    moves = moves[:through]
+    onsets = [plain_onset(of, still_for) for of in moves.T.tolist()]
+    latest = through - still_for
+    known = sorted(latest + 1 if one is None else one for one in onsets)
+    median = known[(len(known) - 1) // 2]
+    window = moves[latest:]
+    return {
+        "onset": sum(latest if one is None else one for one in onsets) / len(onsets),
+        "median_onset": median if median <= latest else None,
+        "reached": sum(one is not None for one in onsets) / len(onsets),
+        "still": sum(not any(of) for of in window.T.tolist()) / len(onsets),
+        "rate": window.sum() / window.size,
+    }
 
 
-@pytest.fixture(scope="module")
-def planted(tmp_path_factory):
-    """Weights that hop by one cell in one element until each token's known last motion."""
-    folder = tmp_path_factory.mktemp("onset")
-    random = np.random.default_rng(3)
-    last = np.array([-1, 1, 10, 30, 39, 40])
-    weights = [bits_of(random.uniform(0.1, 0.2, (TOKENS, ELEMENTS)))]
-    for step in range(1, STEPS + 1):
-        moving = (random.random(TOKENS) < 0.5) & (step <= last) | (step == last)
-        after = weights[-1].copy()
-        after[moving, random.integers(0, ELEMENTS)] += 1
-        weights.append(after)
-    weights = np.stack(weights)
-    measure(write_weights(folder / "W.safetensors", weights), folder / "displacement.safetensors")
-    return weights, last, folder / "displacement.safetensors"
+@pytest.mark.parametrize("through", [6, 20, 47, 60])
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.2, 0.6, 1.0])
+@pytest.mark.parametrize("still_for", [1, 5])
+def test_every_number_is_that_of_the_definition(through, share, still_for):
+    random = np.random.default_rng(int(100 * share) + through)
+    cooling = np.linspace(share, share / 4, 60)[:, None]
+    moves = random.random((60, 41)) < (cooling if share < 1 else 1)
+    found = numbers(moves, through, still_for)
+    assert found == pytest.approx(plain_numbers(moves, through, still_for))
+    halves = numbers(moves, through, still_for, "elements")
+    whole = np.concatenate([moves, np.zeros_like(moves)], axis=1)
+    assert halves == pytest.approx(plain_numbers(whole, through, still_for))
 
 
-def plain_course(weights):
-    """Every number of a course by loops over docs/physics.md's definitions."""
-    rows = {"moving": [], "displacement": [], "vector": [], "hops": []}
-    for before, after in itertools.pairwise(weights):
-        sizes, vectors = [], []
-        for x, y in zip(before, after, strict=True):
-            pairs = [*zip(x.tolist(), y.tolist(), strict=True)]
-            cells = [(plain_value(b) - plain_value(a)) / plain_ulp(a) for a, b in pairs]
-            change = sum((plain_value(b) - plain_value(a)) ** 2 for a, b in pairs) ** 0.5
-            length = sum(plain_value(a) ** 2 for a, _ in pairs) ** 0.5
-            sizes.append(sum(cell**2 for cell in cells) ** 0.5)
-            vectors.append(change / (length * 2**-7))
-        rows["moving"].append(sum(size >= 0.1 for size in sizes) / TOKENS)
-        rows["displacement"].append(sum(sizes) / TOKENS)
-        rows["vector"].append(sum(vectors) / TOKENS)
-        steps = np.abs(after.astype(int) - before.astype(int))
-        rows["hops"].append(steps.sum() / steps.size)
-    return rows
+@pytest.mark.parametrize(("last", "mean"), [(0, 0), (1, 1), (7, 7), (40, 40), (45, 40), (60, 40)])
+def test_a_run_that_stops_altogether_has_a_number(last, mean):
+    """All tokens move until one step, and never again: nothing divides by what is not there."""
+    found = numbers(stopping([last] * 9, 60), 50, 10)
+    stopped = last <= 40
+    assert found == {
+        "onset": mean,
+        "median_onset": last if stopped else None,
+        "reached": stopped,
+        "still": stopped,
+        "rate": pytest.approx(min(max(last - 40, 0), 10) / 10),
+    }
 
 
-@pytest.mark.parametrize("chunk", [1, 64, 10**6])
-def test_a_course_against_loops(planted, chunk):
-    weights, last, path = planted
-    with TrajectoryReader(path) as file:
-        found = onset.course(lambda name: file.chunks(name, chunk), ELEMENTS, 0.1)
-    assert found.last.tolist() == last.tolist()
-    for name, values in plain_course(weights).items():
-        np.testing.assert_allclose(getattr(found, name), values, rtol=1e-5, err_msg=name)
+def test_what_a_run_does_after_through_step_changes_nothing():
+    """T = through_step, T beyond it with other motion, and a complete freeze after it."""
+    random = np.random.default_rng(5)
+    moves = random.random((60, 30)) < np.linspace(0.5, 0, 60)[:, None]
+    longer = np.concatenate([moves, random.random((40, 30)) < 0.3])
+    frozen = np.concatenate([moves, np.zeros((200, 30), bool)])
+    expected = seen(moves, 60, 8)
+    for other in (longer, frozen):
+        pd.testing.assert_frame_equal(seen(other, 60, 8), expected)
+        tables = [
+            onset_arms.table({"a": [of]}, 7) for of in (seen(moves, 60, 8), seen(other, 60, 8))
+        ]
+        pd.testing.assert_frame_equal(*tables)
+        both = [
+            onset_arms.summary([of], [], Horizon(60, 8)) for of in (expected, seen(other, 60, 8))
+        ]
+        assert both[0] == both[1]
 
 
-def course_of(last, displacement, moving=0.5):
-    """A course that is flat but for these."""
-    flat = np.ones(len(displacement))
-    size = np.asarray(displacement, float)
-    return onset.Course(np.asarray(last), moving * flat, size, size, flat)
+def test_a_rest_that_ends_counts_as_an_onset_and_not_as_stillness_at_the_end():
+    moves = np.zeros((30, 4), bool)
+    moves[:3] = True
+    moves[27, :2] = True  # two tokens move again
+    found = numbers(moves, 30, 5)
+    assert (found["onset"], found["reached"], found["still"]) == (3, 1, 0.5)
+    assert found["rate"] == 2 / 4 / 5
 
 
-def test_numbers_of_a_run_whose_freeze_is_known():
-    displacement = [100.0] * 10 + [8.0] * 5 + [4.0] * 10 + [0.5] * 5
-    summary = onset.numbers(course_of([-1, 20, 25, 26, 30], displacement), from_step=11, window=5)
-    assert (summary["median_freeze"], summary["last_motion"]) == (25, None)
-    assert summary["mean_freeze"] == (0 + 20 + 25 + 26 + 30) / 5
-    assert summary["frozen_at_end"] == 4 / 5  # all but the one that moves at the last step
-    assert summary["still"] == 3 / 5  # no motion at steps 26 to 30
-    assert (summary["displacement_at_start"], summary["displacement_at_end"]) == (8, 0.5)
-    assert summary["hops_at_end"] == 5
+def test_tokens_and_elements_are_an_extreme_value_of_one_another():
+    """Of independent elements a token is still if all are: share ** D, as the summary has it."""
+    random = np.random.default_rng(2)
+    width, tokens = 4, 5000
+    elements = random.random((12, tokens, width)) < 0.03
+    columns = {"step": np.arange(13), "tokens": tokens, "elements": tokens * width}
+    for unit, of in (("tokens", elements.any(axis=2)), ("elements", elements)):
+        for name, values in course.counts([of], 8).items():
+            columns[f"{unit}_{name}"] = np.array(values, float)
+    columns |= dict.fromkeys(course.SIZES, 1.0)
+    found = onset_arms.summary([pd.DataFrame(columns)], [], Horizon(12, 8))
+    assert found["elements_per_token"] == width
+    expected = found["tokens"]["still_if_independent"]["mean"]
+    assert expected == pytest.approx(found["elements"]["still"]["mean"] ** width)
+    assert found["tokens"]["still"]["mean"] == pytest.approx(expected, abs=5 * 0.5 / 5000**0.5)
 
 
-def test_displacements_that_are_not_finite_are_left_out():
-    l2 = np.array([[1, np.inf, 3], [np.inf, np.nan, np.inf], [2, 2, 5]], np.float32)
-    found = onset.course(lambda name: iter([(0, l2)]), 1, 0.1)
-    assert found.displacement.tolist()[::2] == [2, 3]
-    assert np.isnan(found.displacement[1])
-    assert onset.windows(found.displacement, 1, 2) == (2, 3)
-    assert np.isnan(onset.windows(found.displacement, 2, 1)[0])
-
-
-def test_displacements_of_other_tokens_or_lengths_are_distinguished():
-    ids = {"a": np.arange(3), "b": np.arange(3)}
-    onset.check(ids, {"a": 5, "b": 5})
-    for tokens, steps in (
-        (ids, {"a": 5, "b": 6}),
-        (ids | {"b": np.arange(1, 4)}, {"a": 5, "b": 5}),
+def test_courses_that_are_too_short_or_of_other_rests_are_refused():
+    made = course_of(stopping([3, 9], 20), 5)
+    onset.through(made, "a.csv", Horizon(20, 5))
+    for horizon, message in (
+        (Horizon(21, 5), "a.csv has 20 steps; through_step is 21: give runs"),
+        (Horizon(20, 6), "a.csv shows no onset in its last 5 steps; still_for is 6: give"),
     ):
-        with pytest.raises(UserError, match=r"b is of 3 tokens over . steps, a of 3 over 5: give"):
-            onset.check(tokens, steps)
+        with pytest.raises(UserError, match=message):
+            onset.through(made, "a.csv", horizon)
+    onset.check({"a": made, "b": made})
+    with pytest.raises(UserError, match=r"b is of 3 tokens, a of 2: give courses of the same"):
+        onset.check({"a": made, "b": course_of(stopping([1, 2, 3], 20), 5)})
 
 
-# Two-sided 95% points of Student's t by degrees of freedom (Fisher & Yates, table III).
-FISHER_YATES = {1: 12.706, 2: 4.303, 5: 2.571, 9: 2.262, 10: 2.228, 20: 2.086, 30: 2.042, 60: 2.0}
+def test_steps_in_words():
+    some = onset_arms.over_seeds([1300, None, 1250])
+    words = onset_arms.in_words(some, 1400)
+    assert words.startswith("not reached by step 1,400 at 1 of 3 seeds; ")
+    assert words.endswith("at step 1,250")
+    assert onset_arms.in_words(onset_arms.over_seeds([None]), 1400) == "not reached by step 1,400"
+    assert onset_arms.in_words(onset_arms.over_seeds([1200, 1300]), 1400) == "step 1,250"
 
 
-@pytest.mark.parametrize("freedom", FISHER_YATES)
-def test_an_interval_of_any_number_of_seeds(freedom):
-    values = np.random.default_rng(freedom).normal(5, 2, freedom + 1).tolist()
-    summary = onset.over_seeds(values)
-    half = FISHER_YATES[freedom] * np.std(values, ddof=1) / np.sqrt(freedom + 1)
-    assert summary["seeds"] == freedom + 1
-    assert summary["high"] - summary["mean"] == pytest.approx(half, rel=3e-4)
-    assert summary["mean"] - summary["low"] == pytest.approx(half, rel=3e-4)
-
-
-def test_a_thousand_seeds_come_to_the_normal_distribution():
-    summary = onset.over_seeds([0.0, 1.0] * 500)
-    assert summary["high"] - 0.5 == pytest.approx(1.9623 * 0.50025 / np.sqrt(1000), rel=1e-4)
+def test_curves_are_means_over_bins_and_geometric_over_seeds():
+    size = {1: 2.0, 2: 4.0, 3: 9.0}
+    courses = [
+        onset.through(
+            course_of(stopping([10 * seed - 1, 60], 60), 5, [50] * 40 + [size[seed]] * 20),
+            "course.csv",
+            Horizon(60, 5),
+        )
+        for seed in size
+    ]
+    own = onset_arms.table({"published": courses}, bin_steps=7).to_dict("records")
+    assert [row["step"] for row in own] == [7, 14, 21, 28, 35, 42, 49, 56, 60]
+    assert own[-1]["displacement"] == pytest.approx(math.prod(size.values()) ** (1 / 3))
+    assert own[-1]["displacement_low"] < own[-1]["displacement"] < own[-1]["displacement_high"]
+    # Of two tokens one stops at step 9, 19 or 29, by seed; the other never within what is seen.
+    before = [row["tokens_before_onset"] for row in own]
+    assert before[:7] == pytest.approx([1, 5 / 6, 4 / 6, 4 / 6, 0.5, 0.5, 0.5])
+    assert np.isnan(before[7:]).all()  # onsets after step 55 cannot be seen
+    assert own[0]["tokens_moving"] == 1
+    assert own[1]["elements_moving"] == pytest.approx((2 / 7 + 5) / 6 / D)
+    assert 0 < own[1]["tokens_before_onset_low"] < 5 / 6 < own[1]["tokens_before_onset_high"] < 1
+    still = [course_of(stopping([0], 9), 3, [0] * 9), course_of(stopping([0], 9), 3)]
+    (row,) = onset_arms.table({"a": still}, bin_steps=9).to_dict("records")
+    assert math.isnan(row["displacement"])
+    assert math.isnan(row["displacement_low"])
+    assert row["hops"] != row["hops"]
+    assert (row["tokens_moving"], row["tokens_moving_low"]) == (0, 0)

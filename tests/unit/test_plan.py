@@ -16,7 +16,13 @@ from planning import corpora, entries, figures, inputs, plan, report, resources,
 from planning.mistakes import RequestError
 
 RUN = {"run": "crucible2"}
-ONSET = {"reference": "a", "arms": {"a": ["crucible2"], "b": ["wide"]}}
+ONSET = {"through_step": 400, "reference": "a", "arms": {"a": ["crucible2"], "b": ["wide"]}}
+FORECAST = {
+    "state_step": 200,
+    "chosen_on": [{"state": "crucible2", "outcome": "crucible1"}],
+    "judged_on": [{"state": "other", "outcome": "other"}],
+    "through_step": 500,
+}
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +31,12 @@ def configured() -> dict:
         "wide": {"like": "crucible2", "weight_precision": "float32", "record": ["W"]},
         "packed": {"like": "thimble7", "compression": "deflate", "keep_trajectory": False},
         "card": {"like": "crucible2", "device": "cuda"},
+        "other": {"like": "crucible2", "random_seed": 43},
         "seeds": {"like": "crucible2", "sweep": {"random_seed": [1, 2]}},
     }
     return test_configuration.resolved(
         runs=test_configuration.DEFAULT["runs"] | runs,
-        causes={"onsets": {"mine": ONSET}},
+        causes={"onsets": {"mine": ONSET}, "forecasts": {"ours": FORECAST}},
         cluster={"gpu_model": "h100", "gpu_partition": "gpus"},
     )
 
@@ -66,6 +73,40 @@ def configured() -> dict:
             {"onset": "mine"},
             ["second_moment.csv", "second_moment"],
             ["results/crucible2/second_moment.csv"],
+        ),
+        (
+            inputs.of_arms,
+            {"onset": "mine"},
+            ["course.csv", "course"],
+            ["results/crucible2/course.csv", "results/wide/course.csv"],
+        ),
+        (inputs.of_course, RUN, [""], ["results/crucible2/trajectory.safetensors"]),
+        (
+            inputs.of_course,
+            {"run": "wordybird1b_everything"},
+            ["displacement.safetensors"],
+            [
+                "results/wordybird1b/displacement.safetensors",
+                "results/wordybird1b_everything/displacement.safetensors",
+            ],
+        ),
+        (
+            inputs.of_pairs,
+            {"forecast": "ours"},
+            ["state", "trajectory"],
+            ["results/crucible2/trajectory.safetensors", "results/other/trajectory.safetensors"],
+        ),
+        (
+            inputs.of_pairs,
+            {"forecast": "ours"},
+            ["outcome", "freezing.csv"],
+            ["results/crucible1/freezing.csv", "results/other/freezing.csv"],
+        ),
+        (
+            inputs.masks_of_pairs,
+            {"forecast": "ours"},
+            [],
+            "results/corpora/flannel/masks.safetensors",
         ),
         (
             inputs.of_sweep,
@@ -107,6 +148,7 @@ def test_resumed_runs_are_held_against_those_they_resume_from(configured):
         (entries.corpus, "flanell", "'flanell' is no corpus. Did you mean flannel?"),
         (entries.kick, "wordybrid", "'wordybrid' is no entry of kick. Did you mean wordybird?"),
         (entries.onset, "mime", "'mime' is no entry of causes.onsets. Did you mean mine?"),
+        (entries.forecast, "ors", "'ors' is no entry of causes.forecasts. Did you mean ours?"),
         (entries.sweep, "seed", "'seed' is no sweep. Did you mean seeds?"),
     ],
 )
@@ -161,9 +203,9 @@ def test_training_is_not_given_what_analyses_alone_read(configured):
 def test_titles_are_of_the_run_or_of_the_series(configured):
     titles = [
         slices.figure(configured, asked)["title"]
-        for asked in (RUN, {"kick": "wordybird"}, {"onset": "mine"})
+        for asked in (RUN, {"kick": "wordybird"}, {"onset": "mine"}, {"forecast": "ours"})
     ]
-    assert titles == ["Crucible 2", "Wordybird", "Crucible"]
+    assert titles == ["Crucible 2", "Wordybird", "Crucible", "Crucible 1"]
 
 
 def test_a_schedule_that_was_restored_has_run_and_one_that_was_not_has_not(configured):
@@ -177,6 +219,21 @@ def test_arms_know_what_they_change_and_whether_v_can_be_followed(configured):
     arms = slices.onset(configured, {"onset": "mine"})["arms"]
     assert [arm["changes"] for arm in arms] == [{}, {"weight_precision": "float32"}]
     assert [arm["runs"][0]["second_moment"] for arm in arms] == [True, False]
+
+
+def test_a_forecast_is_given_its_pairs_and_nothing_of_other_runs(configured):
+    given = slices.forecast(configured, {"forecast": "ours"})
+    about = [(pair["role"], pair["state"], pair["random_seed"]) for pair in given["pairs"]]
+    assert about == [("chosen_on", "crucible2", 42), ("judged_on", "other", 43)]
+    assert [pair["total_steps"] for pair in given["pairs"]] == [5000, 500]
+    assert not {"chosen_on", "judged_on"} & given.keys()
+    other = copy.deepcopy(configured)
+    other["runs"]["crucible3"]["learning_rate"] *= 2
+    other["causes"]["account"]["window"] += 1
+    other["runs"]["crucible1"]["save_checkpoint_at"] = [400]
+    assert slices.forecast(other, {"forecast": "ours"}) == given
+    other["runs"]["crucible1"]["motion_threshold"] *= 2
+    assert slices.forecast(other, {"forecast": "ours"}) != given
 
 
 def test_every_figure_is_drawn_by_a_module_from_files_that_rules_make():
@@ -254,6 +311,11 @@ def test_corpora_of_a_rule(configured):
 def test_memory_grows_with_chunks_that_must_be_unpacked_and_with_attempts(configured):
     assert resources.memory_to_read(configured, RUN) == 1000
     packed = resources.memory_to_read(configured, {"run": "packed"})
+    compared = resources.memory_to_compare(configured, RUN)
+    run, cohorts = configured["runs"][RUN["run"]], configured["cohorts"]
+    vocab_size = configured["corpora"][run["corpus"]]["vocab_size"]
+    elements = cohorts["alignment_steps"] * vocab_size * run["hidden_dim"]
+    assert compared == 1000 + 24 * elements // 10**6
     run = configured["runs"]["packed"]
     assert packed == 1000 + run["chunk_rows"] * 10000 * run["hidden_dim"] * 2 // 10**6
     assert resources.growing(lambda wildcards: 7)(None, 3) == 21

@@ -13,8 +13,9 @@ GROUPS = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text("utf-8")
 ACROSS_RUNS = {
     *("compare_runs", "compare_with_published", "compare_sweep", "check_continuation"),
     *("compute_kick", "draw_kick", "compute_onset", "draw_onset"),
+    *("compute_forecast", "draw_forecast"),
     "judge_questions",
-    *("write_verdicts_page", "write_runs_page", "write_provenance_page"),
+    *("write_verdicts_page", "write_runs_page", "write_provenance_page", "write_findings"),
 }
 # They need a network, which the nodes of many clusters lack.
 LOCAL = {"fetch_model_corpus", "fetch_tokenizer_corpus", "fetch_tokenizer"}

@@ -77,11 +77,32 @@ def test_a_file_too_short_is_reported(first, last):
 
 
 def test_seams_where_there_are_none():
-    mean = np.array([8.0, 4, 2, 1, 1, 1])
-    found = untrained_motion.pseudo_seams(mean, 2)
-    assert found["seams"] == 3
-    assert (found["min"], found["median"], found["max"]) == (3 / 12, 2 / 6, 2 / 3)
-    assert untrained_motion.pseudo_seams(mean, 4) == {"seams": 0}
+    """Against every window written out, without those that share a step with the seam's."""
+    mean = np.random.default_rng(3).lognormal(0, 1, 60)
+    found = untrained_motion.pseudo_seams(mean, 3, seam=20)
+    logs = [
+        math.log(sum(mean[s : s + 3]) / sum(mean[s - 3 : s]))
+        for s in range(3, 58)
+        if not set(range(s - 3, s + 3)) & set(range(17, 23))
+    ]
+    assert (found["seams"], found["without_ratio"]) == (len(logs), 0) == (44, 0)
+    assert found["disjoint"] == 2 + 6  # 3, 9 before the seam at 20; from 26 on 26, 32, ..., 56
+    values = np.sort(logs)
+    for name, q in (("min", 0), ("p02_5", 0.025), ("median", 0.5), ("p97_5", 0.975), ("max", 1)):
+        place = q * (len(values) - 1)
+        low = int(place)
+        expected = values[low] + (place - low) * (values[min(low + 1, 43)] - values[low])
+        assert found["log_ratio"][name] == pytest.approx(expected)
+
+
+def test_pseudo_seams_where_nothing_moves_or_there_is_no_room():
+    still = np.array([8.0, 4, 2, 1, 0, 0, 0, 0, 0])
+    found = untrained_motion.pseudo_seams(still, 2, seam=9)
+    assert (found["seams"], found["without_ratio"]) == (2, 2)  # 2 and 3; 4 and 5
+    ends = [found["log_ratio"][name] for name in ("min", "max")]
+    assert ends == pytest.approx([math.log(1 / 6), math.log(3 / 12)])
+    none = untrained_motion.pseudo_seams(still, 5, seam=4)
+    assert (none["seams"], none["disjoint"], {*none["log_ratio"].values()}) == (0, 0, {None})
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ def verdict(value, supported_if=None, contradicted_if=None, **changes):
         ({"equals": True}, (True,), (False,)),
         ({"equals": False}, (False,), (True,)),
         ({"at_least": 3, "above": None}, (3,), (2,)),
+        ({"outside": [3, 5]}, (2.999, 5.001), (3, 4, 5)),
     ],
 )
 def test_every_kind_of_rule_at_its_bounds(rule, inside, outside):
@@ -129,7 +130,43 @@ def test_differences_and_quotients_of_value_and_interval():
     )
 
 
-@pytest.mark.parametrize("never", verdicts.VERDICTS)
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(1, 2, "contradicted"), (6, 7, "contradicted"), (2, 6, "undecided")],
+)
+def test_an_interval_is_outside_on_one_side_alone(low, high, expected):
+    row = judged(
+        {"value": 2, "low": low, "high": high},
+        interval=INTERVAL,
+        supported_if={"at_least": 3, "at_most": 5},
+        contradicted_if={"outside": [3, 5]},
+    )
+    assert row["verdict"] == expected
+
+
+def test_what_follows_by_construction_is_not_counted_as_supported():
+    rule = {
+        "supported_if": {"equals": 0},
+        "contradicted_if": {"above": 0},
+        "kind": "by_construction",
+    }
+    holds, fails = judged({"value": 0}, **rule), judged({"value": 1}, **rule)
+    assert (holds["verdict"], fails["verdict"]) == ("by_construction", "contradicted")
+    confirmed = judged({"value": 0}, **rule | {"kind": "fixed_before"})
+    rows = [holds, fails, confirmed]
+    assert verdicts.counts(rows) == {
+        "supported": 1,
+        "contradicted": 1,
+        "undecided": 0,
+        "by_construction": 1,
+    }
+    by_kind = verdicts.counts_by_kind(rows)
+    assert by_kind["fixed_before"]["supported"] == sum(by_kind["fixed_before"].values()) == 1
+    assert by_kind["by_construction"]["by_construction"] == 1
+    assert sum(by_kind["changed_after"].values()) == 0
+
+
+@pytest.mark.parametrize("never", ["supported", "contradicted", "undecided"])
 def test_what_never_happened_gets_the_verdict_that_the_question_says(never):
     row = judged({"value": None}, never=never, supported_if={"at_least": 1})
     assert (row["verdict"], row["value"]) == (never, None)
@@ -161,6 +198,29 @@ def test_a_run_too_short_says_so_and_still_shows_its_value():
 def test_an_open_question_stays_open_with_its_reason():
     row = judged({"value": 7}, undecided_because="no run can decide")
     assert (row["verdict"], row["reason"], row["value"]) == ("undecided", "no run can decide", None)
+
+
+def test_the_same_statistic_over_random_seeds_stands_beside_a_verdict_that_it_does_not_change():
+    values = {"crucible1": 4.0, "other": 6.0, "third": 11.0}
+    evidence = {f"{run}/freezing.json": {"found": {"value": v}} for run, v in values.items()}
+    question = QUESTION | {"supported_if": {"below": 5}}
+    seeds = {"crucible1": ["other", "third"]}
+    (row,) = verdicts.judge({"it": question}, evidence, {}, seeds)
+    # Student's t with two degrees of freedom, from a table: 4.303.
+    half = 4.303 * np.std([4, 6, 11], ddof=1) / math.sqrt(3)
+    assert (row["verdict"], row["value"], row["seeds"], row["seeds_never"]) == (
+        "supported",
+        4,
+        3,
+        0,
+    )
+    assert row["seeds_mean"] == 7
+    assert [row["seeds_low"], row["seeds_high"]] == pytest.approx([7 - half, 7 + half], rel=1e-3)
+    evidence["other/freezing.json"]["found"]["value"] = None
+    (row,) = verdicts.judge({"it": question}, evidence, {}, seeds)
+    assert (row["seeds"], row["seeds_never"], row["seeds_mean"]) == (3, 1, None)
+    (row,) = verdicts.judge({"it": question}, evidence, {})
+    assert row["seeds"] is None
 
 
 def test_paths_through_lists_by_place_and_by_what_an_entry_says():
@@ -199,12 +259,19 @@ def evidence_of(moving: np.ndarray, size: np.ndarray) -> dict:
     n_moving = phases.count_moving([(0, l2)], 0.1)
     last = freezing.last_motion([(0, l2)], 0.1)
     scripts, norm = ["Thai"] * tokens, np.ones(tokens)
-    found = permanence.follow([(0, l2)], 0.1)
+    still_for, moves = [10, 100, 1000], l2 >= np.float32(0.1)
+    found = permanence.follow(moves, steps, still_for)
+    elements = permanence.follow(moves[:, :, None], steps, still_for)
+    judged = freezing.Rules(steps, 100, 0.95)
     summaries = {
         "phases.json": phases.summary(scales, scheme, n_moving, 0.1, np.zeros(steps, int)),
-        "stillness.json": stillness.summary(n_moving, tokens, 0.1),
-        "freezing.json": freezing.summary(np.arange(tokens), scripts, norm, last, steps, 0.1),
-        "permanence.json": permanence.summary(found, 0.1, [10, 100, 1000], 0.95),
+        "stillness.json": stillness.summary(n_moving, tokens, 0.1, 100),
+        "freezing.json": freezing.summary(
+            np.arange(tokens), scripts, norm, last, last[:, None], judged, 0.1
+        ),
+        "permanence.json": permanence.summary(
+            found, elements, 0.1, permanence.Rules(still_for, 0.95, 10)
+        ),
     }
     runs = {question["run"] for question in shipped().values()}
     return {f"{run}/{file}": value for run in runs for file, value in summaries.items()}
@@ -234,18 +301,37 @@ def test_tokens_that_never_move_give_no_verdict_in_favour():
 
 def test_a_planted_life_is_found_in_all_its_parts():
     """Hot, cooling, stumbling, then frozen for good from step 1500 at the latest."""
-    steps = np.arange(1, 5001)[:, None]
-    size = np.interp(steps, [1, 50, 51, 150, 151, 5000], [5000, 500, 50, 20, 3, 2])
+    steps = np.arange(1, 6001)[:, None]
+    size = np.interp(steps, [1, 50, 51, 150, 151, 6000], [5000, 500, 50, 20, 3, 2])
     last = np.linspace(500, 1500, 41)[None, :]
     rng = np.random.default_rng(0)
-    moving = (steps <= last) & ((steps < 450) | (rng.random((5000, 41)) < 0.6) | (steps == 500))
+    moving = (steps <= last) & ((steps < 450) | (rng.random((6000, 41)) < 0.6) | (steps == 500))
     rows = verdicts.judge(shipped(), evidence_of(moving, size), {})
     found = {row["name"]: row["verdict"] for row in rows}
-    for name in ("supernova", "cooling", "stumbling", "all_moved", "all_frozen", "hot_to_cold"):
+    for name in ("supernova", "cooling", "stumbling", "all_frozen", "hot_to_cold"):
         assert found[name] == "supported", name
+    assert found["all_moved"] == "by_construction"
     assert found["longest_silence"] == "supported"
     assert found["rate_of_motion"] == "supported"
-    assert found["half_way"] == "undecided"
+    assert found["half_way"] == "contradicted"  # none moves at the end
+    # A silence of 2,500 steps is 250 blocks: it cannot show that motion fell a hundredfold.
+    shorter = verdicts.judge(shipped(), evidence_of(moving[:4000], size[:4000]), {})
+    assert {row["name"]: row["verdict"] for row in shorter}["rate_of_motion"] == "undecided"
+
+
+def test_the_shipped_questions_say_how_old_their_rules_are():
+    """And nothing says that all were fixed before."""
+    kinds = {question["kind"] for question in SHIPPED["questions"].values()}
+    assert kinds == {"fixed_before", "changed_after", "by_construction"}
+    for name, question in SHIPPED["questions"].items():
+        assert {"kind", "rule_since", "first_run"} <= question.keys(), name
+        later = question["first_run"] is not None and question["rule_since"] > question["first_run"]
+        assert not (later and question["kind"] == "fixed_before"), name
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("workflow/report/*.rst")]
+    for path in [*pages, ROOT / "config/verdicts.yaml"]:
+        text = " ".join(path.read_text("utf-8").split())
+        assert "before any run" not in text, path
+        assert "fixed before the runs" not in text, path
 
 
 def test_the_shipped_questions_name_their_seed_and_have_a_rule():
@@ -259,7 +345,10 @@ def test_the_shipped_questions_name_their_seed_and_have_a_rule():
 def test_the_page_shows_every_question_and_escapes_what_it_says():
     rows = verdicts.judge(
         {
-            "a": QUESTION | {"supported_if": {"at_least": 1}, "question": "Is a < b?"},
+            "a": QUESTION
+            | {"supported_if": {"at_least": 1}, "question": "Is a < b?", "kind": "fixed_before"}
+            | {"rule_since": "2026-01-02", "first_run": "2026-01-03"},
+            "c": QUESTION | {"supported_if": {"at_least": 1}, "kind": "by_construction"},
             "b": QUESTION | {"undecided_because": "nobody knows", "value": None},
         },
         {"crucible1/freezing.json": {"found": {"value": 12345.678}}},
@@ -267,14 +356,28 @@ def test_the_page_shows_every_question_and_escapes_what_it_says():
     )
     chapters = {"freezing": {"title": "When?", "text": "T."}, "empty": {"title": "No", "text": ""}}
     text = verdicts_page.page(
-        {"counts": verdicts.counts(rows), "chapters": chapters, "verdicts": rows}
+        {
+            "counts": verdicts.counts(rows),
+            "counts_by_kind": verdicts.counts_by_kind(rows),
+            "chapters": chapters,
+            "verdicts": rows,
+        }
     )
     assert "Is a &lt; b?" in text
     assert '<span class="supported">supported</span>' in text
     assert "12,346" in text
     assert "Nobody knows" in text
     assert "<h3>No</h3>" not in text
-    assert "1 supported, 0 contradicted, 1 undecided" in text
+    counts = "3 questions and hypotheses of the published notebooks: 1 supported, 0 contradicted, "
+    assert f"{counts}1 undecided, 1 follows by construction." in text
+    assert '<span class="by_construction">follows by construction</span>' in text
+    assert (
+        "Fixed before the first run that it judges (rule of 2026-01-02, first run 2026-01-03)"
+        in text
+    )
+    assert "Written or changed after a run that it judges was seen</small>" in text
+    assert "Rules that were fixed before the first run that they judge: 1 (1 supported" in text
+    assert "Rules that restate what follows from the definitions: 1 (0 supported" in text
 
 
 @pytest.mark.parametrize(

@@ -97,8 +97,9 @@ MISTAKES = {
         ["onsets.o.arms.b", "'crucible11'", "Did you mean crucible1?"],
     ),
     "lengths of an onset": (
-        "causes: {onsets: {o: {reference: a, arms: {a: [crucible1], b: [crucible2]}}}}",
-        ["onsets.o.arms.b has crucible2, whose total_steps is 40", "60"],
+        "causes: {still_for: 5, onsets: {o: {through_step: 50, reference: a, "
+        "arms: {a: [crucible1], b: [crucible2]}}}}",
+        ["onsets.o.through_step is 50", "fewer steps: crucible2 (40)", "Allowed: at most 40"],
     ),
     "run of the report": (
         "report: {runs: [crucible22]}",

@@ -3,6 +3,7 @@
 import csv
 import json
 
+import facts_of_results
 import numpy as np
 from safetensors.numpy import load_file
 
@@ -24,6 +25,7 @@ def test_drift_agrees_with_the_trajectory(finished):
     results = finished.root / "results/crucible3"
     recorded = load_file(results / "trajectory.safetensors")
     summary = json.loads((results / "drift.json").read_text())
+    facts_of_results.check(results / "drift.json")
     metadata = json.loads((results / "metadata.json").read_text())
     for key, name in (
         *(("steps", "total_steps"), ("dead_tokens", "n_dead_tokens")),
@@ -36,10 +38,17 @@ def test_drift_agrees_with_the_trajectory(finished):
         separation = [float(row["separation"]) for row in csv.DictReader(lines)]
     np.testing.assert_allclose(separation, np.linalg.norm(apart, axis=1), rtol=1e-4)
     # A dead row is pushed by p·h alone, so its gradient is along h from the first step on.
-    assert summary["clouds"]["dead"]["centroid_step_cosine_with_h"]["mean"] < -0.5
+    assert summary["clouds"]["dead"]["as_stored"]["centroid_step_cosine_with_h"]["mean"] < -0.5
+    # The relative reading is that of logits less their mean over the vocabulary: of the softmax.
+    relative = weights - weights.mean(axis=1, keepdims=True)
+    live = relative[:, ~dead].mean(axis=1)
+    along = (live[-1] - live[0]) @ recorded["h_mean"].mean(axis=0)
+    along /= np.linalg.norm(live[-1] - live[0]) * np.linalg.norm(recorded["h_mean"].mean(axis=0))
+    found = summary["clouds"]["live"]["relative"]["centroid_displacement_cosine_with_mean_h"]
+    np.testing.assert_allclose(found, along, rtol=1e-4)
     with open(results / "drift_tokens.csv", newline="", encoding="utf-8") as lines:
         listed = list(csv.DictReader(lines))
-    first = max(listed, key=lambda row: (row["step"] == "39", float(row["logit"])))
+    first = max(listed, key=lambda row: (row["step"] == "39", float(row["logit_as_stored"])))
     logits = weights[39] @ recorded["h_mean"][39]
     assert int(first["token_id"]) == logits.argmax()
     assert (first["cloud"] == "dead") == dead[logits.argmax()]

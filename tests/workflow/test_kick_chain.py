@@ -3,6 +3,7 @@
 import csv
 import json
 
+import facts_of_results
 import numpy as np
 import pytest
 import torch
@@ -36,13 +37,15 @@ def test_the_arm_that_restores_everything_is_the_continuous_run_bit_for_bit(fres
         assert not np.array_equal(rows_of(other, "embeddings", 0, STEPS - SEAM + 1), found), name
 
     summary = json.loads((results / "wordybird/kick.json").read_text())
+    facts_of_results.check(results / "wordybird/kick.json")
     assert (summary["tokens"], summary["seam"]) == (len(untrained), SEAM)
     assert summary["arms"][0]["run"] == "wordybird1b_everything"
-    assert summary["arms"][0]["excess_path"] == {"value": 0, "low": 0, "high": 0}
-    assert summary["arms"][0]["kick_over_continuous"] == {"value": 1, "low": 1, "high": 1}
+    assert summary["arms"][0]["excess_path"] == {"value": 0, "interval_over_tokens": [0, 0]}
+    assert summary["arms"][0]["kick_over_continuous"]["interval_over_tokens"] == [1, 1]
     parts = summary["contributions"]["parts"]
     total = summary["contributions"]["total"]["value"]
     assert abs(sum(part["value"] for part in parts) - total) < 1e-9
+    assert abs(sum(part["share"] for part in parts) - 1) < 1e-9
     assert np.isclose(np.exp(total), summary["stitched"]["kick_ratio"]["value"])
 
     with open(results / "wordybird/kick.csv", newline="") as lines:

@@ -2,6 +2,7 @@
 
 import json
 
+import facts_of_results
 import pytest
 
 FIGURES = ("results/crucible2/momentum.png", "results/crucible2/gradients.png")
@@ -11,6 +12,7 @@ def test_every_motion_of_a_real_run_is_predicted(finished):
     finished.run(*FIGURES)
     results = finished.root / "results/crucible2"
     momentum = json.loads((results / "momentum.json").read_text())
+    facts_of_results.check(results / "momentum.json")
     elements = momentum["elements"]
     assert elements["reproduced"] == elements["all"]
     assert elements["beyond_but_still"] + elements["short_but_moved"] <= elements["at_a_tie"]
@@ -26,6 +28,7 @@ def test_every_motion_of_a_real_run_is_predicted(finished):
 def test_gradients_are_held_against_h_of_the_same_training_and_of_no_other(finished):
     finished.run(FIGURES[1])
     summary = json.loads((finished.root / "results/crucible2/gradients.json").read_text())
+    facts_of_results.check(finished.root / "results/crucible2/gradients.json")
     assert summary["direction_of_h"] == "h_mean"
     assert summary["mean_over_steps"]["mean_with_h_mean"] > 0.9
     other = "runs: {crucible3: {random_seed: 7}}"

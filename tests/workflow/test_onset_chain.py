@@ -1,35 +1,50 @@
-"""The 2 x 2 of states and weights in real Snakemake at smoke size: eight runs to one figure."""
+"""The 2 x 2 of precisions, and a run that continues another, in real Snakemake at smoke size."""
 
 import csv
 import json
 
+import facts_of_results
 import numpy as np
 from safetensors.numpy import load_file
 
 FIGURE, VERDICTS = "results/onset/onset.png", "results/verdicts.json"
-STEPS, WINDOW = 20, 5
+STEPS, THROUGH, STILL, SEAM = 20, 18, 3, 8
 PRECISIONS = {
-    "published": "",
+    "published": f", save_checkpoint_at: [{SEAM}]",
     "float32_states": ", state_precision: float32",
     "float32_weights": ", weight_precision: float32",
     "float32_both": ", state_precision: float32, weight_precision: float32",
 }
+# One random seed is enough where nothing is asked of its interval.
+SEEDS = {"published": (1, 2), "float32_states": (1, 2)}
+SEEDS |= dict.fromkeys(("float32_weights", "float32_both", "switch"), (1,))
+ALL_PARTS = "[parameters, moments, schedule, data]"
 RECORDS = "record: [W, v, g]"
 RUNS = "\n".join(
     f"  {arm}_{seed}: {{like: crucible2, total_steps: {STEPS}, random_seed: {seed}, "
     f"{RECORDS if arm == 'published' else 'record: [W]'}{changed}}}"
     for arm, changed in PRECISIONS.items()
-    for seed in (1, 2)
+    for seed in SEEDS[arm]
 )
-ARMS = "\n".join(f"        {arm}: [{arm}_1, {arm}_2]" for arm in PRECISIONS)
+# Longer than what is compared, and shorter alone than that.
+RUNS += (
+    f"\n  switch_1: {{like: published_1, record: [W], save_checkpoint_at: [], "
+    f"total_steps: {STEPS - SEAM + 3}, second_moment_precision: float32, "
+    f"resume_run: published_1, resume_step: {SEAM}, restore: {ALL_PARTS}}}"
+)
+ALL_ARMS = [*PRECISIONS, "switch"]
+ARMS = "\n".join(
+    f"        {arm}: [{', '.join(f'{arm}_{seed}' for seed in SEEDS[arm])}]" for arm in ALL_ARMS
+)
 CHANGES = f"""
 runs:
 {RUNS}
 causes:
+  still_for: {STILL}
   onsets:
     onset:
+      through_step: {THROUGH}
       from_step: 2
-      window: {WINDOW}
       bin_steps: 4
       arms:
 {ARMS}
@@ -37,28 +52,55 @@ report: {{runs: [published_1], kick: [], onsets: [onset]}}
 """
 
 
-def test_a_small_two_by_two_from_text_to_verdicts(finished):
-    finished.run(FIGURE, VERDICTS, changes=CHANGES)
+def weights_of(results, arm, seed):
+    """W of the dead tokens through the step that is looked at."""
+    rows = load_file(results / f"{arm}_{seed}/trajectory.safetensors")["W"]
+    if arm == "switch":
+        before = load_file(results / f"published_{seed}/trajectory.safetensors")["W"]
+        np.testing.assert_array_equal(before[SEAM], rows[0])
+        rows = np.concatenate([before[:SEAM], rows])
+    return rows[: THROUGH + 1]
+
+
+def plain_mean_onset(moves):
+    """The mean of the first s without a motion in s+1..s+STILL, of columns; at most the latest."""
+    latest = THROUGH - STILL
+    firsts = [
+        next((s for s in range(latest + 1) if not any(of[s : s + STILL])), latest)
+        for of in moves.T.tolist()
+    ]
+    return np.mean(firsts)
+
+
+def test_a_small_comparison_from_text_to_verdicts(finished):
+    finished.run(FIGURE, VERDICTS, changes=CHANGES, seconds=900)
     results = finished.root / "results"
     summary = json.loads((results / "onset/onset.json").read_text())
-    assert list(summary["arms"]) == list(PRECISIONS)
-    falls = {}
-    for arm in PRECISIONS:
-        for seed in (1, 2):
-            moved = load_file(results / f"{arm}_{seed}/displacement.safetensors")["l2"]
-            moving = (moved >= np.float32(0.1)).mean(axis=1)
-            falls[arm, seed] = moving[1 : 1 + WINDOW].mean() - moving[-WINDOW:].mean()
-    effects = summary["effects"]["moving"]
-    for arm in [*PRECISIONS][1:]:
-        lost = [falls["published", seed] - falls[arm, seed] for seed in (1, 2)]
-        found = effects["arms"][arm]["goes_away"]
-        np.testing.assert_allclose(found["mean"], np.mean(lost), atol=1e-6)
-        assert (found["seeds"], found["low"] <= found["mean"]) == (2, True)
-    assert effects["interactions"]["float32_both"]["of"] == ["float32_states", "float32_weights"]
+    facts_of_results.check(results / "onset/onset.json")
+    assert list(summary["arms"]) == ALL_ARMS
+    onsets = {}
+    for arm in ALL_ARMS:
+        for seed in SEEDS[arm]:
+            rows = weights_of(results, arm, seed)
+            moves = (rows[1:] != rows[:-1]).reshape(THROUGH, -1)
+            onsets[arm, seed] = plain_mean_onset(moves)
+    of_elements = summary["effects"]["elements"]["onset"]
+    for arm in ALL_ARMS[1:]:
+        later = [onsets[arm, seed] - onsets["published", seed] for seed in SEEDS[arm]]
+        found = of_elements["arms"][arm]
+        np.testing.assert_allclose(found["mean"], np.mean(later), atol=1e-9)
+        assert found["seeds"] == len(later)
+        if len(later) > 1:
+            assert found["low"] < found["mean"] < found["high"]
+        else:
+            assert found["low"] is None
+    joined = summary["effects"]["tokens"]["onset"]["interactions"]
+    assert joined["float32_both"]["of"] == ["float32_states", "float32_weights"]
+    changed = {"second_moment_precision": "float32", "resume_step": SEAM}
+    assert summary["arms"]["switch"]["changes"] == changed
     with open(results / "onset/onset.csv", newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
-    assert [int(row["step"]) for row in rows] == [4, 8, 12, 16, 20] * len(PRECISIONS)
-
+    assert [int(row["step"]) for row in rows] == [4, 8, 12, 16, 18] * len(ALL_ARMS)
     # v is recorded in one arm alone; in bfloat16 it never falls.
     of_v = {arm: found["second_moment"] for arm, found in summary["arms"].items()}
     assert of_v["published"]["fell"]["mean"] == 0
@@ -66,18 +108,24 @@ def test_a_small_two_by_two_from_text_to_verdicts(finished):
 
     judged = json.loads((results / "verdicts.json").read_text())["verdicts"]
     reasons = {row["name"]: row["reason"] for row in judged if row["chapter"] == "causes"}
-    assert "onset is too short: 20 steps" in reasons["softmax"]
-    assert reasons["mixed_precision"].endswith("arms.published.still.mean is zero")
+    for name in ("softmax", "mixed_precision"):
+        assert "onset is too short: 18 steps" in reasons[name]
     assert reasons["rate_or_decay"].startswith("the published runs change both together")
 
-    # A window computes again, a look only draws; the figure has a caption in the report.
+    # Another last step compares again, another rest counts again, a look only draws.
     assert finished.planned(FIGURE, changes=CHANGES) == set()
-    wider = CHANGES.replace(f"window: {WINDOW}", "window: 6")
-    assert finished.planned(FIGURE, changes=wider) == {"compute_onset", "draw_onset"}
+    later = CHANGES.replace(f"through_step: {THROUGH}", "through_step: 20")
+    assert finished.planned(FIGURE, changes=later) == {"compute_onset", "draw_onset"}
+    longer = CHANGES.replace(f"still_for: {STILL}", "still_for: 4")
+    assert finished.planned(FIGURE, changes=longer) == {
+        "compute_course",
+        "compute_onset",
+        "draw_onset",
+    }
     bigger = CHANGES + "figures: {dpi: 77}\n"
     assert finished.planned(FIGURE, changes=bigger) == {"draw_onset"}
     finished.run(FIGURE, "--report", "results/report.html", changes=CHANGES)
     page = (finished.root / "results/report.html").read_text("utf-8")
-    assert "5 steps from step 2 on" in page
+    assert "rest of 3 steps" in page
     output = finished.failure("results/onste/onset.json", "--dry-run", changes=CHANGES)
     assert "'onste' is no entry of causes.onsets. Did you mean onset?" in output

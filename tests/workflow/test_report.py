@@ -4,6 +4,7 @@ import csv
 import json
 import re
 
+import facts_of_results
 from smoke import ROOT
 
 REPORT = "results/report.html"
@@ -19,6 +20,9 @@ def embedded(page: str, script: str, name: str):
 
 def test_one_page_holds_verdicts_figures_and_provenance(finished):
     finished.run("report_results", changes=ONE_RUN)
+    for name in ("phases", "freezing", "stillness", "permanence"):
+        facts_of_results.check(finished.root / f"results/crucible2/{name}.json")
+    facts_of_results.check(finished.root / "results/verdicts.json")
     style = ("--report-stylesheet", "workflow/report/style.css")
     assert " ".join(style) in (ROOT / "Makefile").read_text("utf-8")
     finished.run("report_results", "--report", REPORT, *style, changes=ONE_RUN)

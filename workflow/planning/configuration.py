@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from planning import (
     commands,
     corpora,
+    findings,
+    forecasts,
     kick,
     names,
     onsets,
@@ -23,15 +25,21 @@ from planning.mistakes import ConfigurationError, check_known, found
 
 # Columns of phases.csv that each scale has beside those of its phases.
 BESIDE_PHASES = ("undefined", "mean", "std", "p05", "median", "p95", "nonfinite_tokens")
-SECTIONS = ("permanence", "cohorts", "drift", "report", "published", "figures", "cluster")
+SECTIONS = (
+    *("freezing", "permanence", "cohorts", "drift", "report", "published", "figures", "cluster"),
+)
 
 
-def resolve(configuration: Mapping, rules: Mapping) -> dict:
-    """The configuration with every key of every entry present; raises `ConfigurationError`."""
+def resolve(configuration: Mapping, rules: Mapping, shipped: Mapping | None = None) -> dict:
+    """The configuration with every key of every entry present; raises `ConfigurationError`.
+
+    shipped: the questions of config/verdicts.yaml, by which those that were changed are known.
+    """
     renamed.check(configuration)
     schema.check(configuration, rules)
     configuration, swept = _without_sweeps(configuration, rules)
     entries = rules["$defs"]
+    verdicts = questions.with_changed_rules(configuration.get("verdicts", {}), shipped or {})
     resolved = {
         "corpora": corpora.completed(configuration["corpora"], entries),
         "phases": schema.completed(configuration["phases"], entries["phase_scheme"]),
@@ -40,7 +48,7 @@ def resolve(configuration: Mapping, rules: Mapping) -> dict:
         "kick": schema.completed(configuration.get("kick", {}), entries["kick"]),
         "causes": _causes(configuration.get("causes", {}), entries),
         "comparison": configuration.get("comparison", rules["properties"]["comparison"]["default"]),
-        "verdicts": questions.completed(configuration.get("verdicts", {}), entries),
+        "verdicts": questions.completed(verdicts, entries),
         "verify_files": configuration.get("verify_files", True),
     }
     for section in SECTIONS:
@@ -51,6 +59,10 @@ def resolve(configuration: Mapping, rules: Mapping) -> dict:
         resolved[section]["runs"] = sweeps.runs_in(resolved[section]["runs"], swept)
     for onset in resolved["causes"]["onsets"].values():
         onset["arms"] = {arm: sweeps.runs_in(of, swept) for arm, of in onset["arms"].items()}
+    resolved["findings"] = findings.completed(
+        schema.defaults(entries["findings"]) | configuration.get("findings", {}),
+        resolved["verdicts"]["runs"],
+    )
     names.check(resolved)
     for name, corpus in resolved["corpora"].items():
         corpora.check(f"corpora.{name}", corpus)
@@ -64,10 +76,12 @@ def resolve(configuration: Mapping, rules: Mapping) -> dict:
         check_known("report.runs", name, "runs", resolved)
     for name in resolved["report"]["kick"]:
         check_known("report.kick", name, "kick", resolved)
-    onsets_by_key = {"causes.onsets": resolved["causes"]["onsets"]}
-    for name in resolved["report"]["onsets"]:
-        check_known("report.onsets", name, "causes.onsets", onsets_by_key)
+    for kind in ("onsets", "forecasts"):
+        by_key = {f"causes.{kind}": resolved["causes"][kind]}
+        for name in resolved["report"][kind]:
+            check_known(f"report.{kind}", name, f"causes.{kind}", by_key)
     questions.check(resolved)
+    findings.check(resolved)
     _check_hidden_means(resolved)
     # A run before those that are like it, so that a mistake is reported where it was made.
     for name in sorted(
@@ -78,14 +92,18 @@ def resolve(configuration: Mapping, rules: Mapping) -> dict:
         kick.check(f"kick.{name}", comparison, resolved)
     for name, onset in resolved["causes"]["onsets"].items():
         onsets.check(f"causes.onsets.{name}", onset, resolved)
+    for name, forecast in resolved["causes"]["forecasts"].items():
+        forecasts.check(f"causes.forecasts.{name}", forecast, resolved)
     commands.check(resolved)
     return resolved
 
 
 def _causes(given: Mapping, entries: Mapping) -> dict:
-    return {
+    filled = schema.defaults(entries["causes"]) | given
+    return filled | {
         "account": schema.defaults(entries["account"]) | given.get("account", {}),
         "onsets": schema.completed(given.get("onsets", {}), entries["onset"]),
+        "forecasts": schema.completed(given.get("forecasts", {}), entries["forecast"]),
     }
 
 

@@ -27,6 +27,11 @@ def onset(configuration: Configuration, name: str) -> dict:
     return _entry(configuration["causes"]["onsets"], name, "entry of causes.onsets")
 
 
+def forecast(configuration: Configuration, name: str) -> dict:
+    """A forecast of the freeze."""
+    return _entry(configuration["causes"]["forecasts"], name, "entry of causes.forecasts")
+
+
 def sweep(configuration: Configuration, name: str) -> dict:
     """What each run of a sweep was given."""
     return _entry(configuration["sweeps"], name, "sweep")

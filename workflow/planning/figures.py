@@ -131,7 +131,7 @@ FIGURES = (
         "causes",
         "account",
         "causes of the freeze",
-        _table_and_summary("account") | {"tokens": "account_tokens.csv"},
+        _table_and_summary("account"),
     ),
     Figure(
         "causes",
@@ -139,5 +139,12 @@ FIGURES = (
         "when tokens freeze, and what makes it go away",
         _table_and_summary("onset"),
         folder="onset",
+    ),
+    Figure(
+        "causes",
+        "forecast",
+        "what of the freeze can be predicted, and what could have been",
+        _table_and_summary("forecast"),
+        folder="forecast",
     ),
 )

@@ -5,8 +5,9 @@ Functions of the configuration and of a job's wildcards; `Plan.input` makes them
 
 from collections.abc import Callable, Mapping
 
+from deadtokens.causes.requirements import chain
 from deadtokens.kick.requirements import first_of
-from planning import entries, kick, requirements
+from planning import entries, forecasts, kick, onsets, requirements
 from planning.corpora import check_files, has_tokenizer_text
 from planning.givenfiles import literal
 from planning.mistakes import RequestError
@@ -118,15 +119,45 @@ def masks_of_compared_runs(configuration: Mapping, wildcards: Wildcards) -> str:
     return f"results/corpora/{configuration['runs'][continuous]['corpus']}/masks.safetensors"
 
 
+def of_course(configuration: Mapping, wildcards: Wildcards, file: str) -> list[str]:
+    """A file of each run of a course, "" for its trajectory: those that the run goes back to first.
+
+    Raises `RequestError` unless the run can have a course.
+    """
+    trajectory(configuration, wildcards, "course")
+    runs = configuration["runs"]
+    return [
+        f"results/{name}/{file}" if file else trajectory_of(name, runs[name])
+        for name in chain(wildcards["run"], runs)
+    ]
+
+
 def of_arms(configuration: Mapping, wildcards: Wildcards, file: str, analysis: str) -> list[str]:
-    """A file of each run of all arms, in their order, of those that can have the analysis."""
+    """A file of each run of all arms, in their order, of those that show what it is of."""
     arms = entries.onset(configuration, wildcards["onset"])["arms"]
     return [
         f"results/{name}/{file}"
         for names in arms.values()
         for name in names
-        if requirements.why_not(analysis, name, configuration) is None
+        if onsets.shows(analysis, name, configuration)
     ]
+
+
+def of_pairs(configuration: Mapping, wildcards: Wildcards, part: str, file: str) -> list[str]:
+    """Of each pair of a forecast a file of its `state` or `outcome`; `trajectory` is the run's."""
+    runs = configuration["runs"]
+    forecast = entries.forecast(configuration, wildcards["forecast"])
+    names = [pair[part] for _, pair in forecasts.pairs(forecast)]
+    if file == "trajectory":
+        return [trajectory_of(name, runs[name]) for name in names]
+    return [f"results/{name}/{file}" for name in names]
+
+
+def masks_of_pairs(configuration: Mapping, wildcards: Wildcards) -> str:
+    """The masks of the corpus that all runs of a forecast are trained on."""
+    _, pair = next(forecasts.pairs(entries.forecast(configuration, wildcards["forecast"])))
+    corpus = configuration["runs"][pair["outcome"]]["corpus"]
+    return f"results/corpora/{corpus}/masks.safetensors"
 
 
 def of_sweep(configuration: Mapping, wildcards: Wildcards, file: str) -> list[str]:

@@ -7,7 +7,8 @@ from planning.mistakes import ConfigurationError
 # What rules leave in results/ itself; a test holds it to the rules.
 RESERVED = (
     *("benchmarks", "corpora", "logs"),
-    *("comparison.md", "published.md", "provenance.html", "report.html", "runs.html"),
+    *("comparison.md", "findings.json", "findings.md", "published.md", "provenance.html"),
+    *("report.html", "runs.html"),
     *("verdicts.csv", "verdicts.html", "verdicts.json"),
 )
 RESERVED_KEYS = {name.casefold() for name in RESERVED}
@@ -41,6 +42,7 @@ def tables(configuration: Mapping) -> list[tuple[str, Mapping]]:
         ("runs", configuration["sweeps"]),
         ("kick", configuration["kick"]),
         ("causes.onsets", configuration["causes"]["onsets"]),
+        ("causes.forecasts", configuration["causes"]["forecasts"]),
     ]
 
 
@@ -65,5 +67,6 @@ def _take(key: str, name: str, taken: dict[str, str], folder: str) -> None:
     if other != key:
         raise ConfigurationError(
             f"{key} and {other} would share {folder}{name}; allowed: names that differ in more "
-            "than case, of runs, sweeps, kick and causes.onsets together. Rename one."
+            "than case, of runs, sweeps, kick, causes.onsets and causes.forecasts together. "
+            "Rename one."
         )

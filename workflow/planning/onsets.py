@@ -1,21 +1,55 @@
-"""Onsets of the freeze: whether the arms of one can be compared, before any job."""
+"""Onsets of the freeze: whether the arms of one can be compared, before any job.
+
+A run that was resumed with all that decides its steps is compared together with the run that it was
+resumed from: a list of segments, whose steps are counted from where the first of them began.
+"""
 
 from collections.abc import Mapping
 
+from deadtokens.causes.requirements import chain
+from planning import requirements
 from planning.kick import DECIDING_MOTION
 from planning.mistakes import ConfigurationError, as_yaml, check_known
 
-# What may not differ between two arms: the same tokens over the same steps by the same rule.
-ALIKE = ("corpus", "total_steps", "motion_threshold")
+# What may not differ between two arms: the same tokens by the same rule.
+ALIKE = ("corpus", "motion_threshold")
 # What may differ between two arms, and beside the seed not within one.
 CHANGEABLE = (
     *(name for name in DECIDING_MOTION if name not in (*ALIKE, "random_seed")),
-    *("schedule_steps", "resume_run", "resume_step", "restore"),
+    *("schedule_steps", "resume_step"),
 )
 
 
+def segments(name: str, runs: Mapping) -> list[dict[str, object]]:
+    """The runs of a course, first to last: name, first and last step, counted from the first run.
+
+    The last run's own step k is step resume_step + k, and so on down the chain.
+    """
+    found: list[dict[str, object]] = []
+    for run in chain(name, runs):
+        begin = found[-1]["first_step"] - 1 + runs[run]["resume_step"] if found else 0
+        if found:
+            found[-1]["last_step"] = begin
+        last = begin + runs[run]["total_steps"]
+        found.append({"run": run, "first_step": begin + 1, "last_step": last})
+    return found
+
+
+def length(name: str, runs: Mapping) -> int:
+    """The steps of a run, those of the runs that it goes back to counted too."""
+    return segments(name, runs)[-1]["last_step"]
+
+
+def shows(analysis: str, name: str, configuration: Mapping) -> bool:
+    """Whether this run of an arm has the analysis of its whole course, from the first step on."""
+    runs = configuration["runs"]
+    if analysis != "course" and len(chain(name, runs)) > 1:
+        return False
+    return requirements.why_not(analysis, name, configuration) is None
+
+
 def check(key: str, onset: Mapping, configuration: Mapping) -> None:
-    """Arms of runs that differ in their seed alone, of one length, each with a seed in common."""
+    """Arms of runs that differ in their seed alone, long enough, each with a seed in common."""
     arms, runs = onset["arms"], configuration["runs"]
     check_known(f"{key}.reference", onset["reference"], "arms", onset)
     reference = arms[onset["reference"]]
@@ -23,7 +57,7 @@ def check(key: str, onset: Mapping, configuration: Mapping) -> None:
         for name in names:
             check_known(f"{key}.arms.{arm}", name, "runs", configuration)
     for arm, names in arms.items():
-        _check_alike(f"{key}.arms.{arm}", names, reference[0], runs)
+        _check_arm(f"{key}.arms.{arm}", names, reference[0], configuration)
         _check_seeds(f"{key}.arms.{arm}", names, runs)
         if not {*seeds(names, runs)} & {*seeds(reference, runs)}:
             raise ConfigurationError(
@@ -31,7 +65,18 @@ def check(key: str, onset: Mapping, configuration: Mapping) -> None:
                 f"{onset['reference']} {seeds(reference, runs)}; effects are paired by seed, so "
                 "they need one in common at least."
             )
-    _check_windows(key, onset, runs[reference[0]]["total_steps"])
+    _check_steps(key, onset, configuration)
+
+
+def check_arm(key: str, names: list[str], configuration: Mapping) -> None:
+    """Runs of one length that differ in their seed alone, and whose motion is recorded."""
+    for name in names:
+        check_known(key, name, "runs", configuration)
+    _check_arm(key, names, names[0], configuration)
+    steps = {name: {"total_steps": length(name, configuration["runs"])} for name in names}
+    for name in names:
+        _check_same(key, name, names[0], "runs of one question", steps[name], steps[names[0]])
+    _check_seeds(key, names, configuration["runs"])
 
 
 def seeds(names: list[str], runs: Mapping) -> list[int]:
@@ -39,32 +84,56 @@ def seeds(names: list[str], runs: Mapping) -> list[int]:
     return [runs[name]["random_seed"] for name in names]
 
 
-def changes(run: Mapping, reference: Mapping) -> dict[str, object]:
-    """The settings that a run has otherwise than another, the seed aside."""
-    return {name: run[name] for name in CHANGEABLE if run[name] != reference[name]}
+def deciding(run: Mapping) -> dict[str, object]:
+    """What decides the steps of a run beside its seed, of a schedule only what it does to them."""
+    steps = run["schedule_steps"] or run["total_steps"]
+    length_of_schedule = None if run["schedule"] == "constant" else steps
+    return {name: run[name] for name in CHANGEABLE} | {"schedule_steps": length_of_schedule}
 
 
-def _check_alike(key: str, names: list[str], reference: str, runs: Mapping) -> None:
+def changes(name: str, reference: str, runs: Mapping) -> dict[str, object]:
+    """The settings that a run has otherwise than another, the seed aside.
+
+    `before_resume_step`: those that the run which it goes back to has otherwise, if there are any.
+    """
+    own, other = deciding(runs[name]), deciding(runs[reference])
+    changed = {key: value for key, value in own.items() if value != other[key]}
+    if runs[name]["resume_run"] is not None:
+        of = runs[reference]["resume_run"] or reference
+        before = changes(runs[name]["resume_run"], of, runs)
+        changed |= {"before_resume_step": before} if before else {}
+    return changed
+
+
+def _check_arm(key: str, names: list[str], reference: str, configuration: Mapping) -> None:
+    runs = configuration["runs"]
     for name in names:
-        for setting in ALIKE:
-            _check_same(key, name, setting, reference, "all arms", runs)
-        for setting in CHANGEABLE:
-            _check_same(key, name, setting, names[0], "runs of one arm", runs)
-        if "W" not in runs[name]["record"]:
-            raise ConfigurationError(
-                f"{key} has {name}, whose record is {runs[name]['record']}; allowed: runs with W "
-                f"among it. Add it to runs.{name}.record."
+        reason = requirements.why_not("course", name, configuration)
+        if reason is not None:
+            raise ConfigurationError(f"{key} has {name}. {reason}")
+        found, wanted = runs[name], runs[reference]
+        _check_same(
+            key,
+            name,
+            reference,
+            "all arms",
+            *({s: run[s] for s in ALIKE} for run in (found, wanted)),
+        )
+        pairs = zip(reversed(chain(name, runs)), reversed(chain(names[0], runs)), strict=False)
+        for one, first in pairs:
+            _check_same(
+                key, one, first, "runs of one arm", deciding(runs[one]), deciding(runs[first])
             )
 
 
-def _check_same(key: str, name: str, setting: str, other: str, of: str, runs: Mapping) -> None:
-    found, wanted = runs[name][setting], runs[other][setting]
-    if found != wanted:
-        raise ConfigurationError(
-            f"{key} has {name}, whose {setting} is {as_yaml(found)}; allowed: that of {other}, "
-            f"{as_yaml(wanted)}, for it is one in {of}. Set runs.{name}.{setting}, or take {name} "
-            "out."
-        )
+def _check_same(key: str, name: str, other: str, of: str, found: Mapping, wanted: Mapping) -> None:
+    for setting, value in found.items():
+        if value != wanted[setting]:
+            raise ConfigurationError(
+                f"{key} has {name}, whose {setting} is {as_yaml(value)}; allowed: that of {other}, "
+                f"{as_yaml(wanted[setting])}, for it is one in {of}. Set runs.{name}.{setting}, or "
+                f"take {name} out."
+            )
 
 
 def _check_seeds(key: str, names: list[str], runs: Mapping) -> None:
@@ -78,10 +147,25 @@ def _check_seeds(key: str, names: list[str], runs: Mapping) -> None:
         first[seed] = name
 
 
-def _check_windows(key: str, onset: Mapping, steps: int) -> None:
-    first, window = onset["from_step"], onset["window"]
-    if first - 1 + 2 * window > steps:
+def _check_steps(key: str, onset: Mapping, configuration: Mapping) -> None:
+    through, still_for = onset["through_step"], configuration["causes"]["still_for"]
+    if through <= still_for:
         raise ConfigurationError(
-            f"{key} has from_step: {first}, window: {window}; allowed: two windows side by side "
-            f"within the {steps} steps of its runs, one from from_step on and one at the end."
+            f"{key}.through_step is {through}; allowed: more than causes.still_for, {still_for}: "
+            "an onset is seen that many steps later."
+        )
+    runs = configuration["runs"]
+    lengths = {name: length(name, runs) for names in onset["arms"].values() for name in names}
+    short = [f"{name} ({steps})" for name, steps in lengths.items() if steps < through]
+    if short:
+        raise ConfigurationError(
+            f"{key}.through_step is {through}, but of its runs have fewer steps: "
+            f"{', '.join(short)}. Allowed: at most {min(lengths.values())}. Or set total_steps of "
+            "these runs higher."
+        )
+    of_v = [name for name in lengths if shows("second_moment", name, configuration)]
+    if of_v and onset["from_step"] > through:
+        raise ConfigurationError(
+            f"{key}.from_step is {onset['from_step']}; allowed: at most through_step, {through}, "
+            f"for {of_v[0]} records how v grows."
         )

@@ -45,18 +45,22 @@ SECTIONS = (
     ("corpora.NAME.tokenizer_from", "hub_tokenizer"),
     ("phases.NAME", "phase_scheme"),
     ("runs.NAME", "run"),
+    ("freezing", "freezing"),
     ("permanence", "permanence"),
     ("cohorts", "cohorts"),
     ("drift", "drift"),
     ("kick.NAME", "kick"),
+    ("causes", "causes"),
     ("causes.account", "account"),
     ("causes.onsets.NAME", "onset"),
+    ("causes.forecasts.NAME", "forecast"),
     ("published", "published"),
     ("report", "report"),
     ("verdicts", "verdicts"),
     ("verdicts.chapters.NAME", "chapter"),
     ("verdicts.questions.NAME", "question"),
     ("verdicts.questions.NAME.supported_if", "condition"),
+    ("findings", "findings"),
 )
 LAST = (("figures", "figures"), ("cluster", "cluster"))
 # Keys that hold a value and no keys of their own.
@@ -100,6 +104,8 @@ def _allowed(rule: Mapping) -> str:
         return ", ".join(f"`{value}`" for value in rule["enum"])
     if "enum" in rule.get("items", {}):
         return "a list of " + ", ".join(f"`{value}`" for value in rule["items"]["enum"])
+    if "$ref" in rule:
+        return "keys of its own"
     return schema.allowed(rule)
 
 

@@ -19,7 +19,9 @@ def report_figures(configuration: Mapping) -> list[str]:
         if figure.folder == "run" and _shown(figure, name, configuration)
     ]
     kicks = [f"results/{name}/kick.{kind}" for name in report["kick"]]
-    return of_runs + kicks + [f"results/{name}/onset.{kind}" for name in report["onsets"]]
+    onsets = [f"results/{name}/onset.{kind}" for name in report["onsets"]]
+    forecasts = [f"results/{name}/forecast.{kind}" for name in report["forecasts"]]
+    return of_runs + kicks + onsets + forecasts
 
 
 def chapter(configuration: Mapping, question: str) -> str:
@@ -31,12 +33,21 @@ def chapter(configuration: Mapping, question: str) -> str:
 
 
 def evidence(configuration: Mapping) -> list[str]:
-    """The statistics files that the questions ask for, of what is in the report."""
+    """The statistics files that the questions ask for, of what is in the report.
+
+    And of runs at other random seeds, where the configuration names them.
+    """
     report = configuration["report"]
-    there = {*report["runs"], *report["kick"], *report["onsets"]}
+    there = {*report["runs"], *report["kick"], *report["onsets"], *report["forecasts"]}
     questions = configuration["verdicts"]["questions"].values()
     asked = [(question["run"], question["file"]) for question in questions if question["file"]]
-    return [f"results/{run}/{file}" for run, file in dict.fromkeys(asked) if run in there]
+    seeds = configuration["verdicts"]["seeds"]
+    return [
+        f"results/{run}/{file}"
+        for name, file in dict.fromkeys(asked)
+        if name in there
+        for run in (name, *seeds.get(name, ()))
+    ]
 
 
 def _shown(figure: Figure, name: str, configuration: Mapping) -> bool:

@@ -41,7 +41,9 @@ ANALYSES: dict[str, WhyNot] = {
     "untrained_motion": lambda name, _, configuration, __: kick.why_no_untrained_motion(
         name, configuration["runs"]
     ),
+    "course": lambda name, _, configuration, __: causes.why_no_course(name, configuration["runs"]),
     "audit": lambda name, run, *_: causes.why_no_audit(name, run),
+    "state": lambda name, run, *_: causes.why_no_state(name, run),
     "second_moment": lambda name, run, *_: causes.why_no_second_moment(name, run),
     "account": lambda name, run, configuration, _: causes.why_no_account(
         name, run, configuration["causes"]["account"]

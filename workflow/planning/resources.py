@@ -23,3 +23,11 @@ def memory_to_read(configuration: Mapping, wildcards: Wildcards) -> int:
     vocab_size = entries.corpus(configuration, run["corpus"])["vocab_size"]
     rows = min(run["chunk_rows"], run["total_steps"] + 1)
     return 1000 + rows * vocab_size * run["hidden_dim"] * 2 // 10**6
+
+
+def memory_to_compare(configuration: Mapping, wildcards: Wildcards) -> int:
+    """MB: beside reading, the rows of all compared steps, two in float32 and two in float64."""
+    run = entries.run(configuration, wildcards["run"])
+    vocab_size = entries.corpus(configuration, run["corpus"])["vocab_size"]
+    elements = configuration["cohorts"]["alignment_steps"] * vocab_size * run["hidden_dim"]
+    return memory_to_read(configuration, wildcards) + elements * 24 // 10**6

@@ -6,7 +6,8 @@ makes one text of them.
 
 from collections.abc import Mapping
 
-from planning import entries, kick, onsets, requirements
+from planning import entries, forecasts, kick, onsets
+from planning.findings import present as sources_of_findings
 from planning.inputs import Wildcards, population
 
 WITHOUT_EFFECT_ON_TRAINING = ("phases", "checkpoint_seconds", "keep_trajectory")
@@ -71,11 +72,17 @@ def motion(configuration: Mapping, wildcards: Wildcards) -> dict:
 
 
 def freezing(configuration: Mapping, wildcards: Wildcards) -> dict:
-    return motion(configuration, wildcards) | displacement(configuration, wildcards)
+    of_run = motion(configuration, wildcards) | displacement(configuration, wildcards)
+    return of_run | configuration["freezing"]
+
+
+def stillness(configuration: Mapping, wildcards: Wildcards) -> dict:
+    return motion(configuration, wildcards) | _still_for(configuration)
 
 
 def permanence(configuration: Mapping, wildcards: Wildcards) -> dict:
-    return configuration["permanence"] | _of_run(configuration, wildcards, "motion_threshold")
+    of_run = _of_run(configuration, wildcards, "motion_threshold", "naming")
+    return configuration["permanence"] | of_run
 
 
 def momentum(configuration: Mapping, wildcards: Wildcards) -> dict:
@@ -84,6 +91,7 @@ def momentum(configuration: Mapping, wildcards: Wildcards) -> dict:
     return (
         update_law(configuration, wildcards)
         | _of_run(configuration, wildcards, "record", "naming", "motion_threshold")
+        | _still_for(configuration)
         | {key: cohorts[key] for key in ("chosen_steps", "plane_bins")}
         | {"density": {name: cohorts[f"density_{key}"] for name, key in bins.items()}}
     )
@@ -93,7 +101,8 @@ def gradients(configuration: Mapping, wildcards: Wildcards) -> dict:
     keys = ("cohort_window", "alignment_steps", "permutations", "permutation_seed")
     cohorts = configuration["cohorts"]
     recorded = _of_run(configuration, wildcards, "record", "naming", "motion_threshold")
-    return {"run": wildcards["run"]} | recorded | {key: cohorts[key] for key in keys}
+    given = recorded | _still_for(configuration) | {key: cohorts[key] for key in keys}
+    return {"run": wildcards["run"]} | given
 
 
 def drift(configuration: Mapping, wildcards: Wildcards) -> dict:
@@ -170,7 +179,7 @@ def second_moment(configuration: Mapping, wildcards: Wildcards) -> dict:
 
 
 def account(configuration: Mapping, wildcards: Wildcards) -> dict:
-    keys = ("record", "naming", "clip_norm", "motion_threshold")
+    keys = ("record", "naming", "clip_norm")
     return (
         update_law(configuration, wildcards)
         | _of_run(configuration, wildcards, *keys)
@@ -178,28 +187,52 @@ def account(configuration: Mapping, wildcards: Wildcards) -> dict:
     )
 
 
+def course(configuration: Mapping, wildcards: Wildcards) -> dict:
+    run, runs = entries.run(configuration, wildcards["run"]), configuration["runs"]
+    segments = [
+        {**segment, "naming": runs[segment["run"]]["naming"]}
+        for segment in onsets.segments(wildcards["run"], runs)
+    ]
+    still_for = configuration["causes"]["still_for"]
+    rules = {"motion_threshold": run["motion_threshold"], "still_for": still_for}
+    return rules | {"segments": segments}
+
+
 def onset(configuration: Mapping, wildcards: Wildcards) -> dict:
     comparison, runs = entries.onset(configuration, wildcards["onset"]), configuration["runs"]
-    reference = runs[comparison["arms"][comparison["reference"]][0]]
+    reference = comparison["arms"][comparison["reference"]][0]
     arms = [
         {
             "arm": arm,
-            "changes": onsets.changes(runs[names[0]], reference),
+            "changes": onsets.changes(names[0], reference, runs),
             "runs": [
                 {
                     "run": name,
                     "seed": runs[name]["random_seed"],
-                    "elements": runs[name]["hidden_dim"],
-                    "second_moment": requirements.why_not("second_moment", name, configuration)
-                    is None,
+                    "second_moment": onsets.shows("second_moment", name, configuration),
                 }
                 for name in names
             ],
         }
         for arm, names in comparison["arms"].items()
     ]
-    rules = {key: comparison[key] for key in ("reference", "from_step", "window", "bin_steps")}
-    return rules | {"motion_threshold": reference["motion_threshold"], "arms": arms}
+    names = ("reference", "through_step", "from_step", "bin_steps")
+    rules = {name: comparison[name] for name in names}
+    return rules | {"still_for": configuration["causes"]["still_for"], "arms": arms}
+
+
+def forecast(configuration: Mapping, wildcards: Wildcards) -> dict:
+    entry, runs = entries.forecast(configuration, wildcards["forecast"]), configuration["runs"]
+    pairs = [
+        update_law(configuration, {"run": pair["outcome"]})
+        | {"record": runs[pair["state"]]["record"], "role": role, **pair}
+        | {f"{part}_naming": runs[pair[part]]["naming"] for part in forecasts.RUNS_OF_PAIR}
+        | {"random_seed": runs[pair["outcome"]]["random_seed"]}
+        for role, pair in forecasts.pairs(entry)
+    ]
+    rules = {key: value for key, value in entry.items() if key not in forecasts.ROLES}
+    threshold = runs[pairs[0]["outcome"]]["motion_threshold"]
+    return rules | {"motion_threshold": threshold, "pairs": pairs}
 
 
 def rows(configuration: Mapping, wildcards: Wildcards) -> dict:
@@ -231,6 +264,9 @@ def figure(configuration: Mapping, wildcards: Wildcards) -> dict:
         title = entries.run(configuration, wildcards["run"])["experiment"]
     elif "kick" in wildcards:
         title = runs[entries.kick(configuration, wildcards["kick"])["continuous"]]["series"]
+    elif "forecast" in wildcards:
+        _, pair = next(forecasts.pairs(entries.forecast(configuration, wildcards["forecast"])))
+        title = runs[pair["outcome"]]["experiment"]
     else:
         of = entries.onset(configuration, wildcards["onset"])
         title = runs[of["arms"][of["reference"]][0]]["series"]
@@ -242,16 +278,25 @@ def verdicts(configuration: Mapping, wildcards: Wildcards) -> dict:
     steps = {name: run["total_steps"] for name, run in runs.items()}
     steps |= {name: steps[entry["continuous"]] for name, entry in configuration["kick"].items()}
     steps |= {
-        name: runs[entry["arms"][entry["reference"]][0]]["total_steps"]
-        for name, entry in configuration["causes"]["onsets"].items()
+        name: entry["through_step"] for name, entry in configuration["causes"]["onsets"].items()
     }
+    forecasts_ = configuration["causes"]["forecasts"].items()
+    steps |= {name: entry["through_step"] for name, entry in forecasts_}
     asked = {question["run"] for question in section["questions"].values()}
+    seeds = {run: others for run, others in section["seeds"].items() if run in asked}
     return (
         {key: section[key] for key in ("chapters", "questions")}
-        | {"steps": {name: steps[name] for name in sorted(asked & steps.keys())}}
+        | {"steps": {name: steps[name] for name in sorted(asked & steps.keys())}, "seeds": seeds}
         # The order of the story, which JSON objects with sorted keys do not keep.
         | {"order": {key: [*section[key]] for key in ("chapters", "questions")}}
     )
+
+
+def findings(configuration: Mapping, wildcards: Wildcards) -> dict:
+    """Where the findings take their numbers from, and what is left out."""
+    section = configuration["findings"]
+    absent = {name: section["sources"][name] for name in sorted(section["absent"])}
+    return {"sources": sources_of_findings(section), "absent": absent}
 
 
 def provenance(configuration: Mapping, wildcards: Wildcards) -> dict:
@@ -260,6 +305,11 @@ def provenance(configuration: Mapping, wildcards: Wildcards) -> dict:
     corpora = {run["corpus"]: configuration["corpora"][run["corpus"]] for run in runs.values()}
     rest = {key: value for key, value in configuration.items() if key != "verdicts"}
     return {"configuration": rest | {"runs": runs, "corpora": corpora}}
+
+
+def _still_for(configuration: Mapping) -> dict:
+    """When a token counts as stopped."""
+    return {"still_for": configuration["freezing"]["still_for"]}
 
 
 def _of_run(configuration: Mapping, wildcards: Wildcards, *keys: str) -> dict:

@@ -59,7 +59,7 @@ rule compute_gradients:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=growing(plan.resource(memory_to_read)),
+        mem_mb=growing(plan.resource(memory_to_compare)),
         runtime=growing(60),
     params:
         settings=plan.settings(slices.gradients),

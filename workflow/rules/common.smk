@@ -11,16 +11,17 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from planning import codedigest, configuration, corpora, figures, identity, inputs, renamed, slices
-from planning import trainings
+from planning import codedigest, configuration, corpora, figures, findings, identity, inputs
+from planning import renamed, slices, trainings
 from planning.mistakes import ConfigurationError
 from planning.plan import Plan, options, shell_prefix
 from planning.report import chapter, evidence, report_figures
-from planning.resources import growing, memory_to_read
+from planning.resources import growing, memory_to_compare, memory_to_read
 from planning.schema import load as load_schema
 
 SCRIPTS = os.path.relpath(f"{ROOT}/workflow/scripts")
 PUBLISHED = f"{ROOT}/workflow/report/published.json"
+FINDINGS = f"{ROOT}/workflow/report/findings.md.jinja"
 
 try:
     if imported.is_given_configuration(workflow):
@@ -28,7 +29,9 @@ try:
     update_config(config, TYPED_CONFIG)
     plan = Plan(
         configuration.resolve(
-            config, load_schema(Path(ROOT, "workflow/schemas/config.schema.yaml"))
+            config,
+            load_schema(Path(ROOT, "workflow/schemas/config.schema.yaml")),
+            shipped=imported.laid_over(OWN_CONFIGURATION[1:], {})["verdicts"]["questions"],
         ),
         codedigest.Remembered(
             memory=Path(".snakemake/code_digests.json"),
@@ -60,6 +63,7 @@ wildcard_constraints:
     sweep="(?!corpora/)[^/]+",
     kick="(?!corpora/)[^/]+",
     onset="(?!corpora/)[^/]+",
+    forecast="(?!corpora/)[^/]+",
     corpus="[^/]+",
     population="|".join(inputs.POPULATIONS),
     format="png|svg|pdf",

@@ -1,7 +1,8 @@
 """The verdicts on the questions of the published notebooks, and what results/report.html shows.
 
 Needs the statistics (JSON) of the runs in the report. Leaves the verdicts as JSON, as a table (CSV)
-and as a page (HTML), and a page of provenance. `make report` asks for `report_results` and then has
+and as a page (HTML), a page of provenance, and from the files that `findings.sources` names the findings
+(Markdown, and findings.json, which of its sources is which). `make report` asks for `report_results` and then has
 Snakemake put it all into one page that needs no network.
 """
 
@@ -128,3 +129,31 @@ rule write_provenance_page:
         'python "$scripts"/report/write_provenance_page.py --identity {params.identity} --log {log:q}'
         " --settings {params.settings:q}"
         " --metadata {input:q} --page {output:q}"
+
+
+rule write_findings:
+    """Write the findings: words from a template, every number from a file that a rule made."""
+    input:
+        sources=plan.input(findings.sources),
+        published=local(PUBLISHED),
+        template=local(FINDINGS),
+    output:
+        page="results/findings.md",
+        manifest="results/findings.json",
+    log:
+        "results/logs/write_findings.log",
+    benchmark:
+        "results/benchmarks/write_findings.tsv"
+    conda:
+        "../envs/findings.yaml"
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(5),
+    params:
+        settings=plan.settings(slices.findings),
+        code=plan.code("report/write_findings.py", "findings"),
+    shell:
+        'python "$scripts"/report/write_findings.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q} --template {input.template:q}"
+        " --published {input.published:q} --sources {input.sources:q}"
+        " --page {output.page:q} --manifest {output.manifest:q}"

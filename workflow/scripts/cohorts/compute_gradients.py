@@ -2,8 +2,8 @@
 
     python workflow/scripts/cohorts/compute_gradients.py \\
         --settings '{"run": "crucible2", "naming": "crucible", "record": ["W", "m", "v", "g"],
-                     "motion_threshold": 0.1, "cohort_window": 10, "alignment_steps": 20,
-                     "permutations": 999, "permutation_seed": 42}' \\
+                     "motion_threshold": 0.1, "still_for": 100, "cohort_window": 10,
+                     "alignment_steps": 20, "permutations": 999, "permutation_seed": 42}' \\
         --trajectory results/crucible2/trajectory.safetensors \\
         --masks results/corpora/flannel/masks.safetensors \\
         --displacement results/crucible2/displacement.safetensors \\
@@ -17,6 +17,7 @@ from deadtokens.program import command  # first: what follows takes its time
 from pathlib import Path
 
 from deadtokens.cohorts import gradients
+from deadtokens.cohorts.cohorts import Cohorts
 from deadtokens.cohorts.requirements import why_no_gradients
 from deadtokens.displacement import patterns
 from deadtokens.files import tables
@@ -28,7 +29,7 @@ from deadtokens.recorded.rows import TokenRows, read_dead_mask
 from deadtokens.recorded.steps import numbers
 
 OF_COHORTS = ("cohort_window", "alignment_steps", "permutations", "permutation_seed")
-SETTINGS = ("run", "naming", "record", "motion_threshold", *OF_COHORTS)
+SETTINGS = ("run", "naming", "record", "motion_threshold", "still_for", *OF_COHORTS)
 CHUNK_BYTES = 16_000_000
 
 
@@ -50,11 +51,14 @@ def main(options):
             by_step.add(step.number, numbers(step.made["g"]), h)
             progress(step.number)
         alignment = by_step.table()
-        cohorts = gradients.Cohorts(last, steps, wanted["cohort_window"])
+        cohorts = Cohorts(last, steps, wanted["cohort_window"], wanted["still_for"])
         looked_at = cohorts.steps(wanted["alignment_steps"])
-        then = [numbers(rows.step(step, "g").made["g"]) for step in looked_at]
+        then = [rows.step(step, ("W", "g")) for step in looked_at]
+        initial = numbers(rows.read("W", 0, 1)[0])
+    made = [numbers(step.made["g"]) for step in then]
+    before = [numbers(step.before["W"]) for step in then]
     null = wanted["permutations"], wanted["permutation_seed"]
-    compared = gradients.compare(cohorts, then, *null)
+    compared = gradients.compare(cohorts, made, before, initial, *null)
     report = gradients.summary(alignment, cohorts, looked_at, compared)
     with command.finished(options.table, options.summary) as (table, summary):
         tables.write(table, alignment)

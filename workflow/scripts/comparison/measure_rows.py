@@ -12,7 +12,7 @@ from deadtokens.program import command  # first: what follows takes its time
 # isort: split
 from pathlib import Path
 
-from deadtokens import lattice
+from deadtokens import gauge, lattice
 from deadtokens.comparison import summary
 from deadtokens.files.storage import open_reader
 from deadtokens.recorded.ranges import RANGES
@@ -38,7 +38,12 @@ def main(options):
             ends = weights(dead, 0), weights(dead, last)
             found["net_displacement"] = summary.net_displacement(*ends)
         if "W" in dead and recorded == "all":
-            live = TokenRows(file, naming, dead_mask, "live")
+            live, everyone = (TokenRows(file, naming, dead_mask, of) for of in ("live", "all"))
+            seen = [
+                end - gauge.mean(weights(everyone, t))
+                for end, t in zip(ends, (0, last), strict=True)
+            ]
+            found["net_displacement_relative"] = summary.net_displacement(*seen)
             for name, t in (("separation_at_start", 0), ("separation_later", step)):
                 if t <= last:
                     found[name] = summary.separation(weights(live, t), weights(dead, t))

@@ -26,15 +26,22 @@ def main(options):
         f"{path.parent.name}/{path.name}": documents.read(path) for path in options.evidence
     }
     with documents.fitting(*options.evidence):
-        rows = verdicts.judge(questions, evidence, options.settings["steps"])
-    found = {"counts": verdicts.counts(rows), "chapters": chapters, "verdicts": rows}
+        rows = verdicts.judge(
+            questions, evidence, options.settings["steps"], options.settings["seeds"]
+        )
+    found = {
+        "counts": verdicts.counts(rows),
+        "counts_by_kind": verdicts.counts_by_kind(rows),
+        "chapters": chapters,
+        "verdicts": rows,
+    }
     with command.finished(options.verdicts, options.table) as (report, table):
         command.write_json(report, found)
         tables.write(table, verdicts.table(rows))
 
 
 if __name__ == "__main__":
-    arguments = command.parser(__doc__, "questions", "chapters", "order", "steps")
+    arguments = command.parser(__doc__, "questions", "chapters", "order", "steps", "seeds")
     arguments.add_argument("--evidence", type=Path, nargs="*", default=[], help="JSON files")
     arguments.add_argument("--verdicts", type=Path, required=True, help="JSON: all of it")
     arguments.add_argument("--table", type=Path, required=True, help="CSV: a row per question")

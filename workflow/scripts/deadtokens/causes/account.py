@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from deadtokens import lattice
+from deadtokens import gauge, lattice
 from deadtokens.causes import updates
 from deadtokens.causes.updates import Update
 from deadtokens.errors import UserError
@@ -33,6 +33,11 @@ GRADIENT = {
     "p_dead": "the probability of the token, mean over the batch: the softmax sharpens",
     "hidden": "|g| / p_dead: hidden states, as long and as aligned as they are where it is likely",
 }
+# What the cells are made of: their parts add up to `cell`.
+CELL = {
+    "cell_drift": "the common drift of the rows: cells as stored less those relative to their mean",
+    "cell_relative": "ULP of the weights relative to the mean of all recorded rows",
+}
 # What the terms are the parts of.
 CAUSES = {
     "rate": ("rate",),
@@ -40,7 +45,8 @@ CAUSES = {
     "second_moment": ("v_float32", "v_correction"),
     "ratchet": ("ratchet",),
     "epsilon": ("epsilon",),
-    "cell": ("cell",),
+    "cell_drift": ("cell_drift",),
+    "cell_relative": ("cell_relative",),
 }
 BELOW = {"below_half_cell": "as published", "below_half_cell_float32_v": "with v in float32"}
 
@@ -49,7 +55,8 @@ BELOW = {"below_half_cell": "as published", "below_half_cell_float32_v": "with v
 class Logs:
     """One step in octaves: a number or (n, D) float64 for each term, and log2 u by itself.
 
-    `terms` has those of `GRADIENT` too if the run recorded p_mean; they add up to the gradient's.
+    `terms` has those of `CELL`, too, which add up to the cell's, and of `GRADIENT` if the run
+    recorded p_mean, which add up to the gradient's.
     """
 
     terms: dict[str, np.ndarray | np.float64]
@@ -57,8 +64,11 @@ class Logs:
     there: np.ndarray  # (n, D) bool: elements whose g, m and both v are other than zero
 
 
-def logs(step: Update, law: UpdateLaw) -> Logs:
-    """The logarithms of a step; they are minus infinity, and not `there`, where there is a zero."""
+def logs(step: Update, law: UpdateLaw, mean: np.ndarray) -> Logs:
+    """The logarithms of a step; they are minus infinity, and not `there`, where there is a zero.
+
+    mean: that of all recorded rows where the update sets out, (D,) float64.
+    """
     g, m, v, v32 = (np.abs(x.astype(np.float64)) for x in (step.g, step.m, step.v, step.v32))
     ulp = lattice.ulp(step.start).astype(np.float64)
     rate = np.float64(law.learning_rates[step.number - 1])
@@ -80,6 +90,9 @@ def logs(step: Update, law: UpdateLaw) -> Logs:
             "epsilon": -np.log1p(law.epsilon * v_correction / root) / np.log(2),
             "cell": -np.log2(ulp),
         }
+        relative = gauge.readings(lattice.to_float32(step.start), mean)[gauge.RELATIVE]
+        terms["cell_relative"] = -np.log2(gauge.ulp_of_numbers(relative))
+        terms["cell_drift"] = terms["cell"] - terms["cell_relative"]
         if step.p is not None:
             p = np.broadcast_to(step.p.astype(np.float64)[:, None], g.shape)
             log_p, there = np.log2(p), there & (p > 0)
@@ -89,15 +102,19 @@ def logs(step: Update, law: UpdateLaw) -> Logs:
 
 @dataclass
 class Account:
-    """The table: a row per step, each made of one `Update` and the logarithms of step t0."""
+    """The table: a row per step, each made of one `Update` and the logarithms of step t0.
+
+    means: of all recorded rows, where each update sets out, (T, D) float64, see `updates.means`.
+    """
 
     law: UpdateLaw
+    means: np.ndarray
     base: Logs
     rows: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, step: Update) -> None:
         """Take up the next step."""
-        now = logs(step, self.law)
+        now = logs(step, self.law, self.means[step.number - 1])
         both = now.there & self.base.there
         row = {"step": step.number, "total": _mean_change(now.update, self.base.update, both)}
         for name in now.terms:
@@ -121,11 +138,11 @@ class Account:
         return float(np.mean(self.rows[name][-window:]))
 
 
-def base_at(run: Iterable[Update], law: UpdateLaw, from_step: int) -> Logs:
+def base_at(run: Iterable[Update], law: UpdateLaw, means: np.ndarray, from_step: int) -> Logs:
     """The logarithms of step t0, from a run that is followed to there and no further."""
     for step in run:
         if step.number == from_step:
-            return logs(step, law)
+            return logs(step, law, means[from_step - 1])
     raise UserError(
         f"account.from_step: {from_step} is beyond the last step of the run. Set one within it."
     )
@@ -138,13 +155,14 @@ def table(account: Account) -> pd.DataFrame:
 
 def summary(account: Account, window: int) -> dict[str, object]:
     """What was found, as a JSON object; changes are in octaves, means over the last steps too."""
-    late = {name: account.mean(name, window) for name in ("total", *TERMS)}
+    named = ("total", *TERMS, *CELL)
+    late = {name: account.mean(name, window) for name in named}
     causes = {name: sum(late[part] for part in parts) for name, parts in CAUSES.items()}
-    last = {name: account.rows[name][-1] for name in ("total", *TERMS)}
+    last = {name: account.rows[name][-1] for name in named}
     parts = [name for name in GRADIENT if name in account.rows]
     total = late["total"]
     return {
-        "terms": TERMS | {name: GRADIENT[name] for name in parts},
+        "terms": TERMS | CELL | {name: GRADIENT[name] for name in parts},
         "change_at_last_step": last,
         "change_over_last_window": late,
         "gradient_over_last_window": {name: account.mean(name, window) for name in parts},

@@ -1,19 +1,20 @@
 """The updates of a recorded run, beside each the second moment that float32 would have made."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from deadtokens import lattice
+from deadtokens import gauge, lattice
 from deadtokens.causes.arithmetic import Arithmetic, float32_tensor
 from deadtokens.causes.second_moment import Counterfactual
 from deadtokens.errors import UserError
 from deadtokens.recorded.steps import Step, numbers
 from deadtokens.update_law import UpdateLaw, half_cells
 
-QUANTITIES = ("W", "m", "v", "g")
+OF_STATE = ("W", "m", "v")
+QUANTITIES = (*OF_STATE, "g")
 IF_RECORDED = ("p_mean",)
 
 
@@ -23,7 +24,8 @@ class Update:
 
     start: W[t-1] after weight decay, where the update sets out. v32: v[t] as float32 would have it
     along the same gradients; it is changed in place by the next update. p: (n,) float32, the mean
-    probability of each token, None if it is not recorded.
+    probability of each token. g and v32 are None where gradients are not followed, p where it is
+    not recorded.
     """
 
     number: int
@@ -32,14 +34,9 @@ class Update:
     after: np.ndarray
     m: np.ndarray
     v: np.ndarray
-    g: np.ndarray
-    v32: np.ndarray
+    g: np.ndarray | None = None
+    v32: np.ndarray | None = None
     p: np.ndarray | None = None
-
-    def displacement(self) -> np.ndarray:
-        """|ΔW′|₂ of each token, (n,) float64; infinite where an element's is."""
-        moved = lattice.displacement(self.before, self.after).astype(np.float64)
-        return np.sqrt((moved * moved).sum(axis=1))
 
 
 def check(shapes: Mapping[str, tuple[int, ...]], steps: int) -> None:
@@ -62,17 +59,34 @@ def each(steps: Iterable[Step], law: UpdateLaw) -> Iterator[Update]:
         if counterfactual is None:
             counterfactual = Counterfactual(float32_tensor(step.before["v"]), law)
         grad = float32_tensor(step.made["g"])
-        yield Update(
-            number=step.number,
-            before=step.before["W"],
-            start=law.decayed(step.before["W"], step.number),
-            after=step.after["W"],
-            m=numbers(step.after["m"]),
-            v=numbers(step.after["v"]),
-            g=grad.numpy(),
-            v32=counterfactual.take(grad).numpy(),
-            p=step.made.get("p_mean"),
-        )
+        v32 = counterfactual.take(grad).numpy()
+        yield replace(of_state(step, law), g=grad.numpy(), v32=v32, p=step.made.get("p_mean"))
+
+
+def of_state(step: Step, law: UpdateLaw) -> Update:
+    """The update of one step, any one, with `OF_STATE`: no gradients are followed."""
+    return Update(
+        number=step.number,
+        before=step.before["W"],
+        start=law.decayed(step.before["W"], step.number),
+        after=step.after["W"],
+        m=numbers(step.after["m"]),
+        v=numbers(step.after["v"]),
+    )
+
+
+def means(weights: Iterable[tuple[int, np.ndarray]], law: UpdateLaw) -> np.ndarray:
+    """The mean of all rows where each update sets out, after weight decay: (T, D) float64.
+
+    weights: W of every state, uint16 bits, in chunks of (first t, (k, n, D)).
+    """
+    found = [
+        gauge.mean(lattice.to_float32(law.decayed(bits, t + 1)))
+        for start, chunk in weights
+        for t, bits in enumerate(chunk, start)
+        if t < law.steps  # from the last state no update sets out
+    ]
+    return np.stack(found)
 
 
 def beyond_half_a_cell(update: Update, law: UpdateLaw) -> np.ndarray:

@@ -18,18 +18,29 @@ from deadtokens.figures.inputs import json_of
 from deadtokens.files import tables
 from deadtokens.files.documents import NUMBER, Maybe
 
-HEIGHT_OVER_WIDTH = 0.6
+HEIGHT_OVER_WIDTH = 0.95
 OBSERVED = "#d55e00"  # Okabe and Ito's vermilion
 NULL = "#bdbdbd"
 OTHERS, PAIRS = "#0072b2", style.INK
-TESTS = {"as_recorded": "cosine", "beyond_common": "cosine_beyond_common"}
-NAMES = {"as_recorded": "Cohorts, as recorded", "beyond_common": "Less the common part"}
+TESTS = {
+    "as_recorded": "cosine",
+    "beyond_common": "cosine_beyond_common",
+    "beyond_row": "cosine_beyond_row",
+    "initial_rows": "cosine_of_initial_rows",
+}
+NAMES = {
+    "as_recorded": "Cohorts, as recorded",
+    "beyond_common": "Less the common part",
+    "beyond_row": "Less what the row explains",
+    "initial_rows": "Null check: rows of W[0]",
+}
 SMALLEST_ANGLE = 0.02  # degrees: below it float32 gradients distinguish no angles
 SMALLEST, LARGEST = 6, 60  # areas of markers, in points squared
 
 TEST = {
-    **{"reason": Maybe(str), "excess_over_sd": NUMBER, "p_value": NUMBER, "within": NUMBER},
-    **{"null_mean": NUMBER, "null_counts": Maybe([int]), "null_edges": Maybe([float])},
+    **{"reason": Maybe(str), "excess_over_sd": NUMBER, "p_value": NUMBER},
+    **{"null_mean": NUMBER, "excess": NUMBER},
+    **{"null_counts": Maybe([int]), "null_edges": Maybe([float])},
 }
 # What is drawn of gradients.json.
 SUMMARY = {
@@ -39,6 +50,7 @@ SUMMARY = {
         {"tokens": int, "from": int, "to": int, **dict.fromkeys(TESTS.values(), NUMBER)},
     ],
     "cohort_tests": dict.fromkeys(TESTS, TEST),
+    "row_explains": {"mean": NUMBER},
 }
 
 # By the option of the program: how a file is read, and what it holds.
@@ -49,15 +61,15 @@ INPUTS = {
 
 
 def draw(table: pd.DataFrame, summary: dict, title: str, width_mm: float) -> Figure:
-    """Alignment by step on the left; beside it both tests, cohorts and null side by side."""
+    """Alignment by step on the left; beside it each test, cohorts and null side by side."""
     drawing = style.figure(width_mm, width_mm * HEIGHT_OVER_WIDTH)
-    grid = drawing.add_gridspec(2, 3, width_ratios=(1.5, 1, 1))
+    grid = drawing.add_gridspec(len(TESTS), 3, width_ratios=(1.5, 1, 1))
     _draw_steps(drawing.add_subplot(grid[:, 0]), table, summary)
     for row, (name, column) in enumerate(TESTS.items()):
         test = summary["cohort_tests"][name]
         cohorts, null = (drawing.add_subplot(grid[row, i]) for i in (1, 2))
         _draw_cohorts(cohorts, summary, test, column)
-        cohorts.set_title(NAMES[name])
+        cohorts.set_title(_name(name, summary))
         _draw_null(null, test)
         null.set_title(_verdict(test))
     _key(drawing, summary)
@@ -107,7 +119,7 @@ def _draw_cohorts(panel: Axes, summary: dict, test: dict, column: str) -> None:
     panel.set_xlabel("Last motion (step)")
     panel.set_ylabel("Mean cosine of pairs")
     if not cohorts:
-        pictures.remark(panel, "No cohort of two")
+        pictures.remark(panel, fill(test["reason"] or "No cohort of two", 24))
         panel.set(xticks=[], yticks=[])
         return
     tokens = np.array([cohort["tokens"] for cohort in cohorts])
@@ -128,16 +140,24 @@ def _draw_cohorts(panel: Axes, summary: dict, test: dict, column: str) -> None:
 
 
 def _draw_null(panel: Axes, test: dict) -> None:
-    """What shuffled cohorts give, and what was found."""
-    panel.set_xlabel("Mean cosine within cohorts")
+    """What shuffled cohorts give more than their mean, and what was found."""
+    panel.set_xlabel("Excess over shuffles")
     panel.set_ylabel("Shuffles")
-    if test["reason"] is not None:
-        pictures.remark(panel, fill(test["reason"], 24))
+    if test["reason"] is not None or not test["null_counts"]:
+        remark = test["reason"] or "every shuffle gives the same"
+        pictures.remark(panel, fill(remark, 24))
         panel.set(xticks=[], yticks=[])
         return
     panel.stairs(test["null_counts"], test["null_edges"], fill=True, color=NULL)
-    panel.axvline(test["within"], color=OBSERVED, linewidth=1.4)
+    panel.axvline(test["excess"], color=OBSERVED, linewidth=1.4)
     panel.xaxis.set_major_locator(MaxNLocator(2))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda excess, _: f"{excess:.2g}"))
+
+
+def _name(test: str, summary: dict) -> str:
+    share = summary["row_explains"]["mean"]
+    known = f" ({100 * share:.1f}%)" if test == "beyond_row" and share is not None else ""
+    return NAMES[test] + known
 
 
 def _key(drawing: Figure, summary: dict) -> None:

@@ -6,17 +6,23 @@ cosine of g with h is that of -g with -h. Where h is not recorded, the mean dire
 dead tokens' gradients stands for it. Rows of zeros have no direction and are left out and counted.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from deadtokens.cohorts import likeness
+from deadtokens.cohorts.cohorts import Cohorts
 from deadtokens.errors import UserError
 
 PERCENTILES = {"p05": 5, "median": 50, "p95": 95}
-HISTOGRAM_BINS = 40
-ROUNDING = 1e-6  # sums of float32 in another order differ by less, so what is equal counts as equal
-RESULTS = ("within", "null_mean", "null_sd", "excess", "excess_over_sd", "p_value")
+# Of each test, what it finds in a cohort.
+COSINES = {
+    "as_recorded": "cosine",
+    "beyond_common": "cosine_beyond_common",
+    "beyond_row": "cosine_beyond_row",
+    "initial_rows": "cosine_of_initial_rows",
+}
 
 
 def directions(gradients: np.ndarray) -> np.ndarray:
@@ -26,10 +32,17 @@ def directions(gradients: np.ndarray) -> np.ndarray:
     return np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
 
 
+def at_right_angles(units: np.ndarray) -> np.ndarray:
+    """(n, D) directions without their part along their mean direction; zeros where none is left."""
+    common = directions(units.mean(axis=0, keepdims=True))[0]
+    left = units - np.outer(units @ common, common)
+    smallest = likeness.rounding_of_directions(units.shape[1])
+    return np.where(np.linalg.norm(left, axis=1, keepdims=True) > smallest, left, 0.0)
+
+
 def beyond_common(units: np.ndarray) -> np.ndarray:
     """What is left of (n, D) directions without their mean direction, again of length 1."""
-    common = directions(units.mean(axis=0, keepdims=True))[0]
-    return directions(units - np.outer(units @ common, common))
+    return directions(at_right_angles(units))
 
 
 def pairwise_cosine(units: np.ndarray) -> float:
@@ -88,129 +101,53 @@ class Steps:
         return pd.DataFrame(self._rows)
 
 
-class Cohorts:
-    """Tokens that froze within the same window of so many steps, and how aligned they are.
-
-    last: (N,) last motion of all tokens. Those that never moved, or that move at the last step,
-    freeze in no window and are left out; n are left. `rows` below are (n, K·D) float32: the
-    directions of these tokens' gradients at K steps side by side, over sqrt(K), so that the product
-    of two rows is the mean of K cosines.
-    """
-
-    def __init__(self, last: np.ndarray, steps: int, window: int):
-        self.tokens = np.flatnonzero((last > 0) & (last < steps))
-        self.tokens = self.tokens[np.argsort(last[self.tokens], kind="stable")]
-        self.last, self.window = last[self.tokens], window
-        labels, starts = np.unique((self.last - 1) // window, return_index=True)
-        self.labels, self.starts = labels, starts  # rows of a cohort lie side by side
-        self.sizes = np.diff([*starts, len(self.tokens)]).astype(int)
-
-    def steps(self, number: int) -> list[int]:
-        """At most so many, even from the first freezing to the latest; none without a freezing."""
-        if len(self.last) == 0:
-            return []
-        return (
-            np.unique(np.rint(np.linspace(self.last[0], self.last[-1], number)))
-            .astype(int)
-            .tolist()
-        )
-
-    def rows(
-        self, gradients: Iterable[np.ndarray], of: Callable[[np.ndarray], np.ndarray]
-    ) -> np.ndarray:
-        """The rows: `of` the directions of all tokens' (N, D) gradients, step by step."""
-        units = [of(directions(g[self.tokens])).astype(np.float32) for g in gradients]
-        if not units:
-            return np.empty((0, 0), np.float32)
-        return np.concatenate(units, axis=1) / np.float32(np.sqrt(len(units)))
-
-    def within(self, rows: np.ndarray, order: np.ndarray | None = None) -> float:
-        """Mean cosine over all pairs of tokens of one cohort, and the steps; NaN without a pair.
-
-        Over ordered pairs: Σ over cohorts of |Σu|² - Σ|u|². `order` (n,) puts others in a cohort.
-        """
-        pairs = (self.sizes * (self.sizes - 1)).sum()
-        sums = self._sums(rows, np.arange(len(rows)) if order is None else order)
-        squares = np.einsum("ij,ij->", sums, sums) - _squares(rows).sum()
-        return float(squares / pairs) if pairs else np.nan
-
-    def _sums(self, rows: np.ndarray, order: np.ndarray) -> np.ndarray:
-        """(C, K·D) float64. One sum after the other is six times faster than `add.reduceat`."""
-        ends = self.starts + self.sizes
-        of_cohorts = [rows[order[a:b]].sum(axis=0) for a, b in zip(self.starts, ends, strict=True)]
-        return np.array(of_cohorts, dtype=np.float64)
-
-    def each(self, rows: np.ndarray) -> list[dict]:
-        """Steps, tokens and mean cosine of the pairs of each cohort; None for a token alone."""
-        sums, own = self._sums(rows, np.arange(len(rows))), _squares(rows)
-        pairs = self.sizes * (self.sizes - 1)
-        summaries = []
-        for i, label in enumerate(self.labels.tolist()):
-            members = slice(self.starts[i], self.starts[i] + self.sizes[i])
-            both = sums[i] @ sums[i] - own[members].sum()
-            summaries.append(
-                {
-                    "from": label * self.window + 1,
-                    "to": (label + 1) * self.window,
-                    "tokens": int(self.sizes[i]),
-                    "cosine": float(both / pairs[i]) if pairs[i] else None,
-                }
-            )
-        return summaries
-
-    def permutation_test(self, rows: np.ndarray, permutations: int, seed: int) -> dict[str, object]:
-        """Are gradients more aligned within cohorts than among tokens drawn at random?
-
-        The null shuffles which token is in which cohort. p is one-sided, with the +1 rule; the
-        effect is the excess over the mean of the null, also in its standard deviations. Without
-        anything to test there is no p, but a reason.
-        """
-        pairs = int((self.sizes * (self.sizes - 1) // 2).sum())
-        reason = self._nothing_to_test()
-        result = {"permutations": permutations, "seed": seed, "pairs": pairs, "reason": reason}
-        if reason:
-            return result | dict.fromkeys(RESULTS) | {"null_edges": [], "null_counts": []}
-        found, random = self.within(rows), np.random.default_rng(seed)
-        null = np.array(
-            [self.within(rows, random.permutation(len(rows))) for _ in range(permutations)]
-        )
-        mean, spread = float(null.mean()), float(null.std())
-        reached = np.count_nonzero(null >= found - ROUNDING)
-        counts, edges = np.histogram(null, HISTOGRAM_BINS)
-        results = (
-            *(found, mean, spread, found - mean),
-            (found - mean) / spread if spread > ROUNDING else None,
-            (1 + reached) / (1 + permutations),
-        )
-        result |= dict(zip(RESULTS, results, strict=True))
-        return result | {"null_edges": edges.tolist(), "null_counts": counts.tolist()}
-
-    def _nothing_to_test(self) -> str | None:
-        if len(self.tokens) == 0:
-            return "not one token froze within the run"
-        if self.sizes.max() == 1:
-            return "no two tokens froze in the same window"
-        if len(self.sizes) == 1:
-            return "all tokens that froze did so in one window"
-        return None
-
-
 def compare(
-    cohorts: Cohorts, gradients: Sequence[np.ndarray], permutations: int, seed: int
+    cohorts: Cohorts,
+    gradients: Sequence[np.ndarray],
+    rows: Sequence[np.ndarray],
+    initial: np.ndarray,
+    permutations: int,
+    seed: int,
 ) -> dict[str, object]:
-    """Every cohort and the tests, as a JSON object; gradients: (N, D) of each step looked at.
+    """Every cohort and the tests, as a JSON object; (N, D) of each step looked at.
 
-    Once of the gradients as they are, and once beyond what all frozen tokens have in common: of
-    their parts at right angles to the mean direction, for the push along h is everybody's.
+    rows: W before each of these steps; initial: W[0]. The tests: `as_recorded`, of the directions;
+    `beyond_common`, of their parts at right angles to the mean direction, made length 1, for the
+    push along h is everybody's; `beyond_row`, of what a linear map of the row leaves of these
+    parts; and as a null check `initial_rows`, `beyond_common` of W[0], which no push has made.
     """
-    tests, each = {}, []
-    for name, of in (("as_recorded", lambda units: units), ("beyond_common", beyond_common)):
-        rows = cohorts.rows(gradients, of)
-        tests[name] = cohorts.permutation_test(rows, permutations, seed)
-        each.append(cohorts.each(rows))
+    units = [directions(g[cohorts.tokens]) for g in gradients]
+    row = likeness.AlikeBeyondRow(
+        cohorts,
+        (at_right_angles(u) for u in units),
+        (w[cohorts.tokens].astype(np.float64) for w in rows),
+    )
+    of_tests = {
+        "as_recorded": lambda: likeness.Alike(cohorts, units),
+        "beyond_common": lambda: likeness.Alike(cohorts, map(beyond_common, units)),
+        "beyond_row": lambda: row,
+        "initial_rows": lambda: likeness.Alike(
+            cohorts, [beyond_common(directions(initial[cohorts.tokens]))] if units else []
+        ),
+    }
+    tests, described = {}, cohorts.described()
+    for name, make in of_tests.items():
+        statistic = make()  # one at a time: each holds all directions
+        tests[name] = likeness.permutation_test(statistic, permutations, seed)
+        for cohort, cosine in zip(described, statistic.each(), strict=True):
+            cohort[COSINES[name]] = cosine
+    return {"cohorts": described, "cohort_tests": tests, "row_explains": _explained(row)}
+
+
+def _explained(row: likeness.AlikeBeyondRow) -> dict[str, object]:
+    """Shares of variance over the steps, and what rows of noise would explain."""
+    shares, others = row.explained, len(row.cohorts) - 1
     return {
-        "cohorts": [a | {"cosine_beyond_common": b["cosine"]} for a, b in zip(*each, strict=True)],
-        "cohort_tests": tests,
+        "mean": float(np.mean(shares)) if shares else None,
+        "least": min(shares, default=None),
+        "most": max(shares, default=None),
+        "by_chance": row.rank / others if shares else None,
+        "reason": None if shares else row.reason,
     }
 
 
@@ -231,7 +168,7 @@ def summary(
         "direction_of_h": "h_mean" if "mean_with_h_mean" in table else "others",
         "mean_over_steps": means,
         "cohort_window": cohorts.window,
-        "frozen_tokens": len(cohorts.tokens),
+        "frozen_tokens": len(cohorts),
         "steps_looked_at": list(looked_at),
         **compared,
     }
@@ -244,10 +181,6 @@ def check(steps: int, tokens: int, displacement: tuple) -> None:
             f"gradients g of {steps} steps and {tokens} tokens and the displacement {displacement} "
             "are not of one run: give the files of one run."
         )
-
-
-def _squares(rows: np.ndarray) -> np.ndarray:
-    return np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
 
 
 def _cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ RANGE = IfThere(Maybe([NUMBER]))
 FIGURES = {
     **dict.fromkeys(("corpus_tokens", "live", "dead"), IfThere(int)),
     **dict.fromkeys(("final_loss", "unigram_entropy", "net_displacement"), IfThere(NUMBER)),
+    "net_displacement_relative": IfThere(NUMBER),
     **dict.fromkeys(("separation_at_start", "separation_later"), IfThere(NUMBER)),
     "mean_displacement_at_first_step": IfThere(NUMBER),
     "mean_displacement_at_last_step": IfThere(NUMBER),
@@ -21,7 +22,7 @@ FIGURES = {
     **{"hottest_phase": IfThere(str), "vanishing_fraction": IfThere(NUMBER)},
     **dict.fromkeys(("hottest_phase_vanished", "half_still", "last_motion"), IfThere(STEP)),
     "tokens_moving_at_last_step": IfThere(int),
-    **{"freezing": IfThere([STEP]), "stillness_runs": IfThere(int)},
+    **{"freezing": IfThere([STEP]), "stillness_runs": IfThere(int), "still_for": IfThere(int)},
     "longest_stillness": IfThere([int]),
 }
 PUBLISHED = {str: {"steps": IfThere(int), **FIGURES}}
@@ -33,7 +34,7 @@ SUMMARY = {
 METADATA = {"experiment": str, "total_steps": int, "final_loss": NUMBER}
 CORPUS = {"entries": int, "tokens": int, "live": int, "dead": int}
 MEASURED = {name: shape for name, shape in FIGURES.items() if shape is RANGE} | {
-    name: FIGURES[name] for name in ("net_displacement", "separation_at_start", "separation_later")
+    name: FIGURES[name] for name in FIGURES if name.startswith(("net_displacement", "separation_"))
 }
 PHASES = {
     **{"phases": [str], "vanishing_fraction": NUMBER},
@@ -42,7 +43,7 @@ PHASES = {
         "element": {"phases": {str: {"vanished": {"first": STEP}, "majority": {"first": STEP}}}}
     },
 }
-FREEZING = {"min": STEP, "median": STEP, "max": STEP}
+FREEZING = {"still_for": int, "min": STEP, "median": STEP, "max": STEP}
 STILLNESS = {"count": int, "longest": [{"length": int}]}
 
 
@@ -75,7 +76,7 @@ def of_motion(
     """What other rules found of the motion of dead tokens.
 
     phases, freezing, stillness: content of the JSON files of these names; displacement: the mean
-    |ΔW′|₂ of every step, (T,). Freezing beyond the end of the run is None.
+    |ΔW′|₂ of every step, (T,). Freezing that the run does not show is None.
     """
     coldest, *_, hottest = phases["scales"]["element"]["phases"].values()
     return {
@@ -88,13 +89,17 @@ def of_motion(
         "half_still": coldest["majority"]["first"],
         "last_motion": phases["motion"]["last_motion_step"],
         "freezing": [freezing[name] for name in ("min", "median", "max")],
+        "still_for": freezing["still_for"],
         "stillness_runs": stillness["count"],
         "longest_stillness": [run["length"] for run in stillness["longest"][:3]],
     }
 
 
 def net_displacement(first: np.ndarray, last: np.ndarray) -> float:
-    """Mean over the tokens of |W[T] − W[0]|₂: first and last weights of each, (n, D)."""
+    """Mean over the tokens of |W[T] − W[0]|₂: first and last weights of each, (n, D).
+
+    As stored; relative where both are less the mean of all rows of their time (`gauge`).
+    """
     change = last.astype(np.float64) - first.astype(np.float64)
     return float(np.linalg.norm(change, axis=1).mean())
 
@@ -116,7 +121,8 @@ def absent(steps: int, record: Iterable[str], rows: str, separation_step: int) -
         reasons |= dict.fromkeys(of_weights, "W not recorded")
     if "W" not in record or rows != "all":
         why = "live rows not recorded" if "W" in record else "W not recorded"
-        reasons |= dict.fromkeys(("separation_at_start", "separation_later"), why)
+        of_all = ("separation_at_start", "separation_later", "net_displacement_relative")
+        reasons |= dict.fromkeys(of_all, why)
     elif steps < separation_step:
         reasons["separation_later"] = f"run too short ({steps:,} steps)"
     return reasons

@@ -15,27 +15,38 @@ from deadtokens.figures import letters, pictures, style
 from deadtokens.figures.inputs import json_of
 from deadtokens.files import tables
 from deadtokens.files.documents import NUMBER, STEP
+from deadtokens.gauge import AS_STORED, READINGS, RELATIVE
 
-PANEL_MM, NAMES_MM = 58, 30  # heights
+PANEL_MM, NAMES_MM = 48, 29  # heights: all of it on one page
 NARROW_MM = 150  # below this, panels of two columns would be too small to read
 # Okabe and Ito's, for every kind of colour blindness; far apart in lightness, so in grey too.
 COLOURS = {"live": "#0072b2", "dead": "#e69f00"}
 DARKER = {"live": "#0072b2", "dead": "#a85f00"}  # of the same hue, for letters on white
 DASHED = (0, (3, 1.5))
 DOTTED = (0, (1, 1.5))
+# How what h_mean points at is listed.
+LISTS = {
+    **{"cosine_as_stored": "cosine, as stored", "cosine_relative": "cosine, relative"},
+    "logit": "logit, in either reading",
+}
 RULE = {"color": style.FAINT, "linewidth": 0.7, "linestyle": DOTTED}
 NAMES_SHOWN = 6  # of each list; the table has all
 MOST_COLUMNS = 6
 LONGEST_NAME = 16  # letters that fit a column
 SPACE = "␣"
-ROOM_FOR_A_LINE = 0.085  # of a panel's height
+ROOM_FOR_A_LINE = 0.13  # of a panel's height
+# Of the pairs of panels that say the same in both readings.
+SHORT = {AS_STORED: "as stored", RELATIVE: "relative"}
+TITLES = {AS_STORED: "as stored", RELATIVE: "relative to the mean of all rows"}
 
 LEFT = {"origin": {sphere: {"left": STEP} for sphere in ("bounding_sphere", "mean_sphere")}}
+ALONG_H = {"centroid_displacement_cosine_with_mean_h": NUMBER}
+CLOUD = dict.fromkeys(READINGS, LEFT | ALONG_H)
 # What is drawn of drift.json.
 SUMMARY = {
     **{"steps": int, "tokens": int, "live_tokens": int},
     "h_mean": {"persistent": float},
-    "clouds": {"live": LEFT, "dead": LEFT},
+    "clouds": {"live": CLOUD, "dead": CLOUD},
     "separation": dict.fromkeys(("start", "end", "end_over_start"), NUMBER),
     "tokens_pointed_at": [{"by": str, "step": int, "live": int, "dead": int}],
 }
@@ -58,32 +69,37 @@ def draw(
     title: str,
     width_mm: float,
 ) -> Figure:
-    """Panels by two, or one below the other in a narrow figure; the names of tokens below."""
+    """Panels by two, or one below the other in a narrow figure; the names of tokens below.
+
+    What depends on the gauge is drawn in both readings, as stored on the left.
+    """
     narrow = width_mm < NARROW_MM
-    rows = [["over_time", "lags"], ["clouds", "origin"], ["angles", "rows"]]
+    places = [["over_time", "lags"], ["clouds", "angles"]]
+    places += [[f"{name}_{reading}" for reading in READINGS] for name in ("origin", "rows")]
+    names = [[f"cosine_{reading}" for reading in READINGS], ["logit", "logit"]]
     if narrow:
-        rows = [[name] for row in rows for name in row]
-    heights = [PANEL_MM] * len(rows) + [NAMES_MM] * 2
+        places = [[name] for row in places for name in row]
+        names = [[name] for name in LISTS]
+    heights = [PANEL_MM] * len(places) + [NAMES_MM] * len(names)
     drawing = style.figure(width_mm, sum(heights))
-    axes = drawing.subplot_mosaic(
-        [*rows, *([name] * len(rows[0]) for name in ("cosine", "logit"))], height_ratios=heights
-    )
+    axes = drawing.subplot_mosaic([*places, *names], height_ratios=heights)
     _draw_persistence(axes["over_time"], table, summary)
     _draw_autocorrelation(axes["lags"], lagged, summary)
     _draw_clouds(axes["clouds"], table)
-    _draw_origin(axes["origin"], table, summary)
     _draw_angles(axes["angles"], table)
-    _draw_rows(axes["rows"], table)
-    for name in ("over_time", "clouds", "origin", "angles", "rows"):
-        pictures.step_axis(axes[name], summary["steps"])
-        axes[name].set_xlim(0, summary["steps"])
-        axes[name].xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
-    for measure in ("cosine", "logit"):
-        most = MOST_COLUMNS // 2 if narrow else MOST_COLUMNS
+    for reading in READINGS:
+        _draw_origin(axes[f"origin_{reading}"], table, summary, reading)
+        _draw_rows(axes[f"rows_{reading}"], table, reading)
+    for row in places:
+        for name in (name for name in row if name != "lags"):
+            pictures.step_axis(axes[name], summary["steps"])
+            axes[name].set_xlim(0, summary["steps"])
+            axes[name].xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
+    for measure in LISTS:
+        most = MOST_COLUMNS if measure == "logit" and not narrow else MOST_COLUMNS // 2
         _draw_names(axes[measure], tokens, summary, measure, most)
-    headline = _headline(summary).replace("; ", ";\n") if narrow else _headline(summary)
-    between = "\n" if narrow else " "
-    pictures.head(drawing, f"{title}:{between}{headline}")
+    headline = _headline(summary).replace("; ", ";\n")
+    pictures.head(drawing, f"{title}:{chr(10) if narrow else ' '}{headline}")
     return drawing
 
 
@@ -150,25 +166,30 @@ def _draw_clouds(panel: Axes, table: pd.DataFrame) -> None:
             *(table["step"], table[f"{cloud}_max_radius"]),
             **{"color": colour, "linestyle": DOTTED, "label": f"bounding radius, {cloud}"},
         )
+    panel.plot(
+        *(table["step"], table["all_centroid_norm_as_stored"]),
+        **{"color": "#cc79a7", "linestyle": DASHED, "label": "|mean of all rows|"},
+    )
     panel.set_ylim(bottom=0)
     panel.set_ylabel("Distance in the space of W")
     _key(panel, columns=2, rows=3)
 
 
-def _draw_origin(panel: Axes, table: pd.DataFrame, summary: dict) -> None:
-    """The origin's distance in radii: above 1 it is outside the sphere."""
-    panel.set_title("The origin, seen from each cloud")
+def _draw_origin(panel: Axes, table: pd.DataFrame, summary: dict, reading: str) -> None:
+    """The distance, in radii, of the origin, or of the mean that is the relative one."""
+    point = "The origin" if reading == AS_STORED else "The mean of all rows"
+    panel.set_title(f"{point}, seen from each cloud")
     for cloud, colour in COLOURS.items():
-        norm = table[f"{cloud}_centroid_norm"]
+        norm = table[f"{cloud}_centroid_norm_{reading}"]
         for sphere, radius, line in (
             ("bounding_sphere", "max_radius", "-"),
             ("mean_sphere", "mean_radius", DASHED),
         ):
             with np.errstate(divide="ignore", invalid="ignore"):
                 distance = norm / table[f"{cloud}_{radius}"]
-            left = summary["clouds"][cloud]["origin"][sphere]["left"]
+            left = summary["clouds"][cloud][reading]["origin"][sphere]["left"]
             kind = "bounding" if line == "-" else "mean"
-            end = " radius" if left is None else f": left at {left:,}"
+            end = "" if left is None else f": left at {left:,}"
             panel.plot(
                 *(table["step"], distance),
                 color=colour,
@@ -179,38 +200,36 @@ def _draw_origin(panel: Axes, table: pd.DataFrame, summary: dict) -> None:
                 panel.plot(left, distance[left], **style.DOT)
     panel.axhline(1, **RULE)
     panel.set_ylim(0, max(1.08, panel.get_ylim()[1]))
-    panel.set_ylabel("Origin to centroid\n(radii; above 1 it is outside)")
+    panel.set_ylabel("Distance from centroid\n(radii; above 1 it is outside)")
     _key(panel, columns=2, rows=2)
 
 
 def _draw_angles(panel: Axes, table: pd.DataFrame) -> None:
+    """Relative to the mean of all rows both centroids lie on one line, on either side of it."""
     panel.set_title("Angle of h_mean with the centroids")
     for cloud, colour in COLOURS.items():
-        panel.plot(
-            *(table["step"], table[f"angle_h_{cloud}"]),
-            **{"color": colour, "label": f"{cloud} centroid"},
-        )
-    panel.plot(
-        *(table["step"], table["angle_h_separation"]),
-        **{"color": style.INK, "linestyle": DASHED, "label": "dead to live"},
-    )
+        for reading, line in ((AS_STORED, "-"), (RELATIVE, DASHED)):
+            panel.plot(
+                *(table["step"], table[f"angle_h_{cloud}_{reading}"]),
+                **{"color": colour, "linestyle": line, "label": f"{cloud}, {SHORT[reading]}"},
+            )
     panel.axhline(90, **RULE)
     panel.set_ylim(0, 180)
     panel.yaxis.set_major_locator(FixedLocator(range(0, 181, 45)))
     panel.set_ylabel("Angle (degrees)")
-    _key(panel, columns=3, rows=1)
+    _key(panel, columns=2, rows=2)
 
 
-def _draw_rows(panel: Axes, table: pd.DataFrame) -> None:
+def _draw_rows(panel: Axes, table: pd.DataFrame, reading: str) -> None:
     """How much of each motion is along h_mean; single steps beside the stand of the rows."""
-    panel.set_title("Rows, and steps of the centroids, along h_mean")
+    panel.set_title(f"Along h_mean, {TITLES[reading]}")
     for cloud, colour in COLOURS.items():
         panel.plot(
-            *(table["step"], table[f"{cloud}_row_cosine_with_h"]),
+            *(table["step"], table[f"{cloud}_row_cosine_with_h_{reading}"]),
             **{"color": colour, "label": f"{cloud} rows, mean"},
         )
         panel.plot(
-            *(table["step"], table[f"{cloud}_step_cosine_with_h"]),
+            *(table["step"], table[f"{cloud}_step_cosine_with_h_{reading}"]),
             **{
                 "color": colour,
                 "linewidth": 0.5,
@@ -231,7 +250,7 @@ def _draw_names(
     """A column of names for each state, the first on top, in the colour of their cloud."""
     everywhere = summary["live_tokens"] / summary["tokens"]
     remark = f"; {everywhere:.0%} of all are live" if most_columns == MOST_COLUMNS else ""
-    panel.set_title(f"h_mean points at, by {measure} (dead in italics{remark})")
+    panel.set_title(f"h_mean points at, by {LISTS[measure]} (dead in italics{remark})")
     panel.set_axis_off()
     steps = sorted(tokens["step"].unique())
     if len(steps) > most_columns:
@@ -300,15 +319,12 @@ def _apart(lags: np.ndarray) -> list[float]:
 def _headline(summary: dict) -> str:
     apart, clouds = summary["separation"], summary["clouds"]
     if apart["end_over_start"] is None:
-        return "live and dead tokens begin at one centroid"
-    way = "apart" if apart["end"] > apart["start"] else "together"
-    drift = f"the clouds drift {way}, {apart['start']:.3f} to {apart['end']:.3f}"
-    left = {name: cloud["origin"]["bounding_sphere"]["left"] for name, cloud in clouds.items()}
-    left = {name: step for name, step in left.items() if step is not None}
-    if not left:
-        return f"{drift}; the origin stays inside both"
-    if len(left) == 1:
-        return f"{drift}; the origin leaves the {next(iter(left))} one at {min(left.values()):,}"
-    return (
-        f"{drift}; the origin leaves both, at {left['live']:,} (live) and {left['dead']:,} (dead)"
-    )
+        drift = "live and dead tokens begin at one centroid"
+    else:
+        way = "apart" if apart["end"] > apart["start"] else "together"
+        drift = f"the clouds drift {way}, {apart['start']:.3f} to {apart['end']:.3f}"
+    along = [clouds["live"][r]["centroid_displacement_cosine_with_mean_h"] for r in READINGS]
+    if any(cosine is None or np.isnan(cosine) for cosine in along):
+        return drift
+    stored, relative = (f"{cosine:+.2f}".replace("-", "−") for cosine in along)
+    return f"{drift}; live centroid along h_mean: {stored} as stored, {relative} relative"

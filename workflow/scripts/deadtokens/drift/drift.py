@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from deadtokens import lattice
+from deadtokens import gauge, lattice
 from deadtokens.drift.persistence import angle, cosine
 from deadtokens.errors import UserError
+from deadtokens.gauge import AS_STORED, READINGS, RELATIVE
 
 Chunks = Iterable[tuple[int, np.ndarray]]  # (first t, (k, V, D) bit patterns of W)
 
@@ -23,19 +24,33 @@ PATTERNS = {
     "loss": ("F32", ("states",)),
 }
 CLOUDS = ("live", "dead")
+ALL = "all"  # the rows of both: their mean is what `relative` is relative to
 SPHERES = {"bounding_sphere": "max_radius", "mean_sphere": "mean_radius"}
+OF_ROWS = (
+    *("mean_radius", "max_radius", "rms_radius", "nearer_own"),
+    *(f"row_cosine_with_h_{reading}" for reading in READINGS),
+)
 FEWEST_STEPS = 2  # for one pair of hidden states
 DIVERGED = "the run diverged. Train it with a smaller learning_rate."
 
 
 @dataclass(frozen=True)
 class Clouds:
-    """What one pass over a trajectory leaves."""
+    """What one pass over a trajectory leaves; READINGS are those of `gauge`."""
 
-    centroids: dict[str, np.ndarray]  # of CLOUDS: (T+1, D) float64
+    centroids: dict[str, np.ndarray]  # of CLOUDS and ALL, as stored: (T+1, D) float64
     columns: dict[str, np.ndarray]  # (T+1,) each, see `measure`
-    net: np.ndarray  # (V, D) float64: W[T] - W[0]
-    path: np.ndarray  # (V,) float64: the sum of |W[t+1] - W[t]|₂
+    net: np.ndarray  # (V, D) float64: W[T] - W[0], as stored
+    path: dict[str, np.ndarray]  # by reading, (V,) float64: the sum of |W[t+1] - W[t]|₂
+
+    def centroid(self, cloud: str, reading: str) -> np.ndarray:
+        """Where the mean of a cloud is in a reading: (T+1, D) float64."""
+        return self.centroids[cloud] - (self.centroids[ALL] if reading == RELATIVE else 0)
+
+    def net_of_tokens(self, reading: str) -> np.ndarray:
+        """How far each token came in a reading: (V, D) float64."""
+        origin = self.centroids[ALL]
+        return self.net - (origin[-1] - origin[0] if reading == RELATIVE else 0)
 
 
 def check(weights: tuple, hidden: tuple, dead_mask: np.ndarray, vocab_size: int) -> None:
@@ -77,7 +92,8 @@ def measure(chunks: Chunks, hidden: np.ndarray, dead_mask: np.ndarray) -> Clouds
 
     Columns, of each cloud: `mean_radius`, `max_radius`, `rms_radius`, distances of its rows from
     their centroid; `nearer_own`, the share of rows nearer to their own cloud's centroid than to the
-    other's; `row_cosine_with_h`, the mean over rows of the cosine with h[t] (NaN at T).
+    other's; in each reading `row_cosine_with_h`, the mean over rows of the cosine with h[t] (NaN at
+    T).
 
     UserError if the run diverged.
     """
@@ -86,44 +102,59 @@ def measure(chunks: Chunks, hidden: np.ndarray, dead_mask: np.ndarray) -> Clouds
         raise UserError(f"h_mean of row {row} is not finite: {DIVERGED}")
     members = {"live": np.flatnonzero(~dead_mask), "dead": np.flatnonzero(dead_mask)}
     shape = len(hidden) + 1, hidden.shape[1]
-    centroids = {cloud: np.full(shape, np.nan) for cloud in CLOUDS}
-    names = ("mean_radius", "max_radius", "rms_radius", "nearer_own", "row_cosine_with_h")
-    columns = {f"{cloud}_{name}": np.full(shape[0], np.nan) for cloud in CLOUDS for name in names}
+    centroids = {cloud: np.full(shape, np.nan) for cloud in (*CLOUDS, ALL)}
+    columns = {f"{cloud}_{name}": np.full(shape[0], np.nan) for cloud in CLOUDS for name in OF_ROWS}
     first = previous = None
-    path = np.zeros(len(dead_mask))
+    path = {reading: np.zeros(len(dead_mask)) for reading in READINGS}
     for t, rows in _states(chunks):  # (V, D)
+        centroids[ALL][t] = gauge.mean(rows)
+        for cloud in CLOUDS:
+            centroids[cloud][t] = gauge.mean(rows[members[cloud]])
+        if not all(np.isfinite(centroid[t]).all() for centroid in centroids.values()):
+            raise UserError(f"W[{t}] holds values that are not finite: {DIVERGED}")
         if previous is None:
             first = rows
         else:
-            path += np.linalg.norm(rows - previous, axis=1)
+            of_mean = centroids[ALL][t] - centroids[ALL][t - 1]
+            for reading, moved in gauge.readings(rows - previous, of_mean).items():
+                path[reading] += np.linalg.norm(moved, axis=1)
         previous = rows
-        of_cloud = {cloud: rows[members[cloud]] for cloud in CLOUDS}
+        at_t = {cloud: centroid[t] for cloud, centroid in centroids.items()}
         for cloud in CLOUDS:
-            centroids[cloud][t] = of_cloud[cloud].mean(axis=0)
-        own, other = centroids["live"][t], centroids["dead"][t]
-        if not np.isfinite(own - other).all():
-            raise UserError(f"W[{t}] holds values that are not finite: {DIVERGED}")
-        for cloud in CLOUDS:
-            squares = ((of_cloud[cloud] - centroids[cloud][t]) ** 2).sum(axis=1)
-            radii = np.sqrt(squares)
-            beyond_middle = (of_cloud[cloud] - (own + other) / 2) @ (own - other)
-            columns[f"{cloud}_mean_radius"][t] = radii.mean()
-            columns[f"{cloud}_max_radius"][t] = radii.max()
-            columns[f"{cloud}_rms_radius"][t] = np.sqrt(squares.mean())
-            columns[f"{cloud}_nearer_own"][t] = (
-                beyond_middle > 0 if cloud == "live" else beyond_middle < 0
-            ).mean()
+            of_cloud = rows[members[cloud]]
+            found = _of_radii(of_cloud, at_t, cloud)
             if t < len(hidden):
-                columns[f"{cloud}_row_cosine_with_h"][t] = _mean(cosine(of_cloud[cloud], hidden[t]))
+                found |= {
+                    f"row_cosine_with_h_{reading}": _mean(cosine(x, hidden[t]))
+                    for reading, x in gauge.readings(of_cloud, at_t[ALL]).items()
+                }
+            for name, value in found.items():
+                columns[f"{cloud}_{name}"][t] = value
     return Clouds(centroids, columns, previous - first, path)
+
+
+def _of_radii(rows: np.ndarray, centroids: dict[str, np.ndarray], cloud: str) -> dict[str, float]:
+    """Of differences of rows of one state, the same in both readings. rows (n, D) of the cloud."""
+    squares = ((rows - centroids[cloud]) ** 2).sum(axis=1)
+    radii = np.sqrt(squares)
+    own, other = (centroids[name] for name in (cloud, *(c for c in CLOUDS if c != cloud)))
+    beyond_middle = (rows - (own + other) / 2) @ (own - other)
+    return {
+        "mean_radius": radii.mean(),
+        "max_radius": radii.max(),
+        "rms_radius": np.sqrt(squares.mean()),
+        "nearer_own": (beyond_middle > 0).mean(),
+    }
 
 
 def table(clouds: Clouds, hidden: np.ndarray, loss: np.ndarray) -> pd.DataFrame:
     """A row per state, t = 0..T; NaN where there is no such step.
 
-    Distances in units of W, angles in degrees. `angle_h_separation`: between h and the way from the
-    dead to the live centroid; `*_step_cosine_with_h`: between h[t] and the motion of the centroid
-    from t to t+1. hidden (T, D), loss (T+1,), of the step that led to t.
+    Distances in units of W, angles in degrees. What depends on the gauge ends in its reading, and
+    `all_*` is of the mean of all rows, which has no relative reading. `angle_h_separation`: between
+    h and the way from the dead to the live centroid; `*_step_cosine_with_h_*`: between h[t] and the
+    motion of the centroid from t to t+1. `angle_live_dead` relative would be 180 by definition.
+    hidden (T, D), loss (T+1,), of the step that led to t.
     """
     live, dead = (clouds.centroids[cloud] for cloud in CLOUDS)
     apart = live - dead
@@ -135,20 +166,26 @@ def table(clouds: Clouds, hidden: np.ndarray, loss: np.ndarray) -> pd.DataFrame:
         "h_cosine_with_first": _padded(cosine(hidden, hidden[:1])),
         "h_cosine_with_last": _padded(cosine(hidden, hidden[-1:])),
         "separation": np.linalg.norm(apart, axis=1),
-        "angle_live_dead": angle(live, dead),
-        "angle_h_live": _padded(angle(hidden, live[:-1])),
-        "angle_h_dead": _padded(angle(hidden, dead[:-1])),
+        "angle_live_dead_as_stored": angle(live, dead),
         "angle_h_separation": _padded(angle(hidden, apart[:-1])),
     }
-    for cloud, centroid in clouds.centroids.items():
-        columns |= {
-            f"{cloud}_centroid_norm": np.linalg.norm(centroid, axis=1),
-            f"{cloud}_centroid_displacement": np.linalg.norm(centroid - centroid[0], axis=1),
-            f"{cloud}_step_cosine_with_h": _padded(cosine(np.diff(centroid, axis=0), hidden)),
-        }
-        own = [name for name in clouds.columns if name.startswith(cloud)]
-        columns |= {name: clouds.columns[name] for name in own}
-    return pd.DataFrame(columns)
+    for cloud in (*CLOUDS, ALL):
+        for reading in READINGS if cloud in CLOUDS else (AS_STORED,):
+            columns |= _way(clouds.centroid(cloud, reading), hidden, cloud, reading)
+    return pd.DataFrame(columns | clouds.columns)
+
+
+def _way(
+    centroid: np.ndarray, hidden: np.ndarray, cloud: str, reading: str
+) -> dict[str, np.ndarray]:
+    """The columns of the way of a centroid (T+1, D) in one reading."""
+    columns = {
+        "centroid_norm": np.linalg.norm(centroid, axis=1),
+        "centroid_displacement": np.linalg.norm(centroid - centroid[0], axis=1),
+        "step_cosine_with_h": _padded(cosine(np.diff(centroid, axis=0), hidden)),
+    }
+    columns = {f"{cloud}_{name}_{reading}": column for name, column in columns.items()}
+    return columns | {f"angle_h_{cloud}_{reading}": _padded(angle(hidden, centroid[:-1]))}
 
 
 def summary(
@@ -156,47 +193,61 @@ def summary(
 ) -> dict[str, object]:
     """Both clouds, their separation, and their motion against h, as a JSON object.
 
+    What depends on the gauge stands under its reading, `as_stored` or `relative`.
     `by_chance_at_start`: the separation to expect of two samples of one cloud, of these sizes and
     spreads. `displacements_cosine`: between the displacements of both centroids over the run, −1 if
-    they drift in opposite directions. `growth_cosine_with_mean_h`: between the change of the way
-    from the dead to the live centroid and the mean of h over time; the same as the cosine of the
-    live centroid's displacement as seen from the centroid of all tokens.
+    they drift in opposite directions (and so by definition if they are relative).
+    `growth_cosine_with_mean_h`: between the change of the way from the dead to the live centroid
+    and the mean of h over time.
     """
     columns = {name: column.to_numpy() for name, column in table.items()}
     members = {"live": ~dead_mask, "dead": dead_mask}
-    live, dead = (clouds.centroids[cloud] for cloud in CLOUDS)
-    separation = columns["separation"]
-    reach = columns["live_max_radius"] + columns["dead_max_radius"]
     mean_hidden = hidden.astype(np.float64).mean(axis=0)
-    variance = sum(
-        columns[f"{cloud}_rms_radius"][0] ** 2 / members[cloud].sum() for cloud in CLOUDS
-    )
     return {
         "steps": len(hidden),
         "tokens": len(dead_mask),
         "final_loss": float(columns["loss"][-1]),
         **{f"{cloud}_tokens": int(members[cloud].sum()) for cloud in CLOUDS},
-        "separation": {
-            **_ends(separation),
-            "end_over_start": float(separation[-1] / separation[0]) if separation[0] else None,
-            "by_chance_at_start": float(np.sqrt(variance)),
-            "largest": float(separation.max()),
-            "largest_at": int(separation.argmax()),
-            "over_sum_of_mean_radii": _ends(
-                separation / (columns["live_mean_radius"] + columns["dead_mean_radius"])
-            ),
-            "bounding_spheres_apart_for_good_since": crossings(separation, reach)[
-                "outside_for_good_since"
-            ],
-            "angle_of_centroids": _ends(columns["angle_live_dead"]),
-            "growth_cosine_with_mean_h": float(
-                cosine((live - dead)[-1] - (live - dead)[0], mean_hidden)
-            ),
-            "displacements_cosine": float(cosine(live[-1] - live[0], dead[-1] - dead[0])),
-            "angle_with_h": _over_time(columns["angle_h_separation"]),
-        },
+        "separation": _separation(clouds, columns, members, mean_hidden),
+        "mean_of_all_rows": {AS_STORED: _centroid(clouds, columns, ALL, AS_STORED, mean_hidden)},
         "clouds": {
             cloud: _cloud(clouds, columns, cloud, members[cloud], mean_hidden) for cloud in CLOUDS
+        },
+    }
+
+
+def _separation(
+    clouds: Clouds,
+    columns: dict[str, np.ndarray],
+    members: dict[str, np.ndarray],
+    mean_hidden: np.ndarray,
+) -> dict[str, object]:
+    live, dead = (clouds.centroids[cloud] for cloud in CLOUDS)
+    separation = columns["separation"]
+    radii = {
+        name: columns[f"live_{name}"] + columns[f"dead_{name}"]
+        for name in ("max_radius", "mean_radius")
+    }
+    variance = sum(
+        columns[f"{cloud}_rms_radius"][0] ** 2 / members[cloud].sum() for cloud in CLOUDS
+    )
+    return {
+        **_ends(separation),
+        "end_over_start": float(separation[-1] / separation[0]) if separation[0] else None,
+        "by_chance_at_start": float(np.sqrt(variance)),
+        "largest": float(separation.max()),
+        "largest_at": int(separation.argmax()),
+        "over_sum_of_mean_radii": _ends(separation / radii["mean_radius"]),
+        "bounding_spheres_apart_for_good_since": crossings(separation, radii["max_radius"])[
+            "outside_for_good_since"
+        ],
+        "growth_cosine_with_mean_h": float(
+            cosine((live - dead)[-1] - (live - dead)[0], mean_hidden)
+        ),
+        "angle_with_h": _over_time(columns["angle_h_separation"]),
+        AS_STORED: {
+            "angle_of_centroids": _ends(columns["angle_live_dead_as_stored"]),
+            "displacements_cosine": float(cosine(live[-1] - live[0], dead[-1] - dead[0])),
         },
     }
 
@@ -227,38 +278,67 @@ def _cloud(
     members: np.ndarray,
     mean_hidden: np.ndarray,
 ) -> dict[str, object]:
-    """`straightness` is the net displacement over the length of the path, 1 on a straight line."""
-    centroid = clouds.centroids[cloud]
-    walked = np.linalg.norm(np.diff(centroid, axis=0), axis=1).sum()
-    moved = members & (clouds.path > 0)
-    net = clouds.net[moved]
-    straightness = np.linalg.norm(net, axis=1) / clouds.path[moved]
-    along = cosine(net, mean_hidden)
-    along = along[np.isfinite(along)]
-    norm = columns[f"{cloud}_centroid_norm"]
+    """`still_tokens` have no motion as stored."""
     return {
         "tokens": int(members.sum()),
-        "centroid_norm": _ends(norm),
-        "centroid_displacement": float(columns[f"{cloud}_centroid_displacement"][-1]),
-        "centroid_path": float(walked),
-        "centroid_straightness": float(np.linalg.norm(centroid[-1] - centroid[0]) / walked)
-        if walked
-        else None,
-        "centroid_displacement_cosine_with_mean_h": float(
-            cosine(centroid[-1] - centroid[0], mean_hidden)
-        ),
-        "centroid_step_cosine_with_h": _over_time(columns[f"{cloud}_step_cosine_with_h"]),
-        "angle_with_h": _over_time(columns[f"angle_h_{cloud}"]),
-        "row_cosine_with_h": _over_time(columns[f"{cloud}_row_cosine_with_h"]),
+        "still_tokens": int((members & (clouds.path[AS_STORED] == 0)).sum()),
         **{
             name: _ends(columns[f"{cloud}_{name}"])
             for name in ("mean_radius", "max_radius", "nearer_own")
         },
-        "origin": {
-            sphere: crossings(norm, columns[f"{cloud}_{radius}"])
-            for sphere, radius in SPHERES.items()
+        **{
+            reading: {
+                **_centroid(clouds, columns, cloud, reading, mean_hidden),
+                "row_cosine_with_h": _over_time(columns[f"{cloud}_row_cosine_with_h_{reading}"]),
+                "origin": {
+                    sphere: crossings(
+                        columns[f"{cloud}_centroid_norm_{reading}"], columns[f"{cloud}_{radius}"]
+                    )
+                    for sphere, radius in SPHERES.items()
+                },
+                **_tokens(clouds, members, reading, mean_hidden),
+            }
+            for reading in READINGS
         },
-        "still_tokens": int((members & ~moved).sum()),
+    }
+
+
+def _centroid(
+    clouds: Clouds,
+    columns: dict[str, np.ndarray],
+    cloud: str,
+    reading: str,
+    mean_hidden: np.ndarray,
+) -> dict[str, object]:
+    """`straightness` is the net displacement over the length of the path, 1 on a straight line."""
+    centroid = clouds.centroid(cloud, reading)
+    walked = np.linalg.norm(np.diff(centroid, axis=0), axis=1).sum()
+    net = centroid[-1] - centroid[0]
+
+    def column(name: str) -> np.ndarray:
+        return columns[f"{cloud}_{name}_{reading}"]
+
+    return {
+        "centroid_norm": _ends(column("centroid_norm")),
+        "centroid_displacement": float(column("centroid_displacement")[-1]),
+        "centroid_path": float(walked),
+        "centroid_straightness": float(np.linalg.norm(net) / walked) if walked else None,
+        "centroid_displacement_cosine_with_mean_h": float(cosine(net, mean_hidden)),
+        "centroid_step_cosine_with_h": _over_time(column("step_cosine_with_h")),
+        "angle_with_h": _over_time(columns[f"angle_h_{cloud}_{reading}"]),
+    }
+
+
+def _tokens(
+    clouds: Clouds, members: np.ndarray, reading: str, mean_hidden: np.ndarray
+) -> dict[str, object]:
+    """The displacements of single tokens of a cloud, of those that move in this reading."""
+    moved = members & (clouds.path[reading] > 0)
+    net = clouds.net_of_tokens(reading)[moved]
+    along = cosine(net, mean_hidden)
+    along = along[np.isfinite(along)]
+    straightness = np.linalg.norm(net, axis=1) / clouds.path[reading][moved]
+    return {
         "token_straightness": _spread(straightness),
         "token_displacement_cosine_with_mean_h": _spread(along),
         "tokens_displaced_against_h": float((along < 0).mean()) if len(along) else None,

@@ -1,6 +1,7 @@
 """Pointing: which rows of W a hidden state points at, by direction and by logit.
 
-Definitions: docs/physics.md.
+Definitions: docs/physics.md. Directions of rows depend on the gauge, so there are two lists of
+them; the order of the logits does not.
 """
 
 from collections import Counter
@@ -9,10 +10,16 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from deadtokens import gauge
 from deadtokens.drift.persistence import cosine
+from deadtokens.gauge import AS_STORED, READINGS
 
-MEASURES = ("cosine", "logit")
-COLUMNS = ("step", "by", "rank", "token_id", *MEASURES)
+# What a list is by, and the column that it is in the order of.
+MEASURES = {f"cosine_{reading}": f"cosine_{reading}" for reading in READINGS} | {
+    "logit": f"logit_{AS_STORED}"
+}
+VALUES = tuple(f"{value}_{reading}" for value in ("cosine", "logit") for reading in READINGS)
+COLUMNS = ("step", "by", "rank", "token_id", *VALUES)
 
 
 def chosen_steps(times: Sequence[float], steps: int) -> list[int]:
@@ -21,16 +28,18 @@ def chosen_steps(times: Sequence[float], steps: int) -> list[int]:
 
 
 def top(weights: np.ndarray, hidden: np.ndarray, step: int, number: int) -> pd.DataFrame:
-    """The tokens with the largest cosine with `hidden`, and those with the largest logit.
+    """The tokens with the largest cosine with `hidden` in each reading, and the largest logit.
 
-    weights (V, D) float, hidden (D,). `COLUMNS`: `by` is of `MEASURES`, `rank` from 1. Of equal
-    ones the smaller id comes first.
+    weights: all rows, (V, D) float; hidden (D,). `COLUMNS`: `by` is of `MEASURES`, `rank` from 1.
+    Of equal ones the smaller id comes first.
     """
-    logit = weights.astype(np.float64) @ hidden.astype(np.float64)
-    tokens = pd.DataFrame({"cosine": cosine(weights, hidden), "logit": logit})
-    parts = []
-    for measure in MEASURES:
-        best = tokens.sort_values(measure, ascending=False, kind="stable").head(number)
+    direction = hidden.astype(np.float64)
+    values = {}
+    for reading, rows in gauge.readings(weights, gauge.mean(weights)).items():
+        values |= {f"cosine_{reading}": cosine(rows, hidden), f"logit_{reading}": rows @ direction}
+    tokens, parts = pd.DataFrame(values), []
+    for measure, column in MEASURES.items():
+        best = tokens.sort_values(column, ascending=False, kind="stable").head(number)
         ranks = range(1, len(best) + 1)
         parts.append(best.assign(step=step, by=measure, rank=ranks, token_id=best.index))
     return pd.concat(parts, ignore_index=True)[[*COLUMNS]]

@@ -38,6 +38,18 @@ def read(path: Path, columns: Iterable[str] = (), text: Iterable[str] = ()) -> p
     return table.assign(**numbers)
 
 
+def read_any(path: Path) -> pd.DataFrame:
+    """A table of whatever columns: numbers where all of a column that is not missing is numbers,
+    text elsewhere. UserError if it is damaged."""
+    names, rows = _lines(path)
+    table = pd.DataFrame(rows, columns=names, dtype=str)
+    for name in names:
+        found = pd.to_numeric(table[name].replace("", np.nan), errors="coerce")
+        if not (found.isna() & (table[name] != "")).any():
+            table[name] = found
+    return table
+
+
 def _lines(path: Path) -> tuple[list[str], list[list[str]]]:
     """The names of the columns, and rows of as many values each; UserError if damaged.
 

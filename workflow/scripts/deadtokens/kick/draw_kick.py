@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import (
     FuncFormatter,
     LogLocator,
@@ -27,14 +28,14 @@ from deadtokens.files.documents import NUMBER, IfThere
 
 HEIGHT_OVER_WIDTH = 1.36
 NARROWEST_MM = 150  # below it no room is left beside the labels
-TITLE_MM, KEY_MM, RIGHT_MM = 7, 11, 4
+TITLE_MM, KEY_MM, RIGHT_MM = 7, 15, 4
 # A row: share of the height, room above and below its panels (title, axis); room before each panel
 # for its labels, and its share of the width. Rooms in millimetres, as letters do not scale.
 ROWS = (
     (0.19, (6, 5.5), ((18, 0.5), (17, 0.5))),
     (0.19, (6, 11), ((18, 0.5), (17, 0.5))),
     (0.32, (6, 11), ((12, 0.42), (37, 0.33), (5, 0.25))),
-    (0.3, (6, 11), ((40, 0.4), (51, 0.6))),
+    (0.3, (6, 11), ((40, 0.36), (51, 0.64))),
 )
 # Okabe and Ito's, for every kind of colour blindness.
 CONTINUOUS = {"color": style.INK, "linewidth": 1.3}
@@ -69,7 +70,7 @@ PARTS = {
 
 TEXT = ("series", "run")  # among the columns of kick.csv
 COLUMNS = ("series", "step", "over_continuous", *(column for column, _, _ in MEASURES))
-INTERVAL = {"low": NUMBER, "value": NUMBER, "high": NUMBER}
+INTERVAL = {"value": NUMBER, "interval_over_tokens": [NUMBER]}
 KICK = {
     "kick_ratio": INTERVAL,
     "excess_path_over_path": INTERVAL,
@@ -78,13 +79,21 @@ KICK = {
 # What is drawn of kick.json.
 SUMMARY = {
     **{"seam": int, "window": int, "following_steps": int, "band": float},
-    "intervals": {"confidence": float},
-    "continuous": {"kick_ratio": INTERVAL},
+    "interval_over_tokens": {"confidence": float},
+    "continuous": {
+        "kick_ratio": INTERVAL,
+        "pseudo_seams": {
+            "seams": int,
+            "log_ratio": {"p02_5": NUMBER, "median": NUMBER, "p97_5": NUMBER},
+        },
+    },
     "stitched": KICK,
     "arms": [{"run": str, "reset": [str], **KICK}],
     "effects": [{"factors": [str], **INTERVAL}],
     "contributions": {
-        "parts": [{"name": str, "value": NUMBER, "from_learning_rates": IfThere(NUMBER)}],
+        "parts": [
+            {"name": str, "value": NUMBER, "share": NUMBER, "from_learning_rates": IfThere(NUMBER)}
+        ],
         "total": {"value": NUMBER},
     },
 }
@@ -110,7 +119,7 @@ def draw(table: pd.DataFrame, summary: dict, title: str, width_mm: float) -> Fig
     _draw_kicks(kicks, summary)
     _draw_paths(paths, summary)
     _draw_effects(effects, summary)
-    _draw_parts(parts, summary["contributions"])
+    _draw_parts(parts, summary["contributions"], _chance(summary))
     _key(drawing, summary)
     pictures.head(drawing, f"{title}: {_headline(summary)}", y=0.995)
     return drawing
@@ -188,6 +197,7 @@ def _draw_kicks(panel: Axes, summary: dict) -> None:
     if math.isfinite(own):
         panel.axvline(own, color=style.INK, linewidth=0.8)
     panel.axvline(1, **SEAM)
+    _band(panel, _chance(summary))
     named = _named(summary)
     for place, (_, found, look) in enumerate(named):
         spread = found["token_log_ratios"]
@@ -219,8 +229,11 @@ def _draw_effects(panel: Axes, summary: dict) -> None:
     panel.set_title("Effects of resetting")
     panel.set_xlabel("Factor on the kick ratio")
     effects = summary["effects"]
+    low, median, high = _chance(summary)
+    _band(panel, (low - median, 0.0, high - median))
     for place, effect in enumerate(effects):
-        factor = {key: _exp(effect[key]) for key in ("value", "low", "high")}
+        ends = [_exp(end) for end in effect["interval_over_tokens"]]
+        factor = {"value": _exp(effect["value"]), "interval_over_tokens": ends}
         _point(panel, place, factor, style.INK if len(effect["factors"]) == 1 else style.FAINT)
     panel.axvline(1, **SEAM)
     _log_axis(panel, [1, *(_exp(effect["value"]) for effect in effects)])
@@ -229,7 +242,7 @@ def _draw_effects(panel: Axes, summary: dict) -> None:
     panel.tick_params(axis="y", length=0)
 
 
-def _draw_parts(panel: Axes, contributions: dict) -> None:
+def _draw_parts(panel: Axes, contributions: dict, chance: tuple[float, ...]) -> None:
     """The stitched pair's log kick ratio as a sum of parts, each begun where the last one ends."""
     panel.set_title("Parts of the stitched pair's kick ratio")
     panel.set_xlabel("Kick ratio so far")
@@ -243,6 +256,11 @@ def _draw_parts(panel: Axes, contributions: dict) -> None:
             panel.set_xticks([])
             break
         colour = style.INK if part["name"] == "total" else STITCHED["color"]
+        low, median, high = chance
+        around = (low, high) if part["name"] == "total" else (low - median, high - median)
+        low, high = (math.exp(start + by) for by in around)
+        if math.isfinite(high):
+            panel.barh(place, high - low, 0.9, low, color=GREY, alpha=0.6)
         panel.barh(place, math.exp(end) - math.exp(start), 0.6, math.exp(start), color=colour)
         computed = part.get("from_learning_rates")
         if computed is not None:
@@ -250,7 +268,7 @@ def _draw_parts(panel: Axes, contributions: dict) -> None:
             ends.append(start + computed)
         ends.append(end)
         panel.annotate(
-            f"× {math.exp(value):.3g}",
+            _factor(value, part.get("share")),
             (1, place),
             xycoords=("axes fraction", "data"),
             xytext=(2, 0),
@@ -262,11 +280,29 @@ def _draw_parts(panel: Axes, contributions: dict) -> None:
         panel.axvline(1, **SEAM)
         _log_axis(panel, [math.exp(place) for place in ends])
         low, high = panel.get_xlim()
-        panel.set_xlim(low, high * (high / low) ** 0.22)  # room for the numbers
+        panel.set_xlim(low, high * (high / low) ** 0.4)  # room for the numbers
     names = [PARTS.get(part["name"], "The kick ratio, in all") for part in parts]
     panel.set_yticks(range(len(parts)), names)
     panel.set_ylim(len(parts) - 0.4, -0.6)
     panel.tick_params(axis="y", length=0)
+
+
+def _factor(value: float, share: float | None) -> str:
+    """A part as a factor, and its share of the whole log ratio."""
+    text = f"× {math.exp(value):.3g}"
+    return text if share is None else f"{text} ({share:.0%})".replace("-", "−")
+
+
+def _chance(summary: dict) -> tuple[float, ...]:
+    """The pseudo-seams' log ratios: 2.5%, median, 97.5%."""
+    quantiles = summary["continuous"]["pseudo_seams"]["log_ratio"]
+    return tuple(_number(quantiles[name]) for name in ("p02_5", "median", "p97_5"))
+
+
+def _band(panel: Axes, chance: tuple[float, ...]) -> None:
+    low, _, high = chance
+    if math.isfinite(high):
+        panel.axvspan(math.exp(low), math.exp(high), color=GREY, alpha=0.6, linewidth=0)
 
 
 def _named(summary: dict) -> list[tuple[str, dict, dict]]:
@@ -288,7 +324,7 @@ def _look(arm: dict) -> dict:
 
 def _point(panel: Axes, place: int, found: Mapping, colour: str) -> None:
     """A value with its interval, which is often shorter than the dot is wide."""
-    low, value, high = (_number(found[key]) for key in ("low", "value", "high"))
+    value, (low, high) = _number(found["value"]), map(_number, found["interval_over_tokens"])
     panel.plot([low, high], [place] * 2, color=colour, **NARROW)
     look = style.DOT | {"color": colour, "markersize": 4, "markeredgewidth": 0.6}
     panel.plot(value, place, **look)
@@ -340,7 +376,8 @@ def _exp(value: float | None) -> float:
 
 
 def _key(drawing: Figure, summary: dict) -> None:
-    share = f"{summary['intervals']['confidence']:.0%}"
+    share = f"{summary['interval_over_tokens']['confidence']:.0%}"
+    seams = summary["continuous"]["pseudo_seams"]["seams"]
     dot = {**style.DOT, "color": style.INK, "markersize": 4}
     drawing.legend(
         handles=[
@@ -352,6 +389,7 @@ def _key(drawing: Figure, summary: dict) -> None:
             ),
             Line2D([], [], color=style.FAINT, **WIDE, label="5% to 95% of tokens"),
             Line2D([], [], **style.DOT | {"marker": "D"}, label="by learning rates alone"),
+            Patch(color=GREY, alpha=0.6, label=f"95% of {seams:,} pseudo-seams (steps overlap)"),
         ],
         loc="lower center",
         ncols=3,

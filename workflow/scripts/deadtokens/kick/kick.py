@@ -13,6 +13,7 @@ import pandas as pd
 
 from deadtokens.kick import attribution
 from deadtokens.kick import untrained_motion as motion
+from deadtokens.kick.chance import Chance
 from deadtokens.statistics.resampling import interval, resampled_means
 from deadtokens.training.schedules import SCHEDULES
 
@@ -154,9 +155,12 @@ def summary(
     arms = sorted(arms, key=lambda arm: attribution.number_of_arm(arm.restored))
     values = Values(continuous, before, after, arms, rules)
     named = {CONTINUOUS: continuous, STITCHED: after} | {arm.run: arm for arm in arms}
-    kicks = {name: _kick(name, series, continuous, rules, values) for name, series in named.items()}
-    mean = continuous.by_step["dw_l2_mean"]
-    pseudo = motion.pseudo_seams(mean, rules.window)
+    pseudo = motion.pseudo_seams(continuous.by_step["dw_l2_mean"], rules.window, rules.seam)
+    chance = Chance.of(pseudo)
+    kicks = {
+        name: _kick(name, series, continuous, rules, values, chance)
+        for name, series in named.items()
+    }
     sides = {"before": before.run, "after": after.run}
     return {
         "tokens": len(continuous.after),
@@ -164,8 +168,7 @@ def summary(
         "window": rules.window,
         "following_steps": rules.following,
         "band": rules.band,
-        "intervals": {
-            "over": "tokens",
+        "interval_over_tokens": {
             "confidence": rules.confidence,
             "resamples": rules.resamples,
             "random_seed": rules.random_seed,
@@ -179,8 +182,8 @@ def summary(
             | _token_spread(arm, continuous, rules)
             for arm in arms
         ],
-        "effects": _effects(values),
-        "contributions": _contributions(continuous, before, after, arms, rules, values),
+        "effects": _effects(values, chance),
+        "contributions": _contributions(continuous, before, after, arms, rules, values, chance),
     }
 
 
@@ -229,11 +232,12 @@ def _reset(arm: Series) -> list[str]:
 
 
 def _kick(
-    name: str, series: Series, continuous: Series, rules: Rules, values: Values
+    name: str, series: Series, continuous: Series, rules: Rules, values: Values, chance: Chance
 ) -> dict[str, object]:
     """Kick ratio, excess path, and when the series moves like the continuous run again."""
     side = STITCHED if name == STITCHED else CONTINUOUS
-    ratio = {"kick_ratio": values.estimate(lambda of: of("after", name) / of("before", side))}
+    found = values.estimate(lambda of: of("after", name) / of("before", side))
+    ratio = {"kick_ratio": chance.ratio(found)}
     if name == CONTINUOUS:
         return ratio
 
@@ -247,7 +251,7 @@ def _kick(
     mean = series.by_step["dw_l2_mean"][: rules.following]
     there = continuous.by_step["dw_l2_mean"][rules.seam : rules.seam + rules.following]
     return ratio | {
-        "kick_over_continuous": values.estimate(kick_over),
+        "kick_over_continuous": chance.ratio(values.estimate(kick_over), of_parts=True),
         "excess_path": values.estimate(excess),
         "excess_path_over_path": values.estimate(lambda of: excess(of) / of("path", CONTINUOUS)),
         "moves_like_continuous": motion.moves_alike(mean, there, rules.band),
@@ -258,11 +262,13 @@ def _token_spread(after: Series, before: Series, rules: Rules) -> dict[str, obje
     return {"token_log_ratios": motion.token_ratios(after.after, before.before)}
 
 
-def _effects(values: Values) -> list[dict[str, object]]:
+def _effects(values: Values, chance: Chance) -> list[dict[str, object]]:
     """Main effects and interactions of what is reset, on the log kick ratio."""
     return [
         {"factors": [attribution.FACTORS[i] for i in group]}
-        | values.estimate(lambda of, group=group: attribution.effect(values.logs(of), group))
+        | chance.log(
+            values.estimate(lambda of, group=group: attribution.effect(values.logs(of), group))
+        )
         for group in attribution.groups()
     ]
 
@@ -274,8 +280,11 @@ def _contributions(
     arms: Sequence[Series],
     rules: Rules,
     values: Values,
+    chance: Chance,
 ) -> dict[str, object]:
     """The stitched pair's log kick ratio as a sum of parts, each the log of measured means.
+
+    `share` is that of the whole log ratio; shares add up to 1, and one may be negative.
 
     `from_learning_rates` is what the known rates alone would make of a part, were motion in
     proportion to them; computed, not measured. `orders` are the smallest and the largest addition
@@ -290,8 +299,14 @@ def _contributions(
         "stitched_after": _log_mean(after.rates[:window]),
     }
 
+    total = values.estimate(
+        lambda of: np.log(of("after", STITCHED)) - np.log(of("before", STITCHED))
+    )
+
     def part(name, statistic, computed=None):
-        return {"name": name, **values.estimate(statistic), "from_learning_rates": computed}
+        found = chance.log(values.estimate(statistic))
+        shares = chance.share(found["value"], total["value"])
+        return {"name": name, **found, **shares, "from_learning_rates": computed}
 
     def log_after(of, name):
         return np.log(of("after", name))
@@ -329,8 +344,8 @@ def _contributions(
             rate["before"] - rate["stitched_before"],
         ),
     ]
-    total = values.estimate(lambda of: log_after(of, STITCHED) - log_before(of, STITCHED))
-    return {"of": "log kick ratio of the stitched pair", "total": total, "parts": parts}
+    whole = chance.log(total) | {"beyond_pseudo_seams": chance.passed_by(total["value"])}
+    return {"of": "log kick ratio of the stitched pair", "total": whole, "parts": parts}
 
 
 def _log_mean(rates: np.ndarray) -> float:

@@ -18,6 +18,8 @@ Field = tuple[str, tuple[int, ...]]
 Chunks = Iterable[tuple[int, np.ndarray]]  # (first row, (k, n) of as many steps), row 0 is step 1
 
 QUANTILES = {"p05": 0.05, "median": 0.5, "p95": 0.95}
+# The whole range, the middle, and what 95% lie within.
+CHANCE = {"min": 0.0, "p02_5": 0.025, "median": 0.5, "p97_5": 0.975, "max": 1.0}
 FROM_START = {"from_start_mean": np.mean, "from_start_median": np.median, "from_start_max": np.max}
 SPREAD = {"p05": 0.05, "p25": 0.25, "median": 0.5, "p75": 0.75, "p95": 0.95}
 
@@ -131,21 +133,39 @@ def by_step(chunks: Chunks, hop_chunks: Chunks, hop_threshold: float) -> dict[st
     return {name: np.concatenate(parts) for name, parts in columns.items()}
 
 
-def pseudo_seams(mean: np.ndarray, window: int) -> dict[str, float | int]:
-    """The ratio of means over the window after and before every step of a run without any seam.
+def pseudo_seams(mean: np.ndarray, window: int, seam: int) -> dict[str, object]:
+    """Log ratios of motion after and before every step of a run where nothing was resumed.
 
-    mean: mean |ΔW|₂ at each step, (T,). Shows how far from 1 a ratio is where nothing was resumed;
-    the early seams hold the warming up of the moments.
+    mean: mean |ΔW|₂ at each step, (T,). What they spread by is what chance, cooling and the warming
+    up of the moments make of a ratio without any resume. Steps whose windows share a step with
+    those of `seam` are left out, so that a ratio there is not held to itself. `seams` are those
+    that count; neighbours share all but two of their 2·window steps, so only `disjoint` of them
+    share none. `without_ratio`: nothing moves on one side. Quantiles are null without any.
     """
-    sums = np.concatenate([[0], np.cumsum(mean)])
+    sums = np.concatenate([[0], np.cumsum(mean, dtype=np.float64)])
     seams = np.arange(window, len(mean) - window + 1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = (sums[seams + window] - sums[seams]) / (sums[seams] - sums[seams - window])
-    found = {"seams": len(seams)}
-    if len(seams):
-        found |= {"min": float(ratios.min()), "max": float(ratios.max())}
-        found |= {name: float(np.quantile(ratios, q)) for name, q in QUANTILES.items()}
-    return found
+    seams = seams[np.abs(seams - seam) >= 2 * window]
+    before, after = sums[seams] - sums[seams - window], sums[seams + window] - sums[seams]
+    moved = (before > 0) & (after > 0)
+    logs = np.log(after[moved] / before[moved])
+    quantiles = {
+        name: float(np.quantile(logs, q)) if len(logs) else None for name, q in CHANCE.items()
+    }
+    return {
+        "seams": len(logs),
+        "disjoint": _disjoint(seams[moved], window),
+        "without_ratio": int((~moved).sum()),
+        "log_ratio": quantiles,
+    }
+
+
+def _disjoint(seams: np.ndarray, window: int) -> int:
+    """How many of these seams, the first and then one after the other, share no step."""
+    count, free = 0, -np.inf
+    for seam in seams:
+        if seam >= free:
+            count, free = count + 1, seam + 2 * window
+    return count
 
 
 def moves_alike(mean: np.ndarray, continuous: np.ndarray, band: float) -> dict[str, object]:

@@ -25,8 +25,8 @@ class TokenRows:
     """The rows of dead, live or all tokens, in chunks of time; memory for a chunk and no more.
 
     dead_mask: (V,) bool, see `read_dead_mask`. `token_ids` (n,) int64, ascending, is the token of
-    each row. Raises UserError if the file is of another vocabulary or corpus than the mask, or
-    does not record these tokens.
+    each row; `recorded` is the population whose rows the file holds, dead or all. Raises UserError
+    if the file is of another vocabulary or corpus than the mask, or does not record these tokens.
     """
 
     def __init__(self, trajectory: Reader, naming: str, dead_mask: np.ndarray, population: str):
@@ -44,6 +44,7 @@ class TokenRows:
             raise UserError(
                 f"{self.path}: there is no {population} token in this run's vocabulary."
             )
+        self.recorded = "dead" if len(recorded) == dead_mask.sum() else "all"
         kept = wanted[recorded]
         if kept.sum() < wanted.sum():
             raise UserError(

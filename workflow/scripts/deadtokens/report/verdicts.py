@@ -3,6 +3,10 @@
 A question has ranges of a statistic in which its answer is yes (supported) or no (contradicted).
 With an interval the whole interval must lie in the range, so that an uncertain statistic stays
 undecided. All else is undecided too, and says why.
+
+A verdict is worth as much as its rule is old. Each question says of which kind its rule is: fixed
+before the first run that it judges, changed after one was seen, or one whose answer follows from
+the definitions. The last kind confirms nothing: where it holds the verdict is `by_construction`.
 """
 
 import math
@@ -11,8 +15,20 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from deadtokens.statistics.seeds import over_seeds
+
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
-VERDICTS = (SUPPORTED, CONTRADICTED, UNDECIDED)
+BY_CONSTRUCTION = "by_construction"  # a kind of rule, and the verdict where such a rule holds
+VERDICTS = (SUPPORTED, CONTRADICTED, UNDECIDED, BY_CONSTRUCTION)
+# How each is called on a page.
+VERDICT_WORDS = {verdict: verdict for verdict in VERDICTS} | {
+    BY_CONSTRUCTION: "follows by construction"
+}
+KINDS = {
+    "fixed_before": "fixed before the first run that they judge",
+    "changed_after": "written or changed after a run that they judge was seen",
+    BY_CONSTRUCTION: "restate what follows from the definitions",
+}
 
 COLUMNS = (
     "chapter",
@@ -26,25 +42,40 @@ COLUMNS = (
     "high",
     "unit",
     "rule",
+    "kind",
+    "rule_since",
+    "first_run",
     "verdict",
     "reason",
+    "seeds",
+    "seeds_never",
+    "seeds_mean",
+    "seeds_low",
+    "seeds_high",
 )
 
 
 @dataclass(frozen=True)
 class Range:
-    """Values for which a rule holds: bounds, each with or without the bound itself."""
+    """Values for which a rule holds: bounds, each with or without the bound itself.
+
+    With `outside` it is the other values: those below both bounds, and those above them.
+    """
 
     low: float = -math.inf
     high: float = math.inf
     low_is_in: bool = True
     high_is_in: bool = True
+    outside: bool = False
 
     @classmethod
     def of(cls, rule: Mapping[str, object]) -> "Range":
-        """From a rule of the configuration: at_least, above, at_most, below; or equals alone."""
+        """From a rule of the configuration: at_least, above, at_most, below; or equals alone, or
+        outside alone."""
         if rule.get("equals") is not None:
             return cls(float(rule["equals"]), float(rule["equals"]))
+        if rule.get("outside") is not None:
+            return cls(*map(float, rule["outside"]), outside=True)
         low, high = rule.get("at_least"), rule.get("at_most")
         above, below = rule.get("above"), rule.get("below")
         return cls(
@@ -56,6 +87,8 @@ class Range:
 
     def holds(self, low: float, high: float) -> bool:
         """Whether all values from low to high are in the range."""
+        if self.outside:
+            return high < self.low or low > self.high
         from_below = low >= self.low if self.low_is_in else low > self.low
         from_above = high <= self.high if self.high_is_in else high < self.high
         return from_below and from_above
@@ -69,13 +102,21 @@ def judge(
     questions: Mapping[str, Mapping],
     evidence: Mapping[str, Mapping],
     steps: Mapping[str, int],
+    seeds: Mapping[str, Sequence[str]] | None = None,
 ) -> list[dict[str, object]]:
     """A row per question, in their order: `COLUMNS`, None for what there is not.
 
     questions: entries of the configuration by name; evidence: JSON objects by `RUN/FILE`; steps:
-    how many each run has.
+    how many each run has; seeds: runs of the same training at other random seeds, by run. Over
+    all of them `seeds` counts, `seeds_never` of which have no value; only without any of these is
+    there a mean, and of two or more its interval of 95%. They decide no verdict.
     """
-    return [_row(name, question, evidence, steps) for name, question in questions.items()]
+    rows = [_row(name, question, evidence, steps) for name, question in questions.items()]
+    for row, question in zip(rows, questions.values(), strict=True):
+        others = (seeds or {}).get(question["run"])
+        if others and row["run"] and f"{row['run']}/{question['file']}" in evidence:
+            row |= _over_seeds(question, [question["run"], *others], evidence)
+    return rows
 
 
 def table(rows: Sequence[Mapping]) -> pd.DataFrame:
@@ -84,8 +125,13 @@ def table(rows: Sequence[Mapping]) -> pd.DataFrame:
 
 
 def counts(rows: Sequence[Mapping]) -> dict[str, int]:
-    """How many questions got each verdict."""
+    """How many questions got each verdict; what follows by construction is not supported."""
     return {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in VERDICTS}
+
+
+def counts_by_kind(rows: Sequence[Mapping]) -> dict[str, dict[str, int]]:
+    """The same of the questions whose rule is of each kind."""
+    return {kind: counts([row for row in rows if row["kind"] == kind]) for kind in KINDS}
 
 
 def statistic(evidence: Mapping, path: str) -> object:
@@ -122,10 +168,25 @@ def _row(name: str, question: Mapping, evidence: Mapping, steps: Mapping) -> dic
     try:
         row |= _measured(question, evidence)
         _check_length(question, steps)
-        row["verdict"], row["reason"] = _judged(question, row["value"], row["low"], row["high"])
+        verdict, row["reason"] = _judged(question, row["value"], row["low"], row["high"])
+        confirms_nothing = question["kind"] == BY_CONSTRUCTION and verdict == SUPPORTED
+        row["verdict"] = BY_CONSTRUCTION if confirms_nothing else verdict
     except Missing as missing:
         row |= {"verdict": UNDECIDED, "reason": str(missing)}
     return row
+
+
+def _over_seeds(question: Mapping, runs: Sequence[str], evidence: Mapping) -> dict[str, object]:
+    values = []
+    for run in runs:
+        try:
+            value = _measured({**question, "run": run}, evidence)["value"]
+        except Missing:
+            value = None
+        values.append(None if value is None else float(value))
+    found = over_seeds(values)
+    ends = {f"seeds_{name}": found[name] for name in ("never", "mean", "low", "high")}
+    return {"seeds": found["seeds"], **ends}
 
 
 def _measured(question: Mapping, evidence: Mapping) -> dict[str, object]:
@@ -198,6 +259,8 @@ def _judged(
 def _condition(rule: Mapping) -> str:
     if rule.get("equals") is not None:
         return f"it is {_plain(rule['equals'])}"
+    if rule.get("outside") is not None:
+        return f"outside {' to '.join(map(_plain, rule['outside']))}"
     words = {"at_least": "at least", "above": "above", "at_most": "at most", "below": "below"}
     given = [f"{words[key]} {_plain(rule[key])}" for key in words if rule.get(key) is not None]
     return " and ".join(given)

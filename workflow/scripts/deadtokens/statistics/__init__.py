@@ -1,1 +1,1 @@
-"""Resampling, correlations, and densities of traces."""
+"""Intervals, survival, resampling, correlations, densities of traces, and numbers over seeds."""

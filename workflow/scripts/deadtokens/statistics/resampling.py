@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-Interval = dict[str, float]
+Interval = dict[str, float | list[float]]
 
 
 def resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray:
@@ -29,9 +29,13 @@ def interval(
     resampled: np.ndarray,
     confidence: float,
 ) -> Interval:
-    """A statistic of means (..., K) and its percentile interval; NaN where it has no value."""
+    """A statistic of means (..., K), `value`, and its percentile interval, `interval_over_tokens`.
+
+    It is of the tokens drawn and no more: it says nothing of another random seed, text or machine.
+    NaN where the statistic has no value.
+    """
     tail = (1 - confidence) / 2
     with np.errstate(divide="ignore", invalid="ignore"):
         value = float(statistic(means))
-        low, high = np.quantile(statistic(resampled), [tail, 1 - tail]).tolist()
-    return {"value": value, "low": low, "high": high}
+        ends = np.quantile(statistic(resampled), [tail, 1 - tail]).tolist()
+    return {"value": value, "interval_over_tokens": ends}
