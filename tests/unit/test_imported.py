@@ -166,6 +166,6 @@ def test_a_plan_is_looked_at_once_however_often_the_workflow_is_imported():
     built, carried = [], []
     workflow, identities = Workflow(), SimpleNamespace(carry=lambda: carried.append(1))
     for _ in range(3):
-        standing.looked_after(workflow, identities, print)
+        standing.looked_after(workflow, identities, print, {})
     workflow._build_dag()
     assert (built, carried) == ([workflow], [1])

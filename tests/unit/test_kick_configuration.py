@@ -197,6 +197,6 @@ def test_settings_that_decide_motion_are_all_those_of_a_run_but_a_few():
         *("like", "experiment", "series", "notes", "total_steps", "schedule_steps", "rows"),
         *("record", "last_motion", "statistics", "storage", "chunk_rows", "compression"),
         *("motion_threshold", "save_checkpoint_at", "resume_run", "resume_step", "restore"),
-        *("checkpoint_seconds", "phases", "sweep", "keep_trajectory"),
+        *("checkpoint_seconds", "phases", "sweep", "keep_trajectory", "trajectory_file"),
     }
     assert {*SCHEMA["$defs"]["run"]["properties"]} - free == {*kick.DECIDING_MOTION}

@@ -90,7 +90,9 @@ def test_runs_at_other_random_seeds_differ_in_nothing_else():
         verdicts = SHIPPED | {"seeds": {"crucible1": [*others]}}
         return configuration.resolve(base | {"verdicts": verdicts}, SCHEMA)
 
-    found = resolve("other") | {"report": {"runs": ["crucible1"], "kick": [], "onsets": []}}
+    found = resolve("other") | {
+        "report": {"runs": ["crucible1"], "kick": [], "onsets": [], "forecasts": []}
+    }
     assert slices.verdicts(found, {})["seeds"] == {"crucible1": ["other"]}
     assert "results/other/freezing.json" in report.evidence(found)
     for wrong, message in (

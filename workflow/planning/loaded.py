@@ -62,9 +62,10 @@ def loaded(configfiles: list[Path], config: list[str]) -> Iterator[Loaded]:
         config=overwrite, configfiles=[path.absolute() for path in configfiles], config_args=config
     )
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
-        workflow = api.workflow(
+        of_api = api.workflow(
             resource_settings=ResourceSettings(cores=1),
             config_settings=settings,
             snakefile=SNAKEFILE,
-        )._workflow
+        )
+        workflow = of_api._workflow  # the only way to what a Snakefile defines, without a run
         yield Loaded(workflow.globals["plan"], workflow.globals["identities"])
