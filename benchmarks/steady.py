@@ -20,7 +20,7 @@ import numpy as np
 import yaml
 from safetensors.numpy import save_file
 
-from planning import configuration, schema
+from planning import configuration, schema, slices
 
 ROOT = Path(__file__).parents[1]
 RUNS = ("crucible2", "crucible3", "thimble7", "wordybird1b")
@@ -98,10 +98,7 @@ def train(name: str, steps: int) -> dict:
 
 def published(name: str) -> dict:
     """A run of the default configuration, but for the checkpoints that it keeps."""
-    of_analyses = ("phases", "keep_trajectory")
-    run = {key: value for key, value in resolved()["runs"][name].items() if key not in of_analyses}
-    vocab_size = resolved()["corpora"][run["corpus"]]["vocab_size"]
-    return run | {"run": name, "vocab_size": vocab_size, "save_checkpoint_at": []}
+    return slices.training(resolved(), {"run": name}) | {"save_checkpoint_at": []}
 
 
 @functools.cache
