@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+RESULTS ?= results
 MAKEFLAGS += --no-builtin-rules
 .SECONDARY: # keep results that were made on the way
 .NOTPARALLEL: # one call of Snakemake after the other, for they lock the folder; each uses all cores
@@ -12,7 +13,7 @@ export HOME := $(CURDIR)/.snakemake/home
 endif
 ready := .venv/installed
 
-.PHONY: help report findings docs bench test faults test-slow test-long test-cuda test-slurm lint format lock FORCE
+.PHONY: help report findings watch docs bench test faults test-slow test-long test-cuda test-slurm lint format lock FORCE
 
 help:
 	@echo "make results/RUN/FILE   compute one file, for instance results/crucible2/phases.png;"
@@ -20,6 +21,8 @@ help:
 	@echo "make report             results/report.html: the verdicts, every figure, provenance"
 	@echo "make findings           docs/findings.md, its sources and pictures, from results;"
 	@echo "                        OPTIONS='--configfile config/findings.yaml ...'"
+	@echo "make watch RUN=NAME     a run while it trains: loss, motion and phases so far;"
+	@echo "                        RESULTS=folder; OPTIONS='--scratch DISK --masks FILE --seconds 5'"
 	@echo "make test               the test suite"
 	@echo "make test-slow          what takes a minute or so each; make test-long what takes many"
 	@echo "make faults             kills, damage, failures, wrong and foreign files: docs/reliability.md"
@@ -46,6 +49,11 @@ findings: $(ready)
 	python workflow/scripts/report/copy_findings.py --manifest results/findings.json --docs docs
 	pictures=$$(sed -n 's,.*](\(figures/[^)]*\.png\)).*,docs/\1,p' docs/findings.md); \
 	  test -z "$$pictures" || $(MAKE) $$pictures
+
+# Writes nothing and locks nothing: the run trains elsewhere, in another terminal or job.
+watch: $(ready)
+	@test -n "$(RUN)" || { echo 'error: which run? make watch RUN=crucible2' >&2; exit 1; }
+	@python workflow/scripts/report/watch_run.py --run '$(RESULTS)/$(RUN)' $(OPTIONS)
 
 # The pictures in docs/ are copies of what the workflow draws.
 define picture

@@ -20,6 +20,18 @@ def grid(steps: int, points: int) -> list[int]:
     return np.unique(np.rint(np.square(even))).astype(int).tolist()
 
 
+def thinned(steps: list[int], last: int, most: int) -> list[int]:
+    """Those of ascending steps that are done; at most so many, by leaving out all but each 2ᵏ-th.
+
+    As a run goes on steps are left out and never exchanged, so that what was measured still counts.
+    """
+    done = [step for step in steps if step <= last]
+    stride = 1
+    while len(done) > most * stride:
+        stride *= 2
+    return done[::stride]
+
+
 def measure(
     previous: np.ndarray, current: np.ndarray, scheme: Scheme, motion_threshold: float
 ) -> dict[str, float]:

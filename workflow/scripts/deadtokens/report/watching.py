@@ -12,7 +12,8 @@ from deadtokens.recorded.progress import Progress
 from deadtokens.report import terminal
 
 POINTS = 48  # steps on a page: so many letters stand in a terminal's line beside the names
-AT_ONCE = 4  # of them measured for a page: what a look may cost beside a training
+FINER = 8  # times as many are chosen from all steps of a run, so that its beginning has some, too
+AT_ONCE = 4  # of them measured for each page after the first: what it may cost beside a training
 TITLES = {"element": "element scale", "vector": "vector scale"}
 
 
@@ -35,11 +36,10 @@ class Watch:
     def page(self) -> tuple[str, bool]:
         """What there is to see now, and whether the run is finished."""
         with progress.look(*self._where) as seen:
-            steps = so_far.grid(seen.total, POINTS)
-            at_once = len(steps) if seen.is_finished else AT_ONCE
+            steps = so_far.thinned(so_far.grid(seen.total, FINER * POINTS), seen.last, POINTS)
             if seen.rows is not None:
-                self._measure(seen, steps, at_once)
-            shown = [step for step in steps if step < seen.last] + [max(seen.last, 0)]
+                self._measure(seen, steps, AT_ONCE if self._shares else POINTS)
+            shown = sorted({*steps, max(seen.last, 0)})
             loss = pd.Series(seen.loss[shown], index=shown)
             scales = {
                 TITLES[scale]: {p: phases.column(scale, p) for p in self._scheme.phases}
@@ -54,8 +54,6 @@ class Watch:
             if (rows := seen.rows.of_step(step)) is not None:
                 measured = so_far.measure(*rows, self._scheme, self._threshold)
                 self._shares[step] = measured
-        kept = {*steps, seen.last}
-        self._shares = {step: found for step, found in self._shares.items() if step in kept}
 
     def _table(self, shown: list[int]) -> pd.DataFrame:
         found = pd.DataFrame.from_dict(self._shares, orient="index").sort_index()
