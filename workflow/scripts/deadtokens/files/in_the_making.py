@@ -8,6 +8,7 @@ read before the end, for it lies in a file beside the packed chunks (`files.pack
 
 import hashlib
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,11 @@ def last_step(path: Path, loss: np.ndarray) -> int:
     written = np.flatnonzero(loss.view(f"u{loss.itemsize}"))
     seen = int(written[-1]) - 1 if len(written) else -1
     return max(seen, flushed(path))
+
+
+def seconds_since_written(path: Path) -> float:
+    """How long ago anything was written to it, by the clock of its disk's machine."""
+    return time.time() - _changed(path) / 1e9
 
 
 def _changed(path: Path) -> int:

@@ -35,6 +35,7 @@ def page(
     known = loss.dropna()
     if len(known):
         low, high = float(known.min()), float(known.max())
+        low -= (high - low) / (len(BARS) - 2)  # the lowest loss is no empty place
         lines.append(_line("loss", f"{known.iloc[-1]:.4f}", bars(loss, low, high)))
     if len(shares):
         lines.append(_share("moving", shares["moving"]))

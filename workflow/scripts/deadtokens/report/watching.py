@@ -14,6 +14,7 @@ from deadtokens.report import terminal
 POINTS = 48  # steps on a page: so many letters stand in a terminal's line beside the names
 FINER = 8  # times as many are chosen from all steps of a run, so that its beginning has some, too
 AT_ONCE = 4  # of them measured for each page after the first: what it may cost beside a training
+IDLE_SECONDS = 60  # without a step; longer, and a page asks whether the run is still alive
 TITLES = {"element": "element scale", "vector": "vector scale"}
 
 
@@ -66,9 +67,12 @@ class Watch:
         of = "" if seen.population == "dead" else "; of all tokens, without --masks"
         nothing = "" if seen.rows is not None else "; rows can be read when it is finished"
         safe = f"{seen.on_disk:,}" if seen.on_disk >= 0 else "none"
+        idle = f"{seen.idle_seconds / 60:.0f} min"
+        quiet = seen.idle_seconds > IDLE_SECONDS
+        alive = f"; nothing was written for {idle}: was the run ended?" if quiet else ""
         return (
             f"{name}: step {max(seen.last, 0):,} of {seen.total:,}, safe on the disk: {safe}"
-            f"{self._pace(seen)}{of}{nothing}"
+            f"{self._pace(seen)}{of}{nothing}{alive}"
         )
 
     def _pace(self, seen: Progress) -> str:
