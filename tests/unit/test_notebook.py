@@ -311,7 +311,7 @@ def test_files_of_the_folder_are_opened_by_their_names(trained, tmp_path):
             opened.file("phase.csv")
         with pytest.raises(AttributeError, match="no quantity and no file 'phase'"):
             _ = opened.phase
-        with pytest.raises(AttributeError, match="no l3; it has .*linf"):
+        with pytest.raises(AttributeError, match=r"no l3; it has .*linf"):
             _ = opened.displacement.l3
 
 

@@ -16,7 +16,9 @@ import sys
 import time
 from pathlib import Path
 
+# What the configuration says unless stated otherwise.
 PHASES = "Fimbulwinter,Thermal Solid,Quantum Regime,Classical Gas"
+THRESHOLDS, MOTION = "0.1,10,100", 0.1
 CLEAR = "\x1b[H\x1b[J"
 
 
@@ -48,8 +50,8 @@ if __name__ == "__main__":
     arguments.add_argument("--seconds", type=float, default=10, help="from one look to the next")
     arguments.add_argument("--once", action="store_true", help="one page, and no more")
     arguments.add_argument("--phases", default=PHASES, help="names of the phases, coldest first")
+    arguments.add_argument("--thresholds", default=THRESHOLDS, help="where all but the first begin")
     arguments.add_argument(
-        "--thresholds", default="0.1,10,100", help="where all but the first begin"
+        "--motion-threshold", type=float, default=MOTION, help="in lattice cells"
     )
-    arguments.add_argument("--motion-threshold", type=float, default=0.1, help="in lattice cells")
     command.run(main, arguments)
