@@ -27,7 +27,7 @@ help:
 	@echo "make test-slow          what takes a minute or so each; make test-long what takes many"
 	@echo "make faults             kills, damage, failures, wrong and foreign files: docs/reliability.md"
 	@echo "make test-cuda          what needs a CUDA device; make test-slurm what needs a real Slurm"
-	@echo "make bench              ratios: steps, neighbours, analyses, files, calls of Snakemake, growth, a sweep"
+	@echo "make bench              ratios: steps, neighbours, analyses, files, calls of Snakemake, growth, watching, a sweep"
 	@echo "make lint               format and lint checks; make format mends what it can"
 	@echo "make lock               rewrite the second half of requirements.txt from the first"
 
@@ -90,6 +90,7 @@ bench: $(ready)
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/files.py
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/records.py
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/growth.py
+	PYTHONPATH=workflow:workflow/scripts python benchmarks/watch.py
 	python benchmarks/calls.py
 	python benchmarks/sweep.py
 
