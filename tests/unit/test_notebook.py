@@ -123,6 +123,7 @@ def test_bits_are_as_stored_and_an_empty_slice_is_empty(trained):
         assert opened.W[5:5].shape == (0, *opened.W.shape[1:])
         assert opened.g[:1].shape == (0, *opened.g.shape[1:])
         np.testing.assert_array_equal(opened.g[:3], opened.g[1:3])
+        np.testing.assert_array_equal(opened.g[0:9:4], opened.g[[4, 8]])
         assert "steps 1 to 12" in repr(opened.g)
 
 
@@ -327,10 +328,18 @@ def test_a_damaged_table_is_refused(trained, tmp_path):
     (folder / "metadata.json").write_text((folder / "metadata.json").read_text() + " ")
     with pytest.raises(UserError, match=r"metadata\.json: its content is not what"):
         deadtokens.open_run(folder)
+    for name in ("freezing.json", "freezing.csv"):
+        with command.finished(folder / name) as (path,):
+            path.write_text("{}" if name.endswith("json") else "a\r\n1\r\n")
+        (folder / name).write_text((folder / name).read_text().replace("1", "2") + "\r\n")
     (folder / "phases.csv").write_text("step,moving\r\n1,0.5")
     (folder / "metadata.json").unlink()
-    with deadtokens.open_run(folder) as opened, pytest.raises(UserError, match="cut short"):
-        _ = opened.phases
+    with deadtokens.open_run(folder) as opened:
+        for name in ("freezing.json", "freezing.csv"):
+            with pytest.raises(UserError, match=rf"{name}: its content is not what"):
+                opened.file(name)
+        with pytest.raises(UserError, match="cut short"):
+            _ = opened.phases
 
 
 def test_what_a_run_does_not_record(trained):
