@@ -467,6 +467,35 @@ def test_a_file_that_is_no_trajectory(trained, tmp_path):
         assert opened.settings["experiment"] == "Tiny"
 
 
+def test_results_of_another_version_are_refused(trained, tmp_path):
+    folder = tmp_path / "tiny"
+    shutil.copytree(trained["crucible of all"], folder)
+    shutil.copytree(trained["crucible of all"].parent / "corpora", tmp_path / "corpora")
+    save_file({"l2": np.ones((T, VOCABULARY), np.float32)}, folder / "displacement_all.safetensors")
+    (folder / "phases.json").write_text('{"phases": ["Cold", "Hot"]}')
+    with deadtokens.open_run(folder) as opened:
+        with pytest.raises(UserError, match=r"_all\.safetensors: no token_ids in this file"):
+            _ = opened.tokens
+        with pytest.raises(UserError, match=r"phases\.json: the file has no thresholds.*make it"):
+            opened.plot(3)
+        (folder / "phases.json").write_text('{"phases": ["Cold", "Hot"], "thresholds": [3]}')
+        drawn = {text.get_text() for text in opened.plot(3).axes[1].texts}
+        assert drawn == {"Cold", "Hot"}
+
+
+def test_memory_is_that_of_what_is_asked_for(tmp_path):
+    """A token of all steps out of 96 MB, and the last motions of all tokens."""
+    W = np.zeros((1500, 1000, 32), np.uint16)
+    planted.write_series(tmp_path / "W.safetensors", "crucible", {"W": W, "loss": ramp(1500)})
+    code = f"""
+import deadtokens, numpy
+run = deadtokens.open_run({str(tmp_path / "W.safetensors")!r}, masks=numpy.ones(1000, bool))
+"""
+    before = planted.peak_bytes(code + "run.W[0]\nimport pandas")
+    after = planted.peak_bytes(code + "run.W[:, 3]\nrun.tokens")
+    assert after - before < 60_000_000
+
+
 def test_compressed_files_are_read_alike(tmp_path):
     how = Storage("hdf5", chunk_rows=3, compression="deflate")
     W = planted.cooling_weights(7, 4, 8)

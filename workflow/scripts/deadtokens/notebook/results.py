@@ -73,10 +73,6 @@ class Arrays(Mapping):
         except KeyError:
             raise AttributeError(f"{self._path}: no {name}; it has {', '.join(self)}.") from None
 
-    def chunks(self, name: str, max_bytes: int) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield (first row, rows) from the first row to the last, each within so many bytes."""
-        return self._reader().chunks(name, max_bytes)
-
     def __iter__(self) -> Iterator[str]:
         return iter(self._reader().fields)
 
@@ -96,7 +92,7 @@ class Results:
 
     def __init__(self, folder: Path | None):
         self.folder = folder
-        self._readers: dict[Path, Reader] = {}
+        self._readers: dict[str, Reader] = {}
 
     @property
     def names(self) -> list[str]:
@@ -125,12 +121,18 @@ class Results:
             provenance.check(path)
             return _table(path)
         if path.suffix == ".json":
-            provenance.check(path)
-            return documents.read(path)
+            return self.document(name)
         if path.suffix == ".safetensors":
-            self._reader(path)
-            return Arrays(path, lambda: self._reader(path))
+            self.reader(name)
+            return Arrays(path, lambda: self.reader(name))
         raise UserError(f"{path}: expected a name that ends in {', '.join(KINDS)}.")
+
+    def document(self, name: str, shape: object = dict) -> dict:
+        """What a .json file holds, {} if it is not there; UserError unless it is of this shape."""
+        if name not in self:
+            return {}
+        provenance.check(self.folder / name)
+        return documents.read(self.folder / name, shape)
 
     def named(self, stem: str):
         """The same by the name without its ending; `NotMade` if there is none."""
@@ -146,10 +148,11 @@ class Results:
             reader.close()
         self._readers.clear()
 
-    def _reader(self, path: Path) -> Reader:
-        if path not in self._readers:
-            self._readers[path] = open_reader(path)
-        return self._readers[path]
+    def reader(self, name: str) -> Reader:
+        """The reader of a safetensors file of the folder, open until `close`."""
+        if name not in self._readers:
+            self._readers[name] = open_reader(self.folder / name)
+        return self._readers[name]
 
     def _likely(self, stem: str) -> str:
         return next((stem + kind for kind in KINDS if _is_known(stem + kind)), stem)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from deadtokens.errors import UserError
-from deadtokens.files import documents, in_the_making, provenance
+from deadtokens.files import in_the_making
 from deadtokens.files import masks as mask_files
 from deadtokens.files.access import Reader
 from deadtokens.files.storage import open_reader
@@ -99,9 +99,7 @@ class Run:
     def settings(self) -> dict[str, Any]:
         """What the run was: the settings in metadata.json, else what the trajectory itself says."""
         if "metadata.json" in self.results:
-            path = self.results.folder / "metadata.json"
-            provenance.check(path)
-            said = documents.read(path)
+            said = self.results.document("metadata.json")
             made_with = said.get("provenance")
             settings = made_with.get("settings") if isinstance(made_with, dict) else None
             return settings if isinstance(settings, dict) else said
@@ -184,7 +182,7 @@ class Run:
         row = self.row(token)
         weights = self.W.bits[:, row]  # (T+1, D)
         moved = displacement.norms(weights[:-1], weights[1:])
-        scheme = self.file("phases.json") if "phases.json" in self.results else {}
+        scheme = self.results.document("phases.json", token_figure.SCHEME)
         number = int(self._rows.token_ids[row])
         about = {"token_id": number, "dead": bool(self._dead_mask[number])}
         if self._texts is not None:
@@ -301,6 +299,7 @@ class Run:
 
     def _last_motion(self) -> np.ndarray | None:
         """(n,) int64, from what has measured it already, else from W; None if that is not there."""
+        from deadtokens import displacement
         from deadtokens.freezing import freezing
         from deadtokens.notebook import tokens
 
@@ -311,8 +310,9 @@ class Run:
         population = "" if self._rows.recorded == "dead" else "_all"
         measured = f"displacement{population}.safetensors"
         if measured in self.results:
-            moved = self.file(measured)
-            if np.array_equal(moved["token_ids"], self._rows.token_ids):
+            moved = self.results.reader(measured)
+            moved.expect(displacement.patterns("l2", "token_ids"))
+            if np.array_equal(moved.read("token_ids"), self._rows.token_ids):
                 chunks = moved.chunks("l2", CHUNK_BYTES)
                 return freezing.last_motion(chunks, self.motion_threshold)
         if "W" not in self.recorded:

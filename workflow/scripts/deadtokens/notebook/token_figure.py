@@ -13,6 +13,7 @@ from deadtokens.figures import letters, pictures, style
 # What the configuration says unless stated otherwise (`phases.NAME`): the published phases.
 PHASES = ("Fimbulwinter", "Thermal Solid", "Quantum Regime", "Classical Gas")
 THRESHOLDS = (0.1, 10.0, 100.0)
+SCHEME = {"phases": [str], "thresholds": [float]}  # as phases.json has them
 
 SCALES = {
     "l2": "Element scale: |ΔW′|₂ (lattice cells)",
