@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+RESULTS ?= results
 MAKEFLAGS += --no-builtin-rules
 .SECONDARY: # keep results that were made on the way
 .NOTPARALLEL: # one call of Snakemake after the other, for they lock the folder; each uses all cores
@@ -16,7 +17,7 @@ RUN ?= crucible2
 ARCHIVE ?= $(RUN).tar
 RESULTS ?= results
 
-.PHONY: help report findings verify archive import docs bench test faults test-slow test-long test-cuda test-slurm lint format lock FORCE
+.PHONY: help report findings watch verify archive import docs bench test faults test-slow test-long test-cuda test-slurm lint format lock FORCE
 
 help:
 	@echo "make results/RUN/FILE   compute one file, for instance results/crucible2/phases.png;"
@@ -26,11 +27,13 @@ help:
 	@echo "                        OPTIONS='--configfile config/findings.yaml ...'"
 	@echo "make verify             whether all of results/ is as it was made; RESULTS=DIR for another folder"
 	@echo "make archive RUN=NAME   NAME.tar: a run to hand over; make import ARCHIVE=NAME.tar takes it"
+	@echo "make watch RUN=NAME     a run while it trains: loss, motion and phases so far;"
+	@echo "                        RESULTS=folder; OPTIONS='--scratch DISK --masks FILE --seconds 5'"
 	@echo "make test               the test suite"
 	@echo "make test-slow          what takes a minute or so each; make test-long what takes many"
 	@echo "make faults             kills, damage, failures, wrong and foreign files: docs/reliability.md"
 	@echo "make test-cuda          what needs a CUDA device; make test-slurm what needs a real Slurm"
-	@echo "make bench              ratios: steps, neighbours, analyses, files, a fetch, calls of Snakemake, growth, a sweep"
+	@echo "make bench              ratios: steps, neighbours, analyses, files, a fetch, calls of Snakemake, growth, watching, a sweep"
 	@echo "make lint               format and lint checks; make format mends what it can"
 	@echo "make lock               rewrite the second half of requirements.txt from the first"
 
@@ -64,6 +67,11 @@ findings: $(ready)
 	python workflow/scripts/report/copy_findings.py --manifest results/findings.json --docs docs
 	pictures=$$(sed -n 's,.*](\(figures/[^)]*\.png\)).*,docs/\1,p' docs/findings.md); \
 	  test -z "$$pictures" || $(MAKE) $$pictures
+
+# Writes nothing and locks nothing: the run trains elsewhere, in another terminal or job.
+watch: $(ready)
+	@test -n "$(RUN)" || { echo 'error: which run? make watch RUN=crucible2' >&2; exit 1; }
+	@python workflow/scripts/report/watch_run.py --run '$(RESULTS)/$(RUN)' $(OPTIONS)
 
 # The pictures in docs/ are copies of what the workflow draws.
 define picture
@@ -102,6 +110,7 @@ bench: $(ready)
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/growth.py
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/vocabulary.py
 	PYTHONPATH=workflow/scripts:tests/workflow python benchmarks/fetch.py
+	PYTHONPATH=workflow:workflow/scripts python benchmarks/watch.py
 	python benchmarks/calls.py
 	python benchmarks/sweep.py
 

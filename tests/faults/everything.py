@@ -48,6 +48,7 @@ TARGETS = (
     "results/crucible2/freezing.png",
     "results/crucible2/permanence.png",
     "results/crucible2/lifecycle.png",
+    "results/crucible2/metrics.csv",
     "results/crucible2/momentum.png",
     "results/crucible2/gradients.png",
     "results/crucible2/account.png",

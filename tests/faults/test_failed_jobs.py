@@ -48,7 +48,10 @@ def changed(project: Project, script: str) -> None:
 
 
 def programs() -> list[str]:
-    scripts = (Path(__file__).parents[2] / "workflow/scripts").glob("*/*.py")
+    """Those that a rule runs."""
+    workflow = Path(__file__).parents[2] / "workflow"
+    rules = "".join(path.read_text("utf-8") for path in workflow.glob("rules/*.smk"))
+    scripts = [path for path in workflow.glob("scripts/*/*.py") if f"/{path.name}" in rules]
     return sorted(path.stem for path in scripts if IS_A_PROGRAM in path.read_text("utf-8"))
 
 

@@ -15,7 +15,7 @@ QUESTIONS = ("phases", "freezing", "permanence", "cohorts", "drift", "kick", "ca
 ROOMS = (
     *("errors", "openmp", "lattice", "gauge", "statistics", "files", "recorded", "text"),
     *("hub", "training", "update_law", "displacement", "figures", *QUESTIONS),
-    *("comparison", "report", "program"),
+    *("comparison", "report", "notebook", "program"),
 )
 # A part of the room that a table for planning may know: what runs an analysis is of.
 LIGHT = "requirements"
@@ -104,6 +104,19 @@ def test_planning_knows_of_analyses_what_they_require_and_no_more():
         if path.exists():
             heavy = {"numpy", "torch", "pandas", "scipy", "matplotlib"}
             assert not {m.split(".")[0] for m in imported(path)} & heavy, question
+
+
+def test_what_the_library_gives_on_demand_is_for_notebooks_alone():
+    """No digest of a job's code counts it (`planning.codedigest.LAZY`), so no job may use it."""
+    for path in [*SCRIPTS.rglob("*.py"), *(ROOT / "workflow/planning").rglob("*.py")]:
+        if path in (LIBRARY / "__init__.py", *(LIBRARY / "notebook").glob("*.py")):
+            continue
+        names = {*imported(path)}
+        assert not names & {"deadtokens.open_run", "deadtokens.*"}, path
+        assert not [name for name in names if name.startswith("deadtokens.notebook")], path
+        tree = ast.walk(ast.parse(path.read_text("utf-8")))
+        plain = [n for n in tree if isinstance(n, ast.Import) for a in n.names if "." not in a.name]
+        assert "deadtokens" not in {a.name for n in plain for a in n.names}, path
 
 
 def test_programs_know_the_library_alone():

@@ -6,6 +6,8 @@ import pytest
 
 from planning import codedigest
 
+LAZY = "def __getattr__(name):\n    from package.unrelated import z\n    return z\n"
+
 
 @pytest.fixture
 def tree(tmp_path) -> Path:
@@ -49,6 +51,11 @@ def test_closure_holds_direct_and_indirect_imports_and_packages(tree):
         ("package/direct.py", "from .indirect import y\nx = y\n", False),
         ("package/direct.py", "from .indirect import y\nx = [y]\n", True),
         ("package/__init__.py", "flag = True\n", True),
+        # What a package gives on demand is nobody's behaviour; in a module it is code like any.
+        ("package/__init__.py", f'"""P."""\n{LAZY}\n\ndef __dir__(): ...\n', False),
+        ("package/__init__.py", f"{LAZY}\nflag = True\n", True),
+        ("package/__init__.py", "class C:\n    def __getattr__(self, name): ...\n", True),
+        ("package/direct.py", f"from .indirect import y\nx = y\n\n\n{LAZY}\n", True),
         ("package/unrelated.py", "z = 2\n", False),
         ("program.py", "from package import direct\nprint(direct.x)\n", False),
         ("program.py", "import package.direct as direct\nprint(direct.x)\n", True),
@@ -72,6 +79,13 @@ def test_every_spelling_of_an_import_is_followed(tree):
         (tree / "program.py").write_text(spelling + "\n")
         closure = codedigest.import_closure([tree / "program.py"], tree)
         assert tree / "package/unrelated.py" in closure, spelling
+
+
+def test_what_a_package_gives_on_demand_is_not_imported_by_its_programs(tree):
+    (tree / "package/__init__.py").write_text(LAZY)
+    closure = codedigest.import_closure([tree / "program.py"], tree)
+    assert tree / "package/unrelated.py" not in closure
+    assert tree / "package/__init__.py" in closure
 
 
 def test_what_a_module_compiles_belongs_to_it(tree):

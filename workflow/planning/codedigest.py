@@ -3,6 +3,9 @@
 Snakemake follows neither imports nor installed packages, so each rule carries this digest as a
 parameter. Sources are parsed and their docstrings dropped: a comment, a docstring, a touch or a
 fresh checkout change nothing, a change of behaviour reruns exactly the jobs that import it.
+
+Nor does it count what a package gives on demand (`LAZY`): Python asks for that only where a name of
+the package is wanted that is no module, as in a notebook, and programs import modules alone.
 """
 
 import ast
@@ -20,6 +23,7 @@ import yaml
 from planning import memory as memory_file
 
 COMPILED = (".cpp", ".h")
+LAZY = ("__getattr__", "__dir__")  # functions of a package's own
 STRING_OR_COMMENT = r'(?s)"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/'
 
 
@@ -119,6 +123,8 @@ class _Source(NamedTuple):
 @functools.cache
 def _understood(text: str, path: Path) -> _Source:
     tree = ast.parse(text, filename=str(path))
+    if path.name == "__init__.py":
+        tree.body = [node for node in tree.body if getattr(node, "name", None) not in LAZY]
     imports = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -72,6 +72,10 @@ def lifecycle(configuration: Mapping, wildcards: Wildcards) -> dict:
     )
 
 
+def metrics(configuration: Mapping, wildcards: Wildcards) -> dict:
+    return _of_run(configuration, wildcards, "naming")
+
+
 def motion(configuration: Mapping, wildcards: Wildcards) -> dict:
     """What counts as motion, and whose."""
     return _of_run(configuration, wildcards, "motion_threshold") | {

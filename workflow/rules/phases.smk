@@ -2,7 +2,8 @@
 
 Needs the displacement of a run. Leaves in results/{run}/ the phases as a table by step (phases.csv),
 in short (JSON), and as a density of all tokens' traces (safetensors); the same as the Thimble 7
-notebook has it (phase_transitions.*); and the phase of every token at every step (lifecycle.*).
+notebook has it (phase_transitions.*); the phase of every token at every step (lifecycle.*); and for
+TensorBoard and Weights & Biases a row for each step and name (metrics.csv).
 """
 
 
@@ -83,3 +84,29 @@ rule compute_lifecycle:
         'python "$scripts"/phases/compute_lifecycle.py --identity {params.identity} --log {log:q}'
         " --settings {params.settings:q}"
         " --displacement {input:q} --table {output.table:q} --summary {output.summary:q}"
+
+
+rule write_metrics:
+    """Put loss, motion and phases into the long form that TensorBoard and Weights & Biases import."""
+    input:
+        trajectory=plan.input(inputs.trajectory, "phases"),
+        phases="results/{run}/phases{population}.csv",
+        summary="results/{run}/phases{population}.json",
+    output:
+        "results/{run}/metrics{population}.csv",
+    log:
+        "results/{run}/logs/write_metrics{population}.log",
+    benchmark:
+        "results/{run}/benchmarks/write_metrics{population}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(10),
+    params:
+        settings=plan.settings(slices.metrics),
+        code=plan.code("phases/write_metrics.py", "analysis"),
+    shell:
+        'python "$scripts"/phases/write_metrics.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q} --trajectory {input.trajectory:q}"
+        " --phases {input.phases:q} --summary {input.summary:q} --metrics {output:q}"
