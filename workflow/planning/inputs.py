@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from deadtokens.causes.requirements import chain
 from deadtokens.kick.requirements import first_of
-from planning import entries, forecasts, kick, onsets, requirements
+from planning import censuses, entries, forecasts, kick, onsets, requirements
 from planning.corpora import check_files, is_synthetic
 from planning.givenfiles import literal
 from planning.mistakes import RequestError
@@ -158,6 +158,33 @@ def masks_of_pairs(configuration: Mapping, wildcards: Wildcards) -> str:
     _, pair = next(forecasts.pairs(entries.forecast(configuration, wildcards["forecast"])))
     corpus = configuration["runs"][pair["outcome"]]["corpus"]
     return f"results/corpora/{corpus}/masks.safetensors"
+
+
+def census_weights(configuration: Mapping, wildcards: Wildcards) -> list[str]:
+    """The files that hold the matrices of a census, given ones or the trajectory of a run."""
+    name, entry = wildcards["census"], entries.census(configuration, wildcards["census"])
+    if censuses.is_of_run(entry):
+        return [trajectory_of(entry["run"], configuration["runs"][entry["run"]])]
+    found = censuses.find(f"census.{name}", entry).matrices.values()
+    return [literal(path) for path in dict.fromkeys(tensor.path for tensor in found)]
+
+
+def census_tokenizer(configuration: Mapping, wildcards: Wildcards) -> str | list:
+    """The tokenizer that names the tokens of a census, nothing if there is none."""
+    name, entry = wildcards["census"], entries.census(configuration, wildcards["census"])
+    if entry["tokenizer_file"] is None and censuses.is_of_run(entry):
+        corpus = configuration["runs"][entry["run"]]["corpus"]
+        return f"results/corpora/{corpus}/tokenizer.json"
+    path = censuses.tokenizer(f"census.{name}", entry)
+    return literal(path) if path else []
+
+
+def census_masks(configuration: Mapping, wildcards: Wildcards) -> str | list:
+    """The masks that say which tokens of a run are dead, nothing for other matrices."""
+    entry = entries.census(configuration, wildcards["census"])
+    if not censuses.is_of_run(entry):
+        return []
+    return f"results/corpora/{configuration['runs'][entry['run']]['corpus']}/masks.safetensors"
 
 
 def of_sweep(configuration: Mapping, wildcards: Wildcards, file: str) -> list[str]:
