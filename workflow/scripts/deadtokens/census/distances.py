@@ -56,12 +56,16 @@ def plateau(counts: list[int], growth: float) -> dict[str, int] | None:
     """The longest stretch of exponent distances over which the count grows by no more than this
     share from each to the next, the first of equally long ones; None if there is none.
 
-    A stretch has two distances at least, and more than one row: alone, a row has itself around it.
+    It has two distances and two rows at least, and ends where the count rises again: a stretch that
+    holds on to the last distance has all rows in it, or nothing to be apart from.
     """
     best, first = None, 0
-    for last in range(1, len(counts)):
-        if counts[last] > counts[last - 1] * (1 + growth):
-            first = last
-        elif counts[first] > 1 and (best is None or last - first > best["last"] - best["first"]):
+    for distance in range(1, len(counts)):
+        if counts[distance] <= counts[distance - 1] * (1 + growth):
+            continue
+        last = distance - 1
+        is_longer = best is None or last - first > best["last"] - best["first"]
+        if last > first and counts[first] > 1 and is_longer:
             best = {"first": first, "last": last, "tokens": counts[last]}
+        first = distance
     return best
