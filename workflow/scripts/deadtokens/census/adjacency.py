@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from deadtokens.census import populations
+
 MOST_DIMENSIONS = 6  # of the join: 64 cells to look up
 SAMPLED_PAIRS = 4096  # by which dimensions are chosen
 PAIRS_AT_ONCE = 1 << 20
@@ -82,9 +84,13 @@ def _table(first, second, l1) -> pd.DataFrame:
 
 
 def _dimensions(order: np.ndarray) -> list[int]:
-    """Those that tell most of a sample of pairs apart, chosen one after the other."""
+    """Those that tell most of a sample of pairs apart, chosen one after the other.
+
+    The sample is one of vectors by their hash, whatever the order of rows: so is the outcome.
+    """
     random = np.random.default_rng(SEED)
-    first, second = random.integers(0, len(order), (2, SAMPLED_PAIRS))
+    of_hash = np.argsort(populations.hashes(order))
+    first, second = of_hash[random.integers(0, len(order), (2, SAMPLED_PAIRS))]
     apart = first != second
     steps = np.subtract(order[first[apart]], order[second[apart]], dtype=np.int64)
     near = np.abs(steps) <= 1  # (pairs, D)
@@ -136,14 +142,11 @@ def _near(order, first, second) -> tuple[np.ndarray, np.ndarray]:
     while begin < order.shape[1] and len(first):
         end = min(order.shape[1], begin + next(sizes, VERIFIED_AT_ONCE[-1]))
         columns = np.ascontiguousarray(order[:, begin:end])
-        near = np.concatenate(
-            [
-                (np.abs(columns[first[s]].astype(np.int64) - columns[second[s]]) <= 1).all(axis=1)
-                for s in (
-                    slice(at, at + PAIRS_AT_ONCE // (end - begin))
-                    for at in range(0, len(first), PAIRS_AT_ONCE // (end - begin))
-                )
-            ]
-        )
+        at_once = max(1, PAIRS_AT_ONCE // (end - begin))
+        near = np.empty(len(first), bool)
+        for at in range(0, len(first), at_once):
+            part = slice(at, at + at_once)
+            steps = np.subtract(columns[first[part]], columns[second[part]], dtype=np.int64)
+            near[part] = (np.abs(steps) <= 1).all(axis=1)
         first, second, begin = first[near], second[near], end
     return first, second

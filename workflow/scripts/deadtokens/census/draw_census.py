@@ -21,10 +21,15 @@ HEIGHT_OVER_WIDTH = 0.66
 # Okabe and Ito's, for every kind of colour blindness.
 CORE, OUTSKIRTS, REST = "#d55e00", "#0072b2", "#9a9a9a"
 LINES = ("#222222", "#d55e00", "#0072b2", "#009e73")
+# One line may lie upon another.
+DRAWN = (
+    {"marker": "o", "markersize": 3.5, "linewidth": 2},
+    {"marker": "o", "markersize": 1.6, "linewidth": 0.9},
+)
 SCRIPTS_SHOWN = 7
 BINS = 60
 INDICATORS = {
-    "cosine_distance": "Cosine distance to the mean unused row",
+    "cosine_distance": "Cosine distance to mean unused row",
     "norm": "Norm",
 }
 
@@ -98,7 +103,7 @@ def _draw_exponents(panel: Axes, readings: Mapping) -> None:
     for number, (found, colour, label) in enumerate(_styles(readings)):
         exponents = found["exponents"]
         counts = exponents["counts"]
-        panel.plot(range(len(counts)), counts, "o-", color=colour, markersize=2.5, label=label)
+        panel.plot(range(len(counts)), counts, color=colour, label=label, **DRAWN[number > 0])
         if exponents["plateau"] and number == 0:
             ends = exponents["plateau"]["first"], exponents["plateau"]["last"]
             panel.axvspan(ends[0] - 0.4, ends[1] + 0.4, color=CORE, alpha=0.12, linewidth=0)
@@ -123,9 +128,7 @@ def _draw_holes(panel: Axes, readings: Mapping) -> None:
             ranks = range(1, len(sizes) + 1)
             panel.plot(ranks, sizes, "o-", color=colour, markersize=3, linewidth=0.6, label=label)
     if not panel.lines:
-        panel.set_xticks([])
-        panel.set_yticks([])
-        pictures.remark(panel, "no two tokens share a vector")
+        _nothing(panel, "no two tokens share a vector")
         return
     panel.set_yscale("log")
     panel.set_ylim(bottom=1.5)
@@ -139,6 +142,9 @@ def _draw_holes(panel: Axes, readings: Mapping) -> None:
 
 def _draw_geography(panel: Axes, vectors: pd.DataFrame) -> None:
     panel.set_title("c  Vectors of the structure")
+    if len(vectors) < 2:
+        _nothing(panel, "the centre stands alone")
+        return
     for is_core, colour, label in ((0, OUTSKIRTS, "outskirts"), (1, CORE, "core")):
         rows = vectors[vectors["core"] == is_core]
         panel.plot(
@@ -159,6 +165,9 @@ def _draw_geography(panel: Axes, vectors: pd.DataFrame) -> None:
 def _draw_shells(panel: Axes, found: Mapping) -> None:
     panel.set_title("d  Density by shell")
     shells = found["geography"]["shells"]
+    if found["within_cut"]["vectors"] < 2:
+        _nothing(panel, "the centre stands alone")
+        return
     left = [shell["from"] for shell in shells]
     width = [shell["to"] - shell["from"] for shell in shells]
     vectors = np.array([shell["vectors"] for shell in shells])
@@ -178,8 +187,7 @@ def _draw_scripts(panel: Axes, tokens: pd.DataFrame) -> None:
     panel.set_title("e  Who is in the structure")
     inside = tokens[(tokens["within_cut"] == 1) & (tokens["script"] != "")]
     if inside.empty:
-        panel.set_axis_off()
-        pictures.remark(panel, "no tokenizer names them")
+        _nothing(panel, "no tokenizer names them")
         return
     counts = inside["script"].value_counts()
     counts = counts.iloc[np.lexsort((counts.index, -counts.to_numpy()))][:SCRIPTS_SHOWN]
@@ -189,7 +197,7 @@ def _draw_scripts(panel: Axes, tokens: pd.DataFrame) -> None:
         of_all = int((tokens["script"] == script).sum())
         panel.text(count, place, f" {count:,} of {of_all:,}", va="center", fontsize=6.5)
     panel.set_yticks(range(len(counts)), names)
-    panel.invert_yaxis()
+    panel.set_ylim(max(len(counts), 4) - 0.5, -0.5)
     panel.set_xlim(0, 1.6 * counts.max())
     panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     panel.xaxis.set_major_formatter(FuncFormatter(_separated))
@@ -202,7 +210,7 @@ def _draw_indicator(panel: Axes, tokens: pd.DataFrame) -> None:
     panel.set_title("f  Magikarp's indicator")
     edges = np.histogram_bin_edges(there[name].dropna(), BINS)
     parts = {
-        "other tokens": (there["within_cut"] == 0, REST),
+        "other tokens": ((there["within_cut"] == 0) & (there["kind"] != "unused"), REST),
         "reserved entries": (there["kind"] == "unused", LINES[3]),
         "the structure": (there["within_cut"] == 1, CORE),
     }
@@ -219,6 +227,11 @@ def _draw_indicator(panel: Axes, tokens: pd.DataFrame) -> None:
     panel.set_xlabel(INDICATORS[name])
     panel.set_ylabel("Tokens")
     panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.28), ncols=1)
+
+
+def _nothing(panel: Axes, text: str) -> None:
+    panel.set(xlabel="", ylabel="", xticks=[], yticks=[])
+    pictures.remark(panel, text)
 
 
 def _separated(number: float, _) -> str:
