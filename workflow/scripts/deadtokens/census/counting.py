@@ -60,8 +60,8 @@ def count(matrix: Matrix, rules: Rules, share: float, known_share: float) -> Cou
         census = structure.take(bits, form, padded, rules)
         if census is None:
             raise UserError(
-                f"{matrix.name}: not one row of a token is finite, {reading}; expected numbers. "
-                "Check where the matrix comes from."
+                f"{matrix.name}: not one row of a token is finite as {reading}; expected numbers. "
+                "Check where it comes from."
             )
         found[reading] = census
     exact = next(iter(found.values()))
@@ -113,6 +113,10 @@ def _measured(
     # A matrix of dead tokens alone has nothing to set them apart from.
     comparable = matrix.dead is None or not matrix.dead.all()
     rows = np.flatnonzero(finite)
+    if not len(rows):
+        raise UserError(
+            f"{matrix.name}: not one row is finite; expected numbers. Check where it comes from."
+        )
     bits = matrix.bits if finite.all() else matrix.bits[rows]
     unused = np.flatnonzero(known[rows]) if comparable else None
     table = indicators.measure(bits, matrix.form, unused)
