@@ -82,6 +82,7 @@ bench: $(ready)
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/files.py
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/records.py
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/growth.py
+	PYTHONPATH=workflow:workflow/scripts python benchmarks/census.py
 	python benchmarks/calls.py
 	python benchmarks/sweep.py
 

@@ -4,8 +4,8 @@
 
 A matrix of 151,936 x 2,560 in bfloat16 (778 MB), as that of Qwen 3 4B, normal but for 2,212 tokens:
 13 black holes of the published populations, 112 single vectors, an island of 15 vectors, and 3 more
-tokens at exponent distance 6. Its rows are shuffled. Prints wall time, processor time and peak memory
-of the program compute_census, and fails if it finds anything else.
+tokens at exponent distance 6. Its rows are shuffled. Prints wall time, processor time and peak
+memory of the program compute_census, and fails if it finds anything else.
 """
 
 import argparse
@@ -95,7 +95,7 @@ def structure(dimensions: int = DIMENSIONS) -> tuple[np.ndarray, list[int]]:
 
 
 def write(path: Path, rows: int = ROWS, tokens: int = TOKENS, at_once: int = 4096) -> None:
-    """A model's file with the structure in random rows of a normal matrix, and its tokenizer.json."""
+    """A model's file, the structure in random rows of a normal matrix, and a tokenizer.json."""
     random = np.random.default_rng(2)
     vectors, sizes = structure()
     dimensions = vectors.shape[1]
@@ -124,7 +124,9 @@ def wrong(summary: dict) -> list[str]:
     flat |= {"populations": found["populations"], "counts": found["exponents"]["counts"][:7]}
     flat["within_cut"] = {name: found["within_cut"][name] for name in EXPECTED["within_cut"]}
     flat |= {name: near[name] for name in ("lattice_sums", "components", "largest_component")}
-    return [f"{n}: {flat[n]}, expected {wanted}" for n, wanted in EXPECTED.items() if flat[n] != wanted]
+    return [
+        f"{n}: {flat[n]}, expected {wanted}" for n, wanted in EXPECTED.items() if flat[n] != wanted
+    ]
 
 
 def main() -> None:

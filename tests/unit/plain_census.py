@@ -1,4 +1,4 @@
-"""The definitions of the census, written out the long way, one pair at a time; and planted matrices."""
+"""The definitions of the census, written out the long way, pair by pair; and planted matrices."""
 
 import itertools
 import math

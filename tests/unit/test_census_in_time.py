@@ -71,7 +71,9 @@ def test_planted_meetings_and_partings():
 
 
 def test_what_stands_still_is_not_counted_again_and_chunks_change_nothing(monkeypatch):
-    states = np.stack([plain.normal(30, 4, seed) for seed in (1, 2)] + [plain.normal(30, 4, 2)] * 20)
+    states = np.stack(
+        [plain.normal(30, 4, seed) for seed in (1, 2)] + [plain.normal(30, 4, 2)] * 20
+    )
     expected = followed(states, rows=1)
     asked = []
     state = in_time.state

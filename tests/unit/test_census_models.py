@@ -1,4 +1,4 @@
-"""Models in folders, as transformers saves them: their matrices are found, and what is wrong is said."""
+"""Models in folders, as transformers saves them: what is found, and what is said if it is wrong."""
 
 import json
 from pathlib import Path
@@ -39,7 +39,7 @@ KINDS = {
 
 
 def save(folder: Path, kind: str, tied: bool, dtype=torch.bfloat16, shards="1GB") -> np.ndarray:
-    """A model with the planted matrix in its input embeddings; untied, its output has it in reverse."""
+    """A model whose input embeddings are the planted matrix, its output, if untied, in reverse."""
     model, config, settings = KINDS[kind]
     made = model(config(vocab_size=ROWS, tie_word_embeddings=tied, **settings)).to(dtype)
     bits, _ = plain.planted()
@@ -193,7 +193,11 @@ def test_what_is_wrong_with_a_file_is_said_before_any_job(tmp_path):
     assert slices.census(configuration, wildcards)["matrices"] == {"matrix": "model.embeds"}
     refused("pickled weights", **(given | {"file": "weights.bin"}))
     save_file({"model.embeds": torch.zeros(100_000, 2_000, dtype=torch.bfloat16)}, file)
-    refused("takes up to 1,496 MB of memory; allowed by census.mine.memory_mb: 1,000", **given, memory_mb=1000)
+    refused(
+        "takes up to 1,496 MB of memory; allowed by census.mine.memory_mb: 1,000",
+        **given,
+        memory_mb=1000,
+    )
     given |= {"tokenizer_file": str(tmp_path / "none.json")}
     with pytest.raises(ConfigurationError, match=r"census\.mine\.tokenizer_file is .*no such file"):
         inputs.census_tokenizer(*asked(**given))

@@ -57,7 +57,7 @@ def test_reserved_entries_are_known_by_their_names(name, is_unused):
 
 
 def published_indicators(matrix: np.ndarray, unused) -> tuple[np.ndarray, np.ndarray]:
-    """Land and Bartolo (2024), section 3.2, by a singular value decomposition of the centred rows."""
+    """Land and Bartolo (2024), by a singular value decomposition of the centred rows."""
     first = np.linalg.svd(matrix - matrix.mean(axis=0), full_matrices=False)[2][0]
     without = matrix - np.outer(matrix @ first, first)
     mean = without[unused].mean(axis=0)
@@ -68,7 +68,9 @@ def published_indicators(matrix: np.ndarray, unused) -> tuple[np.ndarray, np.nda
 def test_indicators_are_the_published_ones(monkeypatch):
     monkeypatch.setattr(indicators, "ROWS_AT_ONCE", 70)
     random = np.random.default_rng(4)
-    rows = random.normal(0, 0.02, (400, 12)) + random.normal(0, 0.3, (400, 1)) * np.linspace(0, 1, 12)
+    rows = random.normal(0, 0.02, (400, 12)) + random.normal(0, 0.3, (400, 1)) * np.linspace(
+        0, 1, 12
+    )
     bits = rows.astype(np.float32).view(np.uint32)
     form = formats.BY_DTYPE["F32"]
     unused = np.array([3, 5, 100, 399])
@@ -95,7 +97,7 @@ def test_ways_of_flagging_are_counted_against_each_other_and_the_truth():
         **{"neither": 2, "jaccard": 1 / 3},
     }
     dead = np.array([1, 0, 0, 1, 0, 0], bool)
-    first, second = indicators.against_truth(flags, dead)
+    first, _ = indicators.against_truth(flags, dead)
     assert (first["precision"], first["recall"], first["flagged"]) == (1 / 3, 1 / 2, 3)
     none = indicators.against_truth({"none": np.zeros(6, bool)}, dead)[0]
     assert (none["precision"], none["recall"]) == (None, 0)

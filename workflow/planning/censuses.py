@@ -1,8 +1,8 @@
 """Embedding matrices that are counted: whether an entry can be, and where its matrices lie.
 
 `check` looks at the configuration alone, at every call; files are looked at for entries that are
-asked for, before any job. To bring a model here is the business of others: all that is needed is the
-folder, as Hugging Face writes it.
+asked for, before any job. To bring a model here is the business of others: all that is needed is
+the folder, as Hugging Face writes it.
 """
 
 import re
@@ -21,7 +21,14 @@ OPTIONAL = {"run": ("step",)}
 OF_SOURCES = ("folder", "file", "tensor", "run", "step")
 # What of an entry its program is given as it stands.
 RULES = (
-    *("unused_pattern", "exponent_cut", "exponents_shown", "plateau_growth", "pair_limit", "shells"),
+    *(
+        "unused_pattern",
+        "exponent_cut",
+        "exponents_shown",
+        "plateau_growth",
+        "pair_limit",
+        "shells",
+    ),
     *("neighbours", "projections", "candidates", "random_seed", "candidate_share"),
     "known_share",
 )
@@ -38,12 +45,13 @@ def check(key: str, entry: Mapping, configuration: Mapping) -> None:
     for name in OF_SOURCES:
         if name in needed and entry[name] is None:
             raise ConfigurationError(
-                f"{key}.{name} is missing; allowed with source: {source}: {' and '.join(needed)} set."
+                f"{key}.{name} is missing; allowed with source: {source}: {' and '.join(needed)} "
+                "set."
             )
         if name not in allowed and entry[name] is not None:
             raise ConfigurationError(
-                f"{key}.{name} is {as_yaml(entry[name])}, but {key}.source is {source}; allowed with "
-                f"it: {', '.join(allowed)}. Remove the key or change source."
+                f"{key}.{name} is {as_yaml(entry[name])}, but {key}.source is {source}; allowed "
+                f"with it: {', '.join(allowed)}. Remove the key or change source."
             )
     try:
         re.compile(entry["unused_pattern"])

@@ -1,4 +1,4 @@
-"""Count the black holes of an embedding matrix, their neighbours on the lattice, and who is in them.
+"""Count the black holes of an embedding matrix, their lattice neighbours, and who is in them.
 
     python workflow/scripts/census/compute_census.py --settings census.settings.json \\
         --weights model.safetensors --tokenizer tokenizer.json --masks \\
@@ -28,7 +28,7 @@ TABLES = ("vectors", "tokens", "components")
 
 
 def main(options):
-    """A row per vector, token and component of every matrix in every reading; all of it in short."""
+    """A row per vector, token and component of every matrix and reading; all of it in short."""
     given = options.settings
     found = [
         counting.count(matrix, Rules.of(given), given["candidate_share"], given["known_share"])

@@ -1,10 +1,10 @@
 """The centre of a structure: the most populous black hole, or else where rows lie densest.
 
 Densest, with k neighbours: the row whose k-th nearest row is nearest, and of that row and its k
-nearest the medoid, from which the sum of distances to the others is smallest. All pairs of rows would
-be too many. So rows are projected on a few random directions, and only the candidates whose k-th
-nearest in the projection is nearest are measured against all rows, in all dimensions. A row that is
-dense in space is dense in every projection.
+nearest the medoid, from which the sum of distances to the others is smallest. All pairs of rows
+would be too many. So rows are projected on a few random directions, and only the candidates whose
+k-th nearest in the projection is nearest are measured against all rows, in all dimensions. A row
+that is dense in space is dense in every projection.
 """
 
 from dataclasses import dataclass

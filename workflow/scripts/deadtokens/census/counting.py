@@ -64,7 +64,6 @@ def count(matrix: Matrix, rules: Rules, share: float, known_share: float) -> Cou
                 "Check where it comes from."
             )
         found[reading] = census
-    exact = next(iter(found.values()))
     tables = {
         name: pd.concat([_labelled(getattr(of, name), matrix, r) for r, of in found.items()])
         for name in ("vectors", "components")

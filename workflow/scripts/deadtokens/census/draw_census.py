@@ -67,7 +67,7 @@ INPUTS = {
 def draw(
     summary: Mapping, vectors: pd.DataFrame, tokens: pd.DataFrame, title: str, width_mm: float
 ) -> Figure:
-    """a: exponents. b: black holes, of all matrices. c-f: the structure of the last in exact bits."""
+    """a, b: exponents and black holes of all matrices. c to f: the last one in its exact bits."""
     readings = {
         (name, reading): found
         for name, matrix in summary["matrices"].items()
@@ -115,7 +115,7 @@ def _draw_exponents(panel: Axes, readings: Mapping) -> None:
     panel.yaxis.set_major_formatter(FuncFormatter(_separated))
     panel.set_xlabel("Exponent distance from the centre\n(dashed: the cut; shaded: a plateau)")
     panel.set_ylabel("Tokens within it")
-    panel.legend(loc="upper left")
+    panel.legend(loc="lower right")
 
 
 def _draw_holes(panel: Axes, readings: Mapping) -> None:

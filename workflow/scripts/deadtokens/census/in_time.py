@@ -1,9 +1,9 @@
 """Black holes in time: how many, how populous, how they meet and part, at every recorded step.
 
 With P different pairs of (vector of a token before, vector after), n vectors before and m after:
-coalescences = P - m, the vectors beyond one that each vector was made from; evaporations = P - n, the
-vectors beyond one that each vector fell into. A step whose rows are those of the step before has its
-numbers, so that a frozen cloud takes no time.
+coalescences = P - m, the vectors beyond one that each vector was made from; evaporations = P - n,
+the vectors beyond one that each vector fell into. A step whose rows are those of the step before
+has its numbers, so that a frozen cloud takes no time.
 """
 
 from collections.abc import Iterable
@@ -23,9 +23,7 @@ WHOLE = (
 )
 
 
-def follow(
-    chunks: Iterable[tuple[int, np.ndarray]], form: Format, most_pairs: int
-) -> pd.DataFrame:
+def follow(chunks: Iterable[tuple[int, np.ndarray]], form: Format, most_pairs: int) -> pd.DataFrame:
     """A row per state, 0 the initial one, of chunks (first state, (k, n, D) bits).
 
     Columns: step, those of WHOLE, width and nonfinite_rows. Coalescences and evaporations are those

@@ -69,8 +69,8 @@ def _checked(file: TrajectoryReader, name: str) -> tuple[np.ndarray, Format]:
     dtype, shape = file.fields[name]
     if len(shape) != 2 or 0 in shape:
         raise UserError(
-            f"{file.path}: {name} has the shape {shape}; expected a matrix, a row per token, of two "
-            "axes that are not empty. Name the tensor of the embeddings."
+            f"{file.path}: {name} has the shape {shape}; expected a matrix, a row per token, of "
+            "two axes that are not empty. Name the tensor of the embeddings."
         )
     if dtype not in formats.BY_DTYPE:
         raise UserError(_no_format(file.path, name, dtype))

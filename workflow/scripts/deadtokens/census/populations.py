@@ -16,7 +16,7 @@ WORD_BYTES = 4
 
 @dataclass(frozen=True)
 class Populations:
-    """The different vectors among n rows, the most populous first, of equal ones that of the first row.
+    """The different vectors among n rows, the most populous first; of equal ones by first row.
 
     label: (n,) int64, the vector of each row. first: (u,) int64, the first row of each vector;
     size: (u,) int64, its population.

@@ -41,9 +41,7 @@ class Rules:
 
     @property
     def search(self) -> centre.Search:
-        return centre.Search(
-            self.neighbours, self.projections, self.candidates, self.random_seed
-        )
+        return centre.Search(self.neighbours, self.projections, self.candidates, self.random_seed)
 
 
 @dataclass(frozen=True)
@@ -137,11 +135,12 @@ def _counted_apart(bits, apart: np.ndarray, own, found) -> dict[str, Any]:
         return {"rows": 0, "vectors": 0, "on_vectors_of_tokens": 0, "of_vector": of_vector}
     alone = populations.of_rows(bits[apart])
     leaders = bits[apart][alone.first]
-    both = populations.of_rows(np.concatenate([own[found.first], leaders]))
-    vector_of = {both.label[number]: number for number in range(len(found.first))}
-    for number, label in enumerate(both.label[len(found.first) :]):
-        if label in vector_of:
-            of_vector[vector_of[label]] = alone.size[number]
+    # Only rows of a hash in common are looked at: a copy of all vectors would be a second matrix.
+    alike = np.isin(populations.hashes(own), populations.hashes(leaders))
+    vector_of = {own[row].tobytes(): found.label[row] for row in np.flatnonzero(alike)}
+    for leader, size in zip(leaders, alone.size, strict=True):
+        if leader.tobytes() in vector_of:
+            of_vector[vector_of[leader.tobytes()]] = size
     return {
         "rows": int(apart.sum()),
         "vectors": len(alone.size),
@@ -151,9 +150,7 @@ def _counted_apart(bits, apart: np.ndarray, own, found) -> dict[str, Any]:
     }
 
 
-def _islands(
-    near, inside: np.ndarray, vectors: pd.DataFrame, home: int
-) -> dict[str, np.ndarray]:
+def _islands(near, inside: np.ndarray, vectors: pd.DataFrame, home: int) -> dict[str, np.ndarray]:
     """component: by the number of its tokens, the largest 0; core: whether it holds the centre."""
     component = np.full(len(vectors), OUTSIDE)
     core = np.zeros(len(vectors), bool)

@@ -1,8 +1,9 @@
 """Who the tokens of a matrix are: text, script, kind, and whether text can lead to them.
 
 reachable: `yes` if the text of a token is encoded as that token alone; `in_word` if it is so only
-after another token, as the inner pieces of words are; `no` if neither. Land and Bartolo (2024) decode
-and encode again in the same way, after a prefix too.
+after another token, as the inner pieces of words are; `no` if neither. Land and Bartolo (2024)
+decode and encode again in the same way, after a prefix too.
+
 kind: `padded`, a row that no token has; `unused`, an entry that its name says is reserved;
 `special`; `added`; else `plain`.
 """
@@ -26,7 +27,7 @@ PADDED, UNUSED, SPECIAL, ADDED, PLAIN = "padded", "unused", "special", "added", 
 
 
 def load(path: Path, rows: int | None = None) -> Tokenizer:
-    """A tokenizer.json whose ids may leave gaps; UserError if it is none, or has ids beyond the rows
+    """A tokenizer.json whose ids may leave gaps; UserError if it is none, or has ids beyond rows
     of the matrix."""
     expected = "expected a tokenizer.json of the tokenizers library; set tokenizer_file to another"
     with library.explained(f"{path} is no tokenizer", expected):
@@ -35,8 +36,8 @@ def load(path: Path, rows: int | None = None) -> Tokenizer:
     highest = max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
     if rows is not None and highest >= rows:
         raise UserError(
-            f"the tokenizer {path} has ids up to {highest:,}, but the matrix {rows:,} rows, one for "
-            "each id: give the tokenizer of this model, or tokenizer_file: null and take its file away"
+            f"the tokenizer {path} has ids up to {highest:,}, but the matrix {rows:,} rows, one "
+            "for each id: give the tokenizer of this model (tokenizer_file), or take the file away"
         )
     return tokenizer
 
@@ -44,8 +45,8 @@ def load(path: Path, rows: int | None = None) -> Tokenizer:
 def describe(tokenizer: Tokenizer, ids: Sequence[int], unused: str) -> pd.DataFrame:
     """A row per row of the matrix, of these token ids: token_id, token, script, kind, reachable.
 
-    unused: a regular expression, searched in the names of entries. Padded rows have neither text nor
-    script, and nothing reaches them.
+    unused: a regular expression, searched in the names of entries. Padded rows have neither text
+    nor script, and nothing reaches them.
     """
     ids = np.asarray(ids, dtype=np.int64)
     names = [tokenizer.id_to_token(int(index)) for index in ids]

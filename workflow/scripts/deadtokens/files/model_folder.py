@@ -94,13 +94,13 @@ def tensor(path: str, name: str) -> Tensor:
     shape = tuple(entry["shape"])
     if len(shape) != 2 or 0 in shape:
         raise UserError(
-            f"{path}: {name} has the shape {list(shape)}; expected a matrix, a row per token, of two "
-            "axes that are not empty. Name the tensor of the embeddings."
+            f"{path}: {name} has the shape {list(shape)}; expected a matrix, a row per token, of "
+            "two axes that are not empty. Name the tensor of the embeddings."
         )
     if entry["dtype"] not in BYTES:
         raise UserError(
-            f"{path}: {name} is {entry['dtype']}; expected one of {', '.join(BYTES)}. Save the model "
-            "in one of these."
+            f"{path}: {name} is {entry['dtype']}; expected one of {', '.join(BYTES)}. Save the "
+            "model in one of these."
         )
     return Tensor(name, path, entry["dtype"], shape)
 
@@ -111,7 +111,7 @@ def matrix_bytes(found: Tensor) -> int:
 
 
 def header(path: Path) -> dict[str, dict]:
-    """The entries of a safetensors file's header by name; UserError if it is none, or is pickled."""
+    """The entries of a safetensors file's header by name; UserError if it is none, or pickled."""
     if path.suffix in PICKLED:
         raise UserError(_pickled(str(path)))
     with os.fdopen(opening.descriptor(path), "rb") as file:
@@ -147,9 +147,7 @@ def _files(folder: Path) -> dict[str, str]:
         raise UserError(f"{index}: {outside[0]!r} is no file of this folder. Get the index again.")
     missing = sorted({name for name in named.values() if not (folder / name).exists()})
     # Only the files of embeddings are needed; the others may be elsewhere.
-    wanted = {
-        file for name, file in named.items() if name.endswith((*INPUT_ENDS, *OUTPUT_ENDS))
-    }
+    wanted = {file for name, file in named.items() if name.endswith((*INPUT_ENDS, *OUTPUT_ENDS))}
     if needed := sorted({*missing} & wanted):
         raise UserError(f"{folder}: {', '.join(needed)} of {INDEX} is missing. Get it too.")
     return {name: str(folder / file) for name, file in named.items()}
@@ -158,8 +156,8 @@ def _files(folder: Path) -> dict[str, str]:
 def _config(path: Path) -> dict:
     if not path.exists():
         raise UserError(
-            f"{path}: there is no such file; it says whether the embeddings are tied. Get it too, or "
-            "name a file and a tensor: source: tensor."
+            f"{path}: there is no such file; it says whether the embeddings are tied. Get it too, "
+            "or name a file and a tensor: source: tensor."
         )
     return documents.read(path)
 
@@ -186,6 +184,6 @@ def _one(folder: str, names: Iterable[str], ends: Iterable[str], role: str) -> s
 def _pickled(path: str) -> str:
     return (
         f"{path}: pickled weights, which can run any code when they are read, so they are not; "
-        f"expected {WHOLE}. Many models have it beside them; else load the model where you trust it, "
-        "and save_pretrained(FOLDER, safe_serialization=True)."
+        f"expected {WHOLE}. Many models have it beside them; else load the model where you trust "
+        "it, and save_pretrained(FOLDER, safe_serialization=True)."
     )
