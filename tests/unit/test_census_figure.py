@@ -98,4 +98,7 @@ def test_a_census_in_time_is_drawn(tmp_path):
     assert a.lines[0].get_ydata()[[99, 100]].tolist() == [0, 10]
     assert "Number in 3 steps" in d.get_ylabel()
     with style.applied():
+        drawing = draw_census_in_time.draw(read.iloc[:50], "Crucible", 180)
+        drawing.draw_without_rendering()
         draw_census_in_time.draw(read.iloc[:1], "Crucible", 180).draw_without_rendering()
+    assert drawing._suptitle.get_text() == "Crucible: no two tokens share a vector at any step"

@@ -27,9 +27,10 @@ DRAWN = (
     {"marker": "o", "markersize": 1.6, "linewidth": 0.9},
 )
 SCRIPTS_SHOWN = 7
+FROM_CENTRE = "Euclidean distance\nfrom the centre"
 BINS = 60
 INDICATORS = {
-    "cosine_distance": "Cosine distance to mean unused row",
+    "cosine_distance": "Cosine distance\nto the mean unused row",
     "norm": "Norm",
 }
 
@@ -152,12 +153,16 @@ def _draw_geography(panel: Axes, vectors: pd.DataFrame) -> None:
             **{"color": colour, "markersize": 3, "alpha": 0.7, "markeredgewidth": 0},
             label=f"{label} ({len(rows):,})",
             rasterized=len(rows) > 5000,
+            clip_on=False,
         )
     panel.set_yscale("log")
     panel.set_ylim(bottom=0.7)
     panel.yaxis.set_major_formatter(FuncFormatter(_separated))
+    # The core is small beside the way to the outermost vector.
+    panel.set_xscale("function", functions=(lambda x: np.sqrt(np.maximum(x, 0)), np.square))
+    panel.set_xlim(left=0)
     panel.xaxis.set_major_locator(MaxNLocator(4))
-    panel.set_xlabel("Euclidean distance from the centre")
+    panel.set_xlabel(f"{FROM_CENTRE} (square root)")
     panel.set_ylabel("Tokens of a vector")
     panel.legend(loc="upper right")
 
@@ -178,7 +183,7 @@ def _draw_shells(panel: Axes, found: Mapping) -> None:
     panel.set_ylim(bottom=0.7)
     panel.yaxis.set_major_formatter(FuncFormatter(_separated))
     panel.xaxis.set_major_locator(MaxNLocator(4))
-    panel.set_xlabel("Euclidean distance from the centre")
+    panel.set_xlabel(FROM_CENTRE)
     panel.set_ylabel("Number in the shell")
     panel.legend(loc="upper right")
 
@@ -226,7 +231,7 @@ def _draw_indicator(panel: Axes, tokens: pd.DataFrame) -> None:
     panel.yaxis.set_major_formatter(FuncFormatter(_separated))
     panel.set_xlabel(INDICATORS[name])
     panel.set_ylabel("Tokens")
-    panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.28), ncols=1)
+    panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.36))
 
 
 def _nothing(panel: Axes, text: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from deadtokens.figures import pictures, style
 from deadtokens.files import tables
@@ -33,9 +33,12 @@ def draw(table: pd.DataFrame, title: str, width_mm: float) -> Figure:
     drawing = style.figure(width_mm, width_mm * HEIGHT_OVER_WIDTH)
     a, b, c, d = drawing.subplots(2, 2).flat
     a.set_title("a  Black holes")
+    holes = table.assign(
+        largest_population=table["largest_population"].where(table["black_holes"] > 0, 0)
+    )
     _lines(
         a,
-        table,
+        holes,
         {
             "black_hole_tokens": (TOKENS, "tokens in black holes"),
             "largest_population": (LARGEST, "tokens in the largest"),
@@ -65,9 +68,13 @@ def draw(table: pd.DataFrame, title: str, width_mm: float) -> Figure:
 
 def _lines(panel: Axes, table: pd.DataFrame, columns: dict[str, tuple[str, str]]) -> None:
     for name, (colour, label) in columns.items():
-        panel.plot(table["step"], table[name], color=colour, label=label)
+        width = 2.4 if colour == TOKENS else 1.1  # one line may lie upon another
+        panel.plot(table["step"], table[name], color=colour, label=label, linewidth=width)
     panel.set_yscale("symlog", linthresh=1)
     panel.set_ylim(bottom=0)
+    if table[list(columns)].fillna(0).eq(0).all(axis=None):
+        panel.set_ylim(top=1)
+        pictures.remark(panel, "none at any step")
     panel.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:,.0f}"))
     panel.set_ylabel("Number")
     panel.legend(loc="best")
@@ -86,6 +93,10 @@ def _draw_meetings(panel: Axes, table: pd.DataFrame) -> None:
             label=name,
         )
     panel.axhline(0, color=style.FAINT, linewidth=0.6)
+    if not after[["coalescences", "evaporations"]].any(axis=None):
+        panel.set_ylim(-1, 1.4)  # the words are above the line
+        pictures.remark(panel, "none at any step")
+    panel.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     panel.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{abs(number):,.0f}"))
     together = "at each step" if size == 1 else f"in {size:,} steps"
     panel.set_ylabel(f"Number {together}")
@@ -93,6 +104,8 @@ def _draw_meetings(panel: Axes, table: pd.DataFrame) -> None:
 
 
 def _headline(table: pd.DataFrame) -> str:
+    if not table["black_holes"].fillna(0).any():
+        return "no two tokens share a vector at any step"
     first, last = table.iloc[0], table.iloc[-1]
     return (
         f"{first['black_holes']:,.0f} black holes of {first['black_hole_tokens']:,.0f} tokens at "

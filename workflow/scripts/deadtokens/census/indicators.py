@@ -6,7 +6,8 @@ With U the matrix and the rows of some tokens that are known to be unused:
 
 - cosine_distance: of each row to the mean unused row, after the first principal component c has
   been taken out of both, U' = U - (U c) c^T; the indicator for tied embeddings. c is that of the
-  centred rows, as in the authors' program (cohere-ai/magikarp), which takes c out of rows as they are.
+  centred rows, as in the authors' program (cohere-ai/magikarp), and is taken out of rows as they
+  are.
 - unused_distance: Euclidean, to the mean unused row.
 - norm: Euclidean; the indicator for input embeddings that are not tied.
 
