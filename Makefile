@@ -111,6 +111,7 @@ bench: $(ready)
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/vocabulary.py
 	PYTHONPATH=workflow/scripts:tests/workflow python benchmarks/fetch.py
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/watch.py
+	PYTHONPATH=workflow:workflow/scripts python benchmarks/census.py
 	python benchmarks/calls.py
 	python benchmarks/sweep.py
 

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "workflow/scripts"
 LIBRARY = SCRIPTS / "deadtokens"
-QUESTIONS = ("phases", "freezing", "permanence", "cohorts", "drift", "kick", "causes")
+QUESTIONS = ("phases", "freezing", "permanence", "cohorts", "drift", "kick", "causes", "census")
 # From left to right; docs/architecture.md says what each is for.
 ROOMS = (
     *("errors", "openmp", "lattice", "gauge", "statistics", "files", "recorded", "text"),

@@ -29,6 +29,8 @@ PLACES = {
     "onset": ("causes", "onsets", "mine"),
     "forecast": ("causes", "forecasts", "ours"),
     "freezing": ("freezing",),
+    "census": ("census", "mine"),
+    "census_in_time": ("census_in_time",),
     "permanence": ("permanence",),
     "figures": ("figures",),
     "cluster": ("cluster",),
@@ -44,6 +46,7 @@ PLACES = {
 }
 PAIR = {"state": "crucible2", "outcome": "crucible1"}
 FORECAST = {"ours": {"chosen_on": [PAIR], "judged_on": [PAIR]}}
+CENSUS = {"mine": {"folder": "model"}}
 ONSET = {"mine": {"reference": "a", "arms": {"a": ["crucible1"], "b": ["crucible1"]}}}
 NOWHERE = {  # of no key, whatever its type
     "NaN": math.nan,
@@ -147,6 +150,7 @@ SMALL = few(DEFAULT)
 def changed(place, key, value):
     given = copy.deepcopy(SMALL)
     given["causes"] = copy.deepcopy({"onsets": ONSET, "forecasts": FORECAST})
+    given["census"] = copy.deepcopy(CENSUS)
     entry = given
     for name, following in zip(place, (*place[1:], key), strict=True):
         if isinstance(entry, list):
@@ -192,7 +196,7 @@ def test_a_wrong_section_is_reported(section):
         assert section in str(error.value)
 
 
-NAMED = ("corpora", "phases", "runs", "kick", "causes.onsets", "causes.forecasts")
+NAMED = ("corpora", "phases", "runs", "kick", "causes.onsets", "causes.forecasts", "census")
 BAD_NAMES = [
     "",
     " ",
@@ -215,7 +219,7 @@ BAD_NAMES = [
 @pytest.mark.parametrize("name", [*BAD_NAMES, "x" * 101, "x" * 5000], ids=repr)
 def test_a_name_that_is_no_file_name_is_reported(section, name):
     causes = copy.deepcopy({"onsets": ONSET, "forecasts": FORECAST})
-    given = copy.deepcopy(DEFAULT) | {"causes": causes}
+    given = copy.deepcopy(DEFAULT) | {"causes": causes, "census": copy.deepcopy(CENSUS)}
     entries = given
     for key in section.split("."):
         entries = entries[key]

@@ -72,6 +72,7 @@ ARMS = {"reference": "a", "arms": {"a": ["crucible1"], "b": ["crucible1"]}}
         {"runs": {"wordybird": {"like": "crucible2"}}},
         {"runs": {"a": {"sweep": {"random_seed": [1]}}, "A_1": {"like": "crucible2"}}},
         {"corpora": {"Flannel": {}}},
+        {"census": {"a": {"folder": "x"}, "A": {"folder": "y"}}},
     ],
     ids=str,
 )

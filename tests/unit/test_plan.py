@@ -37,6 +37,7 @@ def configured() -> dict:
     return test_configuration.resolved(
         runs=test_configuration.DEFAULT["runs"] | runs,
         causes={"onsets": {"mine": ONSET}, "forecasts": {"ours": FORECAST}},
+        census={"qwen": {"folder": "q"}, "end": {"source": "run", "run": "crucible3"}},
         cluster={"gpu_model": "h100", "gpu_partition": "gpus"},
     )
 
@@ -149,6 +150,7 @@ def test_resumed_runs_are_held_against_those_they_resume_from(configured):
         (entries.kick, "wordybrid", "'wordybrid' is no entry of kick. Did you mean wordybird?"),
         (entries.onset, "mime", "'mime' is no entry of causes.onsets. Did you mean mine?"),
         (entries.forecast, "ors", "'ors' is no entry of causes.forecasts. Did you mean ours?"),
+        (entries.census, "qwenn", "'qwenn' is no entry of census. Did you mean qwen?"),
         (entries.sweep, "seed", "'seed' is no sweep. Did you mean seeds?"),
     ],
 )
@@ -206,6 +208,24 @@ def test_titles_are_of_the_run_or_of_the_series(configured):
         for asked in (RUN, {"kick": "wordybird"}, {"onset": "mine"}, {"forecast": "ours"})
     ]
     assert titles == ["Crucible 2", "Wordybird", "Crucible", "Crucible 1"]
+    assert slices.figure(configured, {"census": "qwen"})["title"] == "qwen"
+
+
+def test_a_census_of_a_run_is_of_its_last_step_unless_it_says_so(configured):
+    asked = {"census": "end"}
+    given = slices.census(configured, asked)
+    assert given["run"] == {"run": "crucible3", "naming": "crucible", "step": 500}
+    assert inputs.census_weights(configured, asked) == ["results/crucible3/trajectory.safetensors"]
+    assert inputs.census_tokenizer(configured, asked) == "results/corpora/flannel/tokenizer.json"
+    assert inputs.census_masks(configured, asked) == "results/corpora/flannel/masks.safetensors"
+    other = copy.deepcopy(configured)
+    other["census"]["end"]["step"] = 0
+    other["census"]["end"]["memory_mb"] += 1
+    assert slices.census(other, asked) == given | {"run": given["run"] | {"step": 0}}
+    other["runs"]["crucible3"]["learning_rate"] *= 2
+    other["census"]["qwen"]["shells"] += 1
+    assert slices.census(other, asked)["run"]["step"] == 0
+    assert resources.memory_of_census(configured, asked) == 1000
 
 
 def test_a_schedule_that_was_restored_has_run_and_one_that_was_not_has_not(configured):

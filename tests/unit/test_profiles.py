@@ -14,6 +14,8 @@ ACROSS_RUNS = {
     *("compare_runs", "compare_with_published", "compare_sweep", "check_continuation"),
     *("compute_kick", "draw_kick", "compute_onset", "draw_onset"),
     *("compute_forecast", "draw_forecast"),
+    # Of any matrix, of whatever size, with or without a run.
+    *("compute_census", "draw_census"),
     "judge_questions",
     *("write_verdicts_page", "write_runs_page", "write_provenance_page", "write_findings"),
 }

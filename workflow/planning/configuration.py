@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from planning import (
     adopted,
+    censuses,
     commands,
     corpora,
     findings,
@@ -28,7 +29,7 @@ from planning.mistakes import ConfigurationError, check_known, found
 # Columns of phases.csv that each scale has beside those of its phases.
 BESIDE_PHASES = ("undefined", "mean", "std", "p05", "median", "p95", "nonfinite_tokens")
 SECTIONS = (
-    *("freezing", "permanence", "cohorts", "drift"),
+    *("freezing", "permanence", "cohorts", "drift", "census_in_time"),
     *("report", "published", "figures", "cluster"),
 )
 
@@ -51,6 +52,7 @@ def resolve(configuration: Mapping, rules: Mapping, shipped: Mapping | None = No
         "sweeps": swept,
         "kick": schema.completed(configuration.get("kick", {}), entries["kick"]),
         "causes": _causes(configuration.get("causes", {}), entries),
+        "census": schema.completed(configuration.get("census", {}), entries["census"]),
         "comparison": configuration.get("comparison", rules["properties"]["comparison"]["default"]),
         "verdicts": questions.completed(verdicts, entries),
         "inputs": configuration["inputs"],
@@ -81,6 +83,8 @@ def resolve(configuration: Mapping, rules: Mapping, shipped: Mapping | None = No
         check_known("report.runs", name, "runs", resolved)
     for name in resolved["report"]["kick"]:
         check_known("report.kick", name, "kick", resolved)
+    for name in resolved["report"]["census"]:
+        check_known("report.census", name, "census", resolved)
     for kind in ("onsets", "forecasts"):
         by_key = {f"causes.{kind}": resolved["causes"][kind]}
         for name in resolved["report"][kind]:
@@ -100,6 +104,8 @@ def resolve(configuration: Mapping, rules: Mapping, shipped: Mapping | None = No
         onsets.check(f"causes.onsets.{name}", onset, resolved)
     for name, forecast in resolved["causes"]["forecasts"].items():
         forecasts.check(f"causes.forecasts.{name}", forecast, resolved)
+    for name, entry in resolved["census"].items():
+        censuses.check(f"census.{name}", entry, resolved)
     commands.check(resolved)
     return resolved
 

@@ -32,6 +32,11 @@ def forecast(configuration: Configuration, name: str) -> dict:
     return _entry(configuration["causes"]["forecasts"], name, "entry of causes.forecasts")
 
 
+def census(configuration: Configuration, name: str) -> dict:
+    """An embedding matrix whose structure is counted."""
+    return _entry(configuration["census"], name, "entry of census")
+
+
 def sweep(configuration: Configuration, name: str) -> dict:
     """What each run of a sweep was given."""
     return _entry(configuration["sweeps"], name, "sweep")

@@ -16,6 +16,7 @@ class Figure:
     inputs: by the option of the program that draws, files of its folder. folder: the wildcard that
     stands for the folder in results/. populations: whether there is one of live and of all tokens.
     analysis: the one of `requirements` that a run must be able to have; by itself that of its name.
+    within: the folder of results/ that its own is in, with a slash at its end.
     """
 
     question: str
@@ -25,17 +26,18 @@ class Figure:
     folder: str = "run"
     populations: bool = False
     analysis: str = ""
+    within: str = ""
 
     @property
     def path(self) -> str:
         """The picture, of any format."""
-        return f"results/{{{self.folder}}}/{self.name}{self._population}.{{format}}"
+        return f"{self._place}/{self.name}{self._population}.{{format}}"
 
     @property
     def files(self) -> dict[str, str]:
         """The files that it is drawn from, by option."""
         return {
-            option: f"results/{{{self.folder}}}/{name.replace('*', self._population)}"
+            option: f"{self._place}/{name.replace('*', self._population)}"
             for option, name in self.inputs.items()
         }
 
@@ -52,7 +54,11 @@ class Figure:
     def of_job(self, folder: str, ending: str) -> str:
         """A file of its job in logs/ or benchmarks/."""
         name = f"{self.job}{self._population}_{{format}}.{ending}"
-        return f"results/{{{self.folder}}}/{folder}/{name}"
+        return f"{self._place}/{folder}/{name}"
+
+    @property
+    def _place(self) -> str:
+        return f"results/{self.within}{{{self.folder}}}"
 
     @property
     def _population(self) -> str:
@@ -146,5 +152,24 @@ FIGURES = (
         "what of the freeze can be predicted, and what could have been",
         _table_and_summary("forecast"),
         folder="forecast",
+    ),
+    Figure(
+        "census",
+        "census",
+        "black holes, their neighbours on the lattice, and who is in them",
+        {
+            "summary": "census.json",
+            "vectors": "vectors.csv",
+            "tokens": "tokens.csv",
+        },
+        folder="census",
+        within="census/",
+    ),
+    Figure(
+        "census",
+        "census_in_time",
+        "black holes and islands at every step",
+        {"table": "census_in_time*.csv"},
+        populations=True,
     ),
 )

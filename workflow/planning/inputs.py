@@ -7,7 +7,17 @@ from collections.abc import Callable, Mapping
 
 from deadtokens.causes.requirements import chain
 from deadtokens.kick.requirements import first_of
-from planning import adopted, corpora, entries, forecasts, kick, onsets, published, requirements
+from planning import (
+    adopted,
+    censuses,
+    corpora,
+    entries,
+    forecasts,
+    kick,
+    onsets,
+    published,
+    requirements,
+)
 from planning.corpora import check_files, has_tokenizer_text
 from planning.givenfiles import literal
 from planning.mistakes import RequestError
@@ -214,6 +224,32 @@ def masks_of_pairs(configuration: Mapping, wildcards: Wildcards) -> str:
     """The masks of the corpus that all runs of a forecast are trained on."""
     _, pair = next(forecasts.pairs(entries.forecast(configuration, wildcards["forecast"])))
     return masks(configuration, {"run": pair["outcome"]})
+
+
+def census_weights(configuration: Mapping, wildcards: Wildcards) -> list[str]:
+    """The files that hold the matrices of a census, given ones or the trajectory of a run."""
+    name, entry = wildcards["census"], entries.census(configuration, wildcards["census"])
+    if censuses.is_of_run(entry):
+        return [trajectory_of(entry["run"], configuration["runs"][entry["run"]])]
+    found = censuses.find(f"census.{name}", entry).matrices.values()
+    return [literal(path) for path in dict.fromkeys(tensor.path for tensor in found)]
+
+
+def census_tokenizer(configuration: Mapping, wildcards: Wildcards) -> str | list:
+    """The tokenizer that names the tokens of a census, nothing if there is none."""
+    name, entry = wildcards["census"], entries.census(configuration, wildcards["census"])
+    if entry["tokenizer_file"] is None and censuses.is_of_run(entry):
+        return of_its_corpus(configuration, {"run": entry["run"]}, "tokenizer.json")
+    path = censuses.tokenizer(f"census.{name}", entry)
+    return literal(path) if path else []
+
+
+def census_masks(configuration: Mapping, wildcards: Wildcards) -> str | list:
+    """The masks that say which tokens of a run are dead, nothing for other matrices."""
+    entry = entries.census(configuration, wildcards["census"])
+    if not censuses.is_of_run(entry):
+        return []
+    return masks(configuration, {"run": entry["run"]})
 
 
 def of_sweep(configuration: Mapping, wildcards: Wildcards, file: str) -> list[str]:

@@ -6,7 +6,7 @@ from planning.mistakes import ConfigurationError
 
 # What rules leave in results/ itself; a test holds it to the rules.
 RESERVED = (
-    *("benchmarks", "corpora", "logs"),
+    *("benchmarks", "census", "corpora", "logs"),
     *("comparison.md", "findings.json", "findings.md", "published.md", "provenance.html"),
     *("report.html", "runs.html"),
     *("verdicts.csv", "verdicts.html", "verdicts.json"),
@@ -30,9 +30,10 @@ def check(configuration: Mapping) -> None:
                     f"any name but {', '.join(RESERVED)}. Rename the entry."
                 )
             _take(key, name, taken, "results/")
-    corpora = {}
-    for name in configuration["corpora"]:
-        _take(f"corpora.{name}", name, corpora, "results/corpora/")
+    for table in ("corpora", "census"):
+        own = {}
+        for name in configuration[table]:
+            _take(f"{table}.{name}", name, own, f"results/{table}/")
 
 
 def tables(configuration: Mapping) -> list[tuple[str, Mapping]]:

@@ -49,6 +49,12 @@ class Plan:
         ask = self.input(function, self._is_made)
         return lambda wildcards: local(path) if (path := ask(wildcards)) else []
 
+    def local_input(self, function: Callable) -> Callable:
+        """The same of files that a user may have given, where they are, whatever storage; what is
+        made in results/ goes the way of all results."""
+        ask = self.input(function)
+        return lambda wildcards: _local(ask(wildcards))
+
     def settings(self, function: Callable, *fixed: object) -> Callable:
         """The `settings` parameter from one of `planning.slices`: one text for equal values."""
         return lambda wildcards: canonical(self._ask(function, wildcards, *fixed))
@@ -79,6 +85,12 @@ class Plan:
             raise WorkflowError(str(error)) from None
         except ConfigurationError as error:
             raise WorkflowError(f"Wrong configuration.\n{error}") from None
+
+
+def _local(found: str | list[str]) -> object:
+    if isinstance(found, list):
+        return [_local(path) for path in found]
+    return found if found.startswith("results/") else local(found)
 
 
 def canonical(settings: object) -> str:

@@ -56,6 +56,8 @@ SECTIONS = (
     ("causes.account", "account"),
     ("causes.onsets.NAME", "onset"),
     ("causes.forecasts.NAME", "forecast"),
+    ("census.NAME", "census"),
+    ("census_in_time", "census_in_time"),
     ("published", "published"),
     ("report", "report"),
     ("verdicts", "verdicts"),

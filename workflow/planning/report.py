@@ -21,7 +21,8 @@ def report_figures(configuration: Mapping) -> list[str]:
     kicks = [f"results/{name}/kick.{kind}" for name in report["kick"]]
     onsets = [f"results/{name}/onset.{kind}" for name in report["onsets"]]
     forecasts = [f"results/{name}/forecast.{kind}" for name in report["forecasts"]]
-    return of_runs + kicks + onsets + forecasts
+    censuses = [f"results/census/{name}/census.{kind}" for name in report["census"]]
+    return of_runs + kicks + onsets + forecasts + censuses
 
 
 def chapter(configuration: Mapping, question: str) -> str:

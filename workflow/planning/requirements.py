@@ -7,6 +7,7 @@ programs ask the same of the settings that they are given.
 from collections.abc import Callable, Mapping
 
 from deadtokens.causes import requirements as causes
+from deadtokens.census import requirements as census
 from deadtokens.cohorts import requirements as cohorts
 from deadtokens.drift import requirements as drift
 from deadtokens.kick import requirements as kick
@@ -52,6 +53,9 @@ ANALYSES: dict[str, WhyNot] = {
     "freezing": _freezing,
     "rows": lambda name, run, _, population: why_no_population(
         name, run, population, *ROWS_OF_TOKENS
+    ),
+    "census_in_time": lambda name, run, _, population: census.why_no_census_in_time(
+        name, run, population
     ),
     "momentum": lambda name, run, *_: cohorts.why_no_momentum(name, run),
     "gradients": lambda name, run, *_: cohorts.why_no_gradients(name, run),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from planning import entries
+from planning import censuses, entries
 from planning.inputs import Wildcards
 
 
@@ -23,6 +23,15 @@ def memory_to_read(configuration: Mapping, wildcards: Wildcards) -> int:
     vocab_size = entries.corpus(configuration, run["corpus"])["vocab_size"]
     rows = min(run["chunk_rows"], run["total_steps"] + 1)
     return 1000 + rows * vocab_size * run["hidden_dim"] * 2 // 10**6
+
+
+def memory_of_census(configuration: Mapping, wildcards: Wildcards) -> int:
+    """MB: the largest matrix of a census, and what is made of it."""
+    name = wildcards["census"]
+    entry = entries.census(configuration, name)
+    if censuses.is_of_run(entry):
+        return memory_to_read(configuration, {"run": entry["run"]})
+    return max(censuses.memory_mb(f"census.{name}", entry).values())
 
 
 def memory_to_compare(configuration: Mapping, wildcards: Wildcards) -> int:

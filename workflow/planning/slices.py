@@ -6,7 +6,7 @@ makes one text of them.
 
 from collections.abc import Mapping
 
-from planning import entries, forecasts, kick, onsets
+from planning import censuses, entries, forecasts, kick, onsets
 from planning.findings import present as sources_of_findings
 from planning.inputs import Wildcards, population
 
@@ -247,6 +247,24 @@ def forecast(configuration: Mapping, wildcards: Wildcards) -> dict:
     return rules | {"motion_threshold": threshold, "pairs": pairs}
 
 
+def census(configuration: Mapping, wildcards: Wildcards) -> dict:
+    """Which matrix, and the rules; where files lie is no setting, for what is in them counts."""
+    name = wildcards["census"]
+    entry = entries.census(configuration, name)
+    rules = {key: entry[key] for key in censuses.RULES}
+    if not censuses.is_of_run(entry):
+        return rules | {"census": name, "run": None} | censuses.roles(f"census.{name}", entry)
+    run = configuration["runs"][entry["run"]]
+    step = run["total_steps"] if entry["step"] is None else entry["step"]
+    of_run = {"run": entry["run"], "naming": run["naming"], "step": step}
+    return rules | {"census": name, "run": of_run, "matrices": {"W": "W"}, "tied": True}
+
+
+def census_in_time(configuration: Mapping, wildcards: Wildcards) -> dict:
+    given = _of_run(configuration, wildcards, "naming") | {"population": population(wildcards)}
+    return given | configuration["census_in_time"]
+
+
 def rows(configuration: Mapping, wildcards: Wildcards) -> dict:
     step = {"separation_step": configuration["published"]["separation_step"]}
     return _of_run(configuration, wildcards, "naming", "rows") | step
@@ -276,6 +294,9 @@ def figure(configuration: Mapping, wildcards: Wildcards) -> dict:
         title = entries.run(configuration, wildcards["run"])["experiment"]
     elif "kick" in wildcards:
         title = runs[entries.kick(configuration, wildcards["kick"])["continuous"]]["series"]
+    elif "census" in wildcards:
+        entries.census(configuration, wildcards["census"])
+        title = wildcards["census"]
     elif "forecast" in wildcards:
         _, pair = next(forecasts.pairs(entries.forecast(configuration, wildcards["forecast"])))
         title = runs[pair["outcome"]]["experiment"]

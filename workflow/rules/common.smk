@@ -16,7 +16,7 @@ from planning import renamed, slices, trainings
 from planning.mistakes import ConfigurationError
 from planning.plan import Plan, options, shell_prefix
 from planning.report import chapter, evidence, report_figures
-from planning.resources import growing, memory_to_compare, memory_to_read
+from planning.resources import growing, memory_of_census, memory_to_compare, memory_to_read
 from planning.schema import load as load_schema
 
 SCRIPTS = os.path.relpath(f"{ROOT}/workflow/scripts")
@@ -64,6 +64,7 @@ wildcard_constraints:
     kick="(?!corpora/)[^/]+",
     onset="(?!corpora/)[^/]+",
     forecast="(?!corpora/)[^/]+",
+    census="[^/]+",
     corpus="[^/]+",
     population="|".join(inputs.POPULATIONS),
     format="png|svg|pdf",

@@ -1,0 +1,78 @@
+"""The census in real Snakemake: of a model's folder, of a run, and of the run in time."""
+
+import csv
+import json
+from collections import Counter
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+CHANGES = """
+census:
+  model: {folder: the model}
+  frozen: {source: run, run: crucible2}
+  begin: {source: run, run: crucible2, step: 0}
+  late: {source: run, run: crucible2, step: 40}
+"""
+PICTURES = [
+    *(f"results/census/{name}/census.png" for name in ("model", "frozen")),
+    "results/crucible2/census_in_time.png",
+]
+
+
+def test_a_model_and_a_run_are_counted_and_followed(finished):
+    random = np.random.default_rng(0)
+    rows = random.normal(0, 1e-6, (60, 48)).astype(np.float32)
+    rows[5:15] = 0.01171875  # the middle of a binade
+    rows[20:23] = rows[5]
+    rows[20:23, 3] = np.float32(0.01171875 + 2.0**-14)  # one lattice step of bfloat16
+    (finished.root / "the model").mkdir()
+    finished.write("the model/config.json", '{"tie_word_embeddings": true}')
+    save_file(
+        {"model.embed_tokens.weight": rows, "model.norm.weight": rows[0]},
+        finished.root / "the model/model.safetensors",
+    )
+    finished.run(*PICTURES, changes=CHANGES)
+    for name in PICTURES:
+        assert (finished.root / name).read_bytes().startswith(b"\x89PNG")
+    summary = json.loads((finished.root / "results/census/model/census.json").read_text("utf-8"))
+    readings = summary["matrices"]["input"]["readings"]
+    assert {name: found["populations"] for name, found in readings.items()} == {
+        "float32": [10, 3],
+        "bfloat16": [10, 3],
+    }
+    assert [found["adjacency"]["pairs"] for found in readings.values()] == [0, 1]
+
+    weights = load_file(finished.root / "results/crucible2/trajectory.safetensors")["W"]
+    with (finished.root / "results/crucible2/census_in_time.csv").open(newline="") as file:
+        table = [*csv.DictReader(file)]
+    assert len(table) == len(weights) == 41
+    for row, state in zip(table, weights, strict=True):
+        sizes = Counter(vector.tobytes() for vector in state).values()
+        holes = [size for size in sizes if size > 1]
+        found = [int(row[n]) for n in ("vectors", "black_holes", "black_hole_tokens")]
+        assert found == [len(sizes), len(holes), sum(holes)]
+    summary = json.loads((finished.root / "results/census/frozen/census.json").read_text("utf-8"))
+    last = summary["matrices"]["W"]["readings"]["bfloat16"]
+    assert last["vectors"] == int(table[-1]["vectors"])
+    assert summary["run"] == {"run": "crucible2", "naming": "crucible", "step": 40}
+    with (finished.root / "results/census/frozen/tokens.csv").open(newline="") as file:
+        tokens = [*csv.DictReader(file)]
+    assert len(tokens) == weights.shape[1]
+    assert {row["dead"] for row in tokens} == {"1"}
+
+    # A rule of one census computes that one again, a file of the model too; nothing else.
+    assert finished.planned(*PICTURES, changes=CHANGES) == set()
+    other = CHANGES.replace("the model}", "the model, exponent_cut: 4}")
+    assert finished.planned(*PICTURES, changes=other) == {"compute_census", "draw_census"}
+    save_file(
+        {"model.embed_tokens.weight": rows + 1}, finished.root / "the model/model.safetensors"
+    )
+    assert finished.planned(*PICTURES, changes=CHANGES) == {"compute_census", "draw_census"}
+
+    (finished.root / "the model/model.safetensors").rename(finished.root / "the model/weights.bin")
+    output = finished.failure(PICTURES[0], "--dry-run", changes=CHANGES)
+    assert "census.model: the model/weights.bin: pickled weights" in output
+    late = CHANGES.replace("step: 40", "step: 41")
+    output = finished.failure(PICTURES[1], "--dry-run", changes=late)
+    assert "census.late has run: crucible2. crucible2 has 40 steps, and step 41" in output

@@ -1,0 +1,65 @@
+"""Which exact structure has an embedding matrix ("frozen smoke")? Equal rows, neighbours, islands.
+
+Needs for every entry of `census` the safetensors files of a model, one such file, or the trajectory
+of a run that records W; a tokenizer.json, if there is one, and of a run the masks of its corpus.
+Leaves in results/census/{census}/ all in short (census.json), a row per vector of the structure
+(vectors.csv), per token (tokens.csv) and per component of neighbours on the lattice
+(components.csv). Of a run that records W in results/{run}/ the same in time (census_in_time.csv).
+"""
+
+
+rule compute_census:
+    """Count the black holes of an embedding matrix, their neighbours, and who is in them."""
+    input:
+        weights=plan.local_input(inputs.census_weights),
+        tokenizer=plan.local_input(inputs.census_tokenizer),
+        masks=plan.input(inputs.census_masks),
+    output:
+        summary="results/census/{census}/census.json",
+        vectors="results/census/{census}/vectors.csv",
+        tokens="results/census/{census}/tokens.csv",
+        components="results/census/{census}/components.csv",
+    log:
+        "results/census/{census}/logs/compute_census.log",
+    benchmark:
+        "results/census/{census}/benchmarks/compute_census.tsv"
+    conda:
+        "../envs/tokens.yaml"
+    threads: 2
+    resources:
+        mem_mb=growing(plan.resource(memory_of_census)),
+        runtime=growing(60),
+    params:
+        settings=plan.settings(slices.census),
+        code=plan.code("census/compute_census.py", "tokens"),
+    shell:
+        'python "$scripts"/census/compute_census.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q} --weights {input.weights:q}"
+        " --tokenizer {input.tokenizer:q} --masks {input.masks:q}"
+        " --summary {output.summary:q} --vectors {output.vectors:q}"
+        " --tokens {output.tokens:q} --components {output.components:q}"
+
+
+rule compute_census_in_time:
+    """Count black holes, components, coalescences and evaporations at every step of a run."""
+    input:
+        trajectory=plan.input(inputs.trajectory, "census_in_time"),
+        masks=plan.input(inputs.of_its_corpus, "masks.safetensors"),
+    output:
+        "results/{run}/census_in_time{population}.csv",
+    log:
+        "results/{run}/logs/compute_census_in_time{population}.log",
+    benchmark:
+        "results/{run}/benchmarks/compute_census_in_time{population}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=growing(plan.resource(memory_to_read)),
+        runtime=growing(120),
+    params:
+        settings=plan.settings(slices.census_in_time),
+        code=plan.code("census/compute_census_in_time.py", "analysis"),
+    shell:
+        'python "$scripts"/census/compute_census_in_time.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
+        " --trajectory {input.trajectory:q} --masks {input.masks:q} --table {output:q}"

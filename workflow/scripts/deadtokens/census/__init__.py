@@ -1,0 +1,1 @@
+"""Which exact structure an embedding matrix has: equal rows, neighbours on the lattice, islands."""
