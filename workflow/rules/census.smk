@@ -44,7 +44,7 @@ rule compute_census_in_time:
     """Count black holes, components, coalescences and evaporations at every step of a run."""
     input:
         trajectory=plan.input(inputs.trajectory, "census_in_time"),
-        masks=plan.input(inputs.of_its_corpus, "masks.safetensors"),
+        masks=plan.input(inputs.masks),
     output:
         "results/{run}/census_in_time{population}.csv",
     log:
