@@ -70,7 +70,6 @@ findings: $(ready)
 
 # Writes nothing and locks nothing: the run trains elsewhere, in another terminal or job.
 watch: $(ready)
-	@test -n "$(RUN)" || { echo 'error: which run? make watch RUN=crucible2' >&2; exit 1; }
 	@python workflow/scripts/report/watch_run.py --run '$(RESULTS)/$(RUN)' $(OPTIONS)
 
 # The pictures in docs/ are copies of what the workflow draws.

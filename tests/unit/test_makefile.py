@@ -81,13 +81,11 @@ def test_a_home_that_can_be_written_to_is_used(make, tmp_path):
     assert (tmp_path / "home").read_text().strip() == str(tmp_path / "my home")
 
 
-def test_watch_needs_a_run_and_takes_options(make, tmp_path):
+def test_watch_takes_a_run_a_folder_and_options(make, tmp_path):
     said = tmp_path / ".venv/bin/python"
     said.write_text('#!/bin/sh\necho "$@"\n')
     said.chmod(0o755)
-    nothing = make("watch")
-    assert nothing.returncode != 0
-    assert "which run? make watch RUN=crucible2" in nothing.stderr
-    done = make("watch", "RUN=crucible2", "RESULTS=there", "OPTIONS=--once --seconds 5")
-    words = "workflow/scripts/report/watch_run.py --run there/crucible2 --once --seconds 5"
+    assert make("watch").stdout.split()[-1] == "results/crucible2"
+    done = make("watch", "RUN=other", "RESULTS=there", "OPTIONS=--once --seconds 5")
+    words = "workflow/scripts/report/watch_run.py --run there/other --once --seconds 5"
     assert done.stdout.strip() == words
