@@ -54,4 +54,4 @@ def test_a_run_without_moments_is_refused_with_its_reason(fresh):
 
 def test_analyses_of_another_arithmetic_are_refused_with_their_reason(fresh):
     output = fresh.failure("results/wide/momentum.json", "--dry-run", changes=CHANGES)
-    assert "The critical line is of runs with both in bfloat16" in output
+    assert "The critical line is of runs with all in bfloat16" in output
