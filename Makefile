@@ -90,6 +90,7 @@ bench: $(ready)
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/files.py
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/records.py
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/growth.py
+	PYTHONPATH=workflow:workflow/scripts python benchmarks/vocabulary.py
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/watch.py
 	python benchmarks/calls.py
 	python benchmarks/sweep.py

@@ -11,25 +11,19 @@ from deadtokens.figures import style
 STEPS = np.arange(1.0, 61)
 
 
-def drawn(not_judged=None, correlation=0.25, **planted):
+def drawn(**planted):
     names = (*analysis.TERMS, *analysis.CELL)
     table = {"step": STEPS} | {name: np.zeros(60) for name in names} | planted
     table["cell"] = sum(table[name] for name in analysis.CELL)
     table["total"] = sum(table[name] for name in analysis.TERMS)
     table |= {"below_half_cell": STEPS / 60, "below_half_cell_float32_v": STEPS / 120}
-    last = np.array([10, 20, 40, 60])
-    tokens = {"last_motion_step": last, "last_motion_step_power_law": last + 0}
-    tokens["last_motion_step_exponential"] = last - 5
-    freeze = {"not_judged": not_judged, "share_right_about_freezing": 0.75}
-    judged = {"freeze": freeze | {"rank_correlation": correlation}}
     summary = {
-        **{"steps": 60, "from_step": 5, "forecast_step": 20},
+        **{"steps": 60, "from_step": 5},
         "change_over_last_window": {"total": table["total"][-1]},
         "causes_over_last_window": {"ratchet": table["ratchet"][-1]},
-        "forecast": {"chosen": "power_law", "power_law": judged, "exponential": judged},
     }
     with style.applied():
-        figure = draw_account.draw(pd.DataFrame(table), pd.DataFrame(tokens), summary, "Tiny", 180)
+        figure = draw_account.draw(pd.DataFrame(table), summary, "Tiny", 180)
         figure.canvas.draw()
     return figure
 
@@ -62,7 +56,7 @@ def test_the_areas_reach_what_the_terms_add_up_to():
         v_float32=STEPS / 60,
         epsilon=STEPS / 1e5,
     )
-    causes, below, survival = figure.axes
+    causes, below = figure.axes
     names = [text.get_text() for text in causes.get_legend().get_texts()]
     assert names == [
         *("gradients smaller", "cells: common drift of the rows"),
@@ -77,14 +71,19 @@ def test_the_areas_reach_what_the_terms_add_up_to():
         == "Tiny: updates shrank by 3.0 octaves, 1.0 of them by the ratchet of v"
     )
     assert [line.get_ydata()[-1] for line in below.lines] == [1, 0.5]
-    happened, power_law, exponential = survival.lines[:3]
-    np.testing.assert_allclose(happened.get_ydata()[[9, 10, 59]], [1, 0.75, 0.25])
-    assert power_law.get_xdata()[0] == exponential.get_xdata()[0] == 20
-    np.testing.assert_allclose(exponential.get_ydata()[[15, 16]], [0.5, 0.25])
-    assert "75% right about freezing, rank correlation 0.25" in survival.get_title(loc="left")
 
 
-def test_what_cannot_be_judged_is_said():
-    figure = drawn(not_judged="no token froze within the run", rate=np.log2(1 - (STEPS - 1) / 59.5))
-    assert "cannot be judged: no token froze" in figure.axes[2].get_title(loc="left")
-    assert drawn(correlation=None).axes[2].get_title(loc="left").endswith("right about freezing")
+def test_where_no_update_is_left_at_the_end_that_is_said():
+    figure = drawn(rate=np.log2(1 - (STEPS - 1) / 59.5))
+    assert figure.get_suptitle().startswith("Tiny: updates shrank by")
+    with style.applied():
+        summary = {
+            **{"steps": 60, "from_step": 5, "change_over_last_window": {"total": None}},
+            "causes_over_last_window": {"ratchet": None},
+        }
+        table = pd.DataFrame(
+            {name: np.zeros(60) for name in (*draw_account.COLUMNS, *analysis.TERMS)}
+            | {name: np.zeros(60) for name in analysis.CELL}
+        ).assign(step=STEPS)
+        figure = draw_account.draw(table, summary, "Tiny", 180)
+    assert figure.get_suptitle() == "Tiny: no update at the end"

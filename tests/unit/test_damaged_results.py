@@ -43,10 +43,12 @@ def good_files(folder):
     moving[[20, 21, 30]] = 1
     l2 = np.random.default_rng(1).exponential(size=(STEPS, 6)).astype(np.float32)
     l2[25:, :3] = 0
-    followed = permanence.follow([(0, l2)], 0.1)
+    moves = l2 >= np.float32(0.1)
+    elements = permanence.follow(np.repeat(moves[:, :, None], 2, axis=2), STEPS, [4])
+    followed, rules = permanence.follow(moves, STEPS, [4]), permanence.Rules([4], 0.95, 10)
     write_file(folder / "tokens.safetensors", {"tokens": np.arange(9, dtype=np.int32) % 4})
     tables.write(folder / "stillness.csv", stillness.table(*stillness.runs(moving)))
-    tables.write(folder / "permanence.csv", permanence.table(followed, 0.95))
+    tables.write(folder / "permanence.csv", permanence.table(followed, elements, rules))
     tables.write(folder / "phases.csv", pd.DataFrame({"element_mean": np.linspace(9, 1, STEPS)}))
     question = ANY_QUESTION | {"question": "Is it?", "statistic": "steps", "chapter": "one"}
     question |= {"run": folder.name, "file": "summary.json", "value": "steps"}
@@ -64,9 +66,9 @@ def good_files(folder):
             "motion": {"tokens_moving_at_last_step": 0, "last_motion_step": 31},
             "scales": {"element": {"phases": {"a": PHASE, "b": PHASE}}},
         },
-        "freezing": {"min": 2, "median": 9, "max": None},
-        "stillness": stillness.summary(moving, 12, 0.1),
-        "permanence": permanence.summary(followed, 0.1, [4], 0.95),
+        "freezing": {"still_for": 10, "min": 2, "median": 9, "max": None},
+        "stillness": stillness.summary(moving, 12, 0.1, 10),
+        "permanence": permanence.summary(followed, elements, 0.1, rules),
         "published": {EXPERIMENT: {"steps": 500, "momentum_norm": [1e-5, 1e-3]}},
         "verdicts": {
             "counts": verdicts.counts(rows),

@@ -25,6 +25,7 @@ PLACES = {
     "causes": ("causes",),
     "onset": ("causes", "onsets", "mine"),
     "forecast": ("causes", "forecasts", "ours"),
+    "freezing": ("freezing",),
     "permanence": ("permanence",),
     "figures": ("figures",),
     "cluster": ("cluster",),
@@ -81,7 +82,8 @@ def wrong_values(rule):
     """Values, by what is wrong with them, that no type of the rule takes."""
     kinds = types_of(rule)
     if kinds == ["enum"]:
-        wrong = {"other text": "nosuch", "number": 3, "truth": True, "list": ["x"], "null": None}
+        wrong = {"other text": "nosuch", "number": 3, "truth": True, "list": ["x"]}
+        wrong |= {} if None in rule.get("enum", ()) else {"null": None}
     else:
         each = [OF_TYPES[kind] for kind in kinds]
         right = {

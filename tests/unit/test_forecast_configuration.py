@@ -63,6 +63,17 @@ def test_the_shipped_forecast_is_chosen_on_one_seed_and_judged_on_others():
     assert "results/forecast/forecast.png" in report.report_figures(found)
 
 
+def test_a_run_that_other_files_have_too_is_the_same_there():
+    """So that the same results serve forecasts and comparisons."""
+    files = [
+        yaml.safe_load((ROOT / f"config/{name}.yaml").read_text("utf-8"))["runs"]
+        for name in ("forecast", "onset")
+    ]
+    shared = files[0].keys() & files[1].keys()
+    assert shared == {"crucible1", "crucible1_43", "crucible1_44"}
+    assert all(files[0][name] == files[1][name] for name in shared)
+
+
 def test_one_run_may_be_both_state_and_outcome():
     assert resolved(through_step=450, chosen_on=[pair("crucible2", "crucible2")])
 

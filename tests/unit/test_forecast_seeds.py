@@ -6,10 +6,10 @@ import pytest
 from scipy import stats
 
 from deadtokens.causes import forecast_judgement, forecast_methods, forecast_power
-from deadtokens.causes.forecast import FORMS
 from deadtokens.causes.forecast_judgement import Seed
 from deadtokens.causes.still import Onsets
 from deadtokens.causes.token_state import FEATURES, Known
+from deadtokens.causes.trends import FORMS
 from deadtokens.statistics import concordance
 
 TOKENS, LATEST, PENALTY = 150, 900, 1e-3
@@ -64,6 +64,7 @@ def test_what_can_be_predicted_is_found_on_other_seeds():
     assert found["constant"] == 0.5
     assert found[chosen] > 0.95 > found["monotone_mean_distance"] > 0.7 > found["monotone_log_m"]
     assert all(one["index"] > 0.95 for one in test["seeds"])
+    assert 0.9 < test["index"]["low"] <= test["index"]["mean"] <= test["index"]["high"] < 1
     assert test["p_blocks"] == test["p_tokens"] == test["best"]["p"] == 1 / 201
     assert test["p_seeds"] < 0.05
 

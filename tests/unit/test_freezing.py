@@ -5,6 +5,7 @@ import statistics
 
 import numpy as np
 import pytest
+import scipy.stats  # noqa: F401  before any test, which would else wait for it
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -14,7 +15,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from deadtokens.figures import style
 from deadtokens.files.trajectory import write_file
 from deadtokens.freezing import draw_freezing as freezing_figure
-from deadtokens.freezing import freezing
+from deadtokens.freezing import elements, freezing, stopping
 from deadtokens.statistics import correlation
 from deadtokens.text import readable
 
@@ -38,9 +39,19 @@ def plain_last(values) -> list[int]:
 IDS = np.array([1, 2, 4])
 
 
-def later_than(time, steps):
-    """How a token's last motion counts: what never froze comes after all others."""
-    return None if time == steps else time
+def rules(steps, still_for=1):
+    """Still for a step alone counts as stopped, unless stated otherwise."""
+    return freezing.Rules(steps, still_for, 0.95)
+
+
+def one_each(last):
+    """Tokens of a single element, which moves when they do."""
+    return np.asarray(last)[:, None]
+
+
+def known(time, steps, still_for=1):
+    """A quantile that falls on this last motion: None where it may only be a pause."""
+    return time if steps - max(time, 0) >= still_for else None
 
 
 @given(displacements, st.integers(1, 4))
@@ -49,32 +60,45 @@ def test_last_motion_against_brute_force(values, rows):
     assert freezing.last_motion(chunks, 0.1).tolist() == plain_last(values)
 
 
-@given(displacements)
-def test_survival_against_brute_force(values):
-    last = plain_last(values)
+@given(displacements, st.integers(1, 4))
+def test_survival_against_brute_force(values, still_for):
+    last, steps = plain_last(values), len(values)
     scripts = ["Thai" if i % 3 else "CJK" for i in range(len(last))]
-    found = freezing.survival(np.array(last), scripts, len(values))
-    assert found["step"].tolist() == list(range(1, len(values) + 1))
-    for name in ("all", *set(scripts)):
-        group = [t for t, script in zip(last, scripts, strict=True) if name in ("all", script)]
-        shares = [sum(t >= step for t in group) / len(group) for step in found["step"]]
+    found = freezing.survival_table(
+        np.array(last), scripts, one_each(last), rules(steps, still_for)
+    )
+    assert found["step"].tolist() == list(range(1, steps + 1))
+    seen = [sum(t >= step for t in last) / len(last) for step in found["step"]]
+    np.testing.assert_allclose(found["seen_to_move"], seen, atol=1e-12)
+    for name in ("all", "elements", *set(scripts)):
+        group = last
+        if name in scripts:
+            group = [t for t, script in zip(last, scripts, strict=True) if name == script]
+        # No stop can be seen later than still_for steps before the end: then nothing is said.
+        seen = [step - 1 <= steps - still_for for step in found["step"]]
+        shares = [
+            sum(t >= step for t in group) / len(group) if known else math.nan
+            for step, known in zip(found["step"], seen, strict=True)
+        ]
         np.testing.assert_allclose(found[name], shares, atol=1e-12)
 
 
-@given(displacements)
-def test_freeze_times_against_brute_force(values):
+@given(displacements, st.integers(1, 4))
+def test_freeze_times_against_brute_force(values, still_for):
     last, steps = plain_last(values), len(values)
-    found = freezing.freeze_times(np.array(last), steps)
-    assert found["never_frozen"] == sum(t == steps for t in last)
+    found = freezing.freeze_times(np.array(last), rules(steps, still_for))
+    late = sum((values[-still_for:, i] >= TENTH).any() for i in range(len(last)))
+    assert found["censored"] == (late if steps >= still_for else len(last))
+    assert found["stopped"] + found["censored"] == found["tokens"] == len(last)
     assert found["never_moved"] == sum(not (column >= TENTH).any() for column in values.T)
-    assert found["median"] == later_than(statistics.median_low(last), steps)
-    assert found["min"] == later_than(min(last), steps)
-    assert found["max"] == later_than(max(last), steps)
+    assert found["median"] == known(statistics.median_low(last), steps, still_for)
+    assert found["min"] == known(min(last), steps, still_for)
+    assert found["max"] == known(max(last), steps, still_for)
     for name, percent in freezing.PERCENTILES.items():  # the first that so many have reached
         reached = next(
             t for t in sorted(last) if 100 * sum(x <= t for x in last) >= percent * len(last)
         )
-        assert found[name] == later_than(reached, steps)
+        assert found[name] == known(reached, steps, still_for)
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=15))
@@ -104,7 +128,7 @@ def planted(n=200, steps=100, seed=3):
 
 def test_planted_dependence_is_found_and_no_other():
     ids, scripts, norm, last = planted()
-    found = freezing.summary(ids, scripts, norm, last, 100, 0.1)
+    found = freezing.summary(ids, scripts, norm, last, one_each(last), rules(100), 0.1)
     assert found["correlation_with_initial_norm"] > 0.95
     assert abs(found["correlation_with_id"]) < 0.2
     medians = [group["median"] for group in found["by_initial_norm"]]
@@ -131,8 +155,9 @@ AWKWARD = {
 def test_awkward_runs_are_summarized_and_drawn(kind, tmp_path):
     last = AWKWARD[kind]
     ids, scripts = np.arange(len(last)), ["Thai"] * len(last)
-    found = freezing.summary(ids, scripts, ids / 10, last, 50, 0.1)
-    drawing = drawn(freezing.survival(last, scripts, 50), found, tmp_path / "freezing.png")
+    found = freezing.summary(ids, scripts, ids / 10, last, one_each(last), rules(50), 0.1)
+    survival = freezing.survival_table(last, scripts, one_each(last), rules(50))
+    drawing = drawn(survival, found, tmp_path / "freezing.png")
     headline = drawing.get_suptitle()
     assert found["correlation_with_initial_norm"] is None
     if "still" in kind:
@@ -140,7 +165,7 @@ def test_awkward_runs_are_summarized_and_drawn(kind, tmp_path):
         assert "ever moves" in headline
     elif "none" in kind or "never" in kind:
         assert (found["fimbulwinter_duration"], found["median"]) == (0, None)
-        assert f"all {len(last)} dead tokens move at the last" in headline
+        assert f"none of {len(last)} dead tokens has stopped by step 49 of 50" in headline
     else:
         assert found["min"] == found["median"] == found["max"] == last[0]
         assert f"move last at steps {last[0]} to {last[0]}" in headline
@@ -148,9 +173,19 @@ def test_awkward_runs_are_summarized_and_drawn(kind, tmp_path):
 
 def test_a_run_that_ends_too_early_says_so(tmp_path):
     last, scripts = np.array([3, 8, 10]), ["Thai"] * 3
-    found = freezing.summary(np.arange(3), scripts, np.arange(3.0), last, 10, 0.1)
-    drawing = drawn(freezing.survival(last, scripts, 10), found, tmp_path / "freezing.png")
-    assert "2 of 3 dead tokens are still at the last of 10 steps" in drawing.get_suptitle()
+    for still_for, title in (
+        (1, "2 of 3 dead tokens have stopped by step 9 of 10"),
+        (3, "1 of 3 dead tokens have stopped by step 7 of 10"),
+        (10, "3 dead tokens, too few steps (10) to tell a stop from a pause"),
+        (90, "3 dead tokens, too few steps (10) to tell a stop from a pause"),
+    ):
+        of = np.arange(3), scripts, np.arange(3.0), last, one_each(last), rules(10, still_for)
+        found = freezing.summary(*of, 0.1)
+        assert (found["too_short"] is not None) == (still_for >= 10)
+        assert found["stopped"] == (10 - last >= still_for).sum()
+        curve = freezing.survival_table(last, scripts, one_each(last), rules(10, still_for))
+        drawing = drawn(curve, found, tmp_path / "freezing.png")
+        assert title in drawing.get_suptitle().replace("\n", " ")
 
 
 def drawn(survival, summary, path, kind="png"):
@@ -162,25 +197,35 @@ def drawn(survival, summary, path, kind="png"):
 
 def test_the_figure_shows_the_statistics(tmp_path):
     ids, scripts, norm, last = planted()
-    summary = freezing.summary(ids, scripts, norm, last, 100, 0.1)
-    survival = freezing.survival(last, scripts, 100)
+    of_elements = np.stack([np.maximum(last - 40, 1), last], axis=1)
+    summary = freezing.summary(ids, scripts, norm, last, of_elements, rules(100, 30), 0.1)
+    survival = freezing.survival_table(last, scripts, of_elements, rules(100, 30))
     drawing = drawn(survival, summary, tmp_path / "freezing.png")
-    curves, by_script, by_norm, by_id = drawing.axes
-    assert curves.lines[-1].get_ydata().tolist() == survival["all"].tolist()
+    curves, counted, by_script, by_norm, by_id = drawing.axes
+    shares = [of["share_stopped"]["value"] for of in summary["elements"]["by_number_counted"]]
+    assert counted.lines[-1].get_ydata().tolist() == shares
+    assert shares[0] == 1 > shares[1] == summary["share_stopped"]["value"]
+    dotted = next(line for line in curves.lines if line.get_label() == "stop or pause")
+    assert dotted.get_xdata().tolist() == list(range(72, 101))  # step 71 is the last known
+    assert dotted.get_ydata().tolist() == survival["seen_to_move"][71:].tolist()
+    np.testing.assert_array_equal(curves.lines[-1].get_ydata(), survival["all"])
     dots = [line for line in by_script.lines if line.get_marker() == "o"]
-    medians = [times["median"] for times in summary["by_script"].values()]
+    medians = [times["median"] or 100 for times in summary["by_script"].values()]
     assert [dot.get_xdata()[0] for dot in dots] == medians
     assert f"{summary['correlation_with_initial_norm']:.2f}" in by_norm.get_title(loc="left")
     dots = [line for line in by_id.lines if line.get_marker() == "o"]
-    assert [dot.get_ydata()[0] for dot in dots] == [group["median"] for group in summary["by_id"]]
+    assert [dot.get_ydata()[0] for dot in dots] == [
+        group["median"] or 100 for group in summary["by_id"]
+    ]
 
 
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
 def test_the_same_input_gives_the_same_bytes(kind, tmp_path):
     ids, scripts, norm, last = planted(40)
     for name in ("a", "b"):
-        summary = freezing.summary(ids, scripts, norm, last, 100, 0.1)
-        drawn(freezing.survival(last, scripts, 100), summary, tmp_path / name, kind)
+        summary = freezing.summary(ids, scripts, norm, last, one_each(last), rules(100, 9), 0.1)
+        curve = freezing.survival_table(last, scripts, one_each(last), rules(100, 9))
+        drawn(curve, summary, tmp_path / name, kind)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -211,6 +256,7 @@ def files(tmp_path):
     l2 = np.array([[5, 1, 0], [TENTH, 2, BELOW], [0, 3, 0], [BELOW, 9, np.nan]], np.float32)
     weights = np.zeros((5, 3, 2))
     weights[:] = [[3, 0], [3, 4], [0, -4]]
+    weights[4, 1, 1] = 5  # of the second token an element moves at the last step
     ids = np.array([1, 2, 4])
     write_file(tmp_path / "d.safetensors", {"l2": l2, "token_ids": ids})
     write_masks(tmp_path / "masks.safetensors", [0, 1, 1, 0, 1])
@@ -228,6 +274,7 @@ def compute(files, folder):
     names = {"table": "freezing.csv", "survival": "survival.csv", "summary": "freezing.json"}
     outputs = [word for key, name in names.items() for word in (f"--{key}", folder / name)]
     settings = {"motion_threshold": 0.1, "naming": "crucible", "population": "dead"}
+    settings |= {"still_for": 2, "confidence": 0.95}
     return run_script("compute_freezing", "--settings", settings, *files, *outputs)
 
 
@@ -238,20 +285,21 @@ def test_scripts_from_trajectory_to_picture(files, tmp_path):
         header, *rows = csv.reader(lines)
     assert header == [
         *("token_id", "token", "script", "id_rank", "initial_norm", "initial_norm_rank"),
-        *("last_motion_step", "steps_still"),
+        *("last_motion_step", "steps_still", "censored"),
         *("initial_norm_relative", "initial_norm_relative_rank"),
     ]
     # Rows (3, 0), (3, 4), (0, -4) have the mean (2, 0).
     relative = [math.sqrt(1), math.sqrt(1 + 16), math.sqrt(4 + 16)]
-    np.testing.assert_allclose([float(row[8]) for row in rows], relative)
-    assert [row[9] for row in rows] == ["1.0", "2.0", "3.0"]
-    assert [row[:8] for row in rows] == [
-        ["1", "q", "Latin", "1", "3.0", "1.0", "2", "2"],
-        ["2", "ก", "Thai", "2", "5.0", "3.0", "4", "0"],
-        ["4", ",", "other", "3", "4.0", "2.0", "-1", "4"],
+    np.testing.assert_allclose([float(row[9]) for row in rows], relative)
+    assert [row[10] for row in rows] == ["1.0", "2.0", "3.0"]
+    assert [row[:9] for row in rows] == [
+        ["1", "q", "Latin", "1", "3.0", "1.0", "2", "2", "0"],
+        ["2", "ก", "Thai", "2", "5.0", "3.0", "4", "0", "1"],
+        ["4", ",", "other", "3", "4.0", "2.0", "-1", "4", "0"],
     ]
     found = json.loads((tmp_path / "freezing.json").read_text())
-    assert (found["global_last_motion"], found["never_frozen"], found["never_moved"]) == (4, 1, 1)
+    assert (found["global_last_motion"], found["censored"], found["never_moved"]) == (4, 1, 1)
+    assert (found["elements"]["elements"], found["elements"]["stopped"]) == (6, 5)
     assert (found["min"], found["median"], found["max"]) == (-1, 2, None)
     # By last motion they are second, third and first; by norm 1, 3, 2 as stored and 1, 2, 3.
     assert found["correlation_with_initial_norm"] == pytest.approx(1 - 6 * (1 + 0 + 1) / 24)
@@ -295,3 +343,60 @@ def test_a_tokenizer_of_another_corpus_is_refused(files, tmp_path):
     done = compute(files, tmp_path / "made")
     assert done.returncode == 1
     assert "tokens reach 4, but the tokenizer has 4 entries" in done.stderr
+
+
+def test_a_pause_shortly_before_the_end_is_no_stop():
+    """Every token rests for 60 steps out of 100 and moves again: none stops."""
+    steps, tokens = 450, 50
+    start = np.random.default_rng(5).integers(100, size=tokens)
+    moving = (np.arange(1, steps + 1)[:, None] + start) % 100 < 40
+    last = freezing.last_motion([(0, moving.astype(np.float32))], 0.1)
+    assert (last < steps).sum() > tokens / 4  # still at the last step, and only paused
+    found = freezing.freeze_times(last, rules(steps, still_for=100))
+    assert (found["stopped"], found["censored"]) == (0, tokens)
+    assert found["share_stopped"]["low"] == 0 < found["share_stopped"]["high"]
+    assert all(found[name] is None for name in freezing.PERCENTILES)
+    # Those that do stop, in time, are found, and the others are censored as before.
+    moving[200:, :20] = False
+    last = freezing.last_motion([(0, moving.astype(np.float32))], 0.1)
+    found = freezing.freeze_times(last, rules(steps, still_for=100))
+    assert (found["stopped"], found["censored"]) == (20, 30)
+    assert found["max"] is None
+    assert found["p25"] == sorted(last)[-(-tokens // 4) - 1] <= 200
+
+
+@given(st.integers(0, 40), st.integers(1, 40), st.integers(1, 40))
+def test_who_has_stopped_by_the_definition(last, steps, still_for):
+    """Still throughout the last still_for steps of the run, which has so many at least."""
+    moved = [step <= last for step in range(1, steps + 1)]
+    by_definition = steps >= still_for and not any(moved[-still_for:])
+    last = np.array([min(last, steps) or -1])
+    assert stopping.stopped(last, steps, still_for).tolist() == [by_definition]
+    assert (stopping.too_short(steps, still_for) is None) == (steps > still_for)
+
+
+def test_elements_against_brute_force():
+    """Last motions of elements, and tokens of the first k of them alone, one by one."""
+    random = np.random.default_rng(6)
+    steps, tokens, width, still_for = 30, 25, 8, 10
+    ends = random.integers(0, steps + 1, (tokens, width))
+    change = random.random((steps, tokens, width)) < 0.5
+    change &= np.arange(1, steps + 1)[:, None, None] <= ends
+    last = elements.last_motion(iter(change))
+    for token in range(tokens):
+        for place in range(width):
+            moved = [t for t in range(1, steps + 1) if change[t - 1, token, place]]
+            assert last[token, place] == max(moved, default=-1)
+    found = freezing.of_elements(last, rules(steps, still_for))
+    assert found["stopped"] == (~change[-still_for:].any(axis=0)).sum()
+    assert [group["counted"] for group in found["by_number_counted"]] == [1, 2, 4, 8]
+    for group in found["by_number_counted"]:
+        still = ~change[-still_for:, :, : group["counted"]].any(axis=(0, 2))
+        assert group["stopped"] == still.sum()
+        share = group["share_stopped"]
+        assert share["value"] == still.mean()
+        assert 0 <= share["low"] <= share["value"] <= share["high"] <= 1
+    # The extreme of eight is later than that of one.
+    shares = [group["share_stopped"]["value"] for group in found["by_number_counted"]]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > shares[-1]

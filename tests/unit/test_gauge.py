@@ -14,6 +14,7 @@ from test_account import accounted
 
 from deadtokens import gauge, lattice
 from deadtokens.causes import account, updates
+from deadtokens.errors import UserError
 from deadtokens.files import tables
 from deadtokens.files.trajectory import TrajectoryReader, write_file
 from deadtokens.recorded.rows import TokenRows, read_dead_mask
@@ -121,9 +122,26 @@ SETTINGS = {
     | {"elapsed_steps": 0},
     **{"run": "tiny", "total_steps": 12, "clip_norm": None, "naming": "crucible"},
     **{"record": ["W", "m", "v", "g"], "adamw": "for-loop", "state_precision": "bfloat16"},
-    **{"weight_precision": "bfloat16", "motion_threshold": 0.1},
-    **{"from_step": 2, "forecast_step": 6, "window": 4},
+    **{"second_moment_precision": "bfloat16", "weight_precision": "bfloat16"},
+    **{"from_step": 2, "window": 4},
 }
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"clip_norm": 1.0}, "tiny has clip_norm: 1.0"),
+        ({"weight_precision": "float32"}, "weight_precision: float32"),
+        ({"from_step": 13}, "from_step and window must lie within them"),
+        ({"window": 13}, "from_step and window must lie within them"),
+        ({"record": ["W"]}, "tiny does not record m, v, g"),
+    ],
+)
+def test_what_cannot_be_accounted_for_is_refused(changes, message):
+    """Before any file is looked at: there are none."""
+    options = argparse.Namespace(settings=SETTINGS | changes)
+    with pytest.raises(UserError, match=message):
+        planted.module("compute_account").main(options)
 
 
 def test_the_mean_is_of_all_rows_where_all_are_recorded(tmp_path):
@@ -141,7 +159,7 @@ def test_the_mean_is_of_all_rows_where_all_are_recorded(tmp_path):
     compute = planted.module("compute_account").main
     found = {}
     for name in ("trajectory", "all"):
-        paths = {key: tmp_path / f"{name}_{key}" for key in ("table", "tokens", "summary")}
+        paths = {key: tmp_path / f"{name}_{key}" for key in ("table", "summary")}
         given = {"trajectory": tmp_path / f"{name}.safetensors"}
         given["masks"] = tmp_path / "masks.safetensors"
         compute(argparse.Namespace(settings=SETTINGS, **given, **paths))

@@ -21,7 +21,7 @@ from deadtokens.recorded.rows import read_dead_mask
 
 SETTINGS = {
     **{"run": "planted", "naming": "crucible", "record": ["W", "g"]},
-    **{"motion_threshold": 0.1, "cohort_window": 5, "alignment_steps": 8},
+    **{"motion_threshold": 0.1, "still_for": 1, "cohort_window": 5, "alignment_steps": 8},
     **{"permutations": 199, "permutation_seed": 7},
 }
 
@@ -89,7 +89,7 @@ LAST = np.array([3, 4, 12, 5, -1, 13, 20, 8, 14])  # of 20 steps; cohorts of 5: 
 
 
 def test_cohorts_by_hand():
-    cohorts = Cohorts(LAST, 20, 5)
+    cohorts = Cohorts(LAST, 20, 5, 1)
     assert cohorts.tokens.tolist() == [0, 1, 3, 7, 2, 5, 8]
     assert cohorts.sizes.tolist() == [3, 1, 3]
     assert cohorts.steps(3) == [3, 8, 14]
@@ -107,9 +107,15 @@ def test_cohorts_by_hand():
         np.testing.assert_allclose(cohorts.sums(rows, order), expected)
 
 
+def test_a_token_that_may_only_have_paused_is_in_no_cohort():
+    cohorts = Cohorts(LAST, 20, 5, 7)  # a last motion at 13 or before
+    assert cohorts.tokens.tolist() == [0, 1, 3, 7, 2, 5]
+    assert Cohorts(LAST, 20, 5, 20).tokens.tolist() == []
+
+
 def test_cosine_within_cohorts_against_all_pairs():
     steps = [gradients(seed=seed).astype(float) for seed in range(4)]
-    cohorts = Cohorts(LAST, 20, 5)
+    cohorts = Cohorts(LAST, 20, 5, 1)
     found = alike(cohorts, steps)
     of = {}
     for members in ((0, 1, 3), (2, 5, 8)):
@@ -146,7 +152,7 @@ def compared(cohorts, g, permutations, seed, rows=None):
 @pytest.mark.parametrize("kind", ["as_recorded", "beyond_common", "beyond_row"])
 def test_a_planted_alignment_is_found(kind):
     last, g = planted(3, strength=0.5)
-    found = compared(Cohorts(last, 40, 5), g, 199, 1)["cohort_tests"][kind]
+    found = compared(Cohorts(last, 40, 5, 1), g, 199, 1)["cohort_tests"][kind]
     assert found["p_value"] == 1 / 200
     assert found["excess_over_sd"] > 5
     assert found["excess"] > 0.01
@@ -157,7 +163,7 @@ def test_a_null_gives_nothing():
     small = []
     for seed in range(40):
         last, g = planted(seed, strength=0, n=40, steps=20, width=6)
-        tests = compared(Cohorts(last, 20, 5), g[:4], 99, seed)
+        tests = compared(Cohorts(last, 20, 5, 1), g[:4], 99, seed)
         small.append([test["p_value"] <= 0.05 for test in tests["cohort_tests"].values()])
     assert (np.sum(small, axis=0) <= 7).all()
 
@@ -165,7 +171,7 @@ def test_a_null_gives_nothing():
 def test_p_against_all_assignments():
     """Three tokens, a pair and one alone: each of the three pairs is as likely."""
     g = np.float32([[1, 0.1, 0], [1, 0, 0.1], [-1, 0.2, 0.9]])
-    cohorts = Cohorts(np.array([1, 2, 8]), 20, 5)
+    cohorts = Cohorts(np.array([1, 2, 8]), 20, 5, 1)
     found = likeness.permutation_test(alike(cohorts, [g]), 5000, 0)
     pairs = [cosine(g[a], g[b]) for a, b in itertools.combinations(range(3), 2)]
     assert found["within"] == pytest.approx(pairs[0], abs=1e-6)
@@ -177,7 +183,7 @@ def test_p_against_all_assignments():
 def test_a_permutation_that_changes_nothing_counts():
     """All gradients alike: every shuffle reaches what was found, so p is 1 with no effect."""
     g = np.tile(np.float32([0.3, 0.7, 0.1]), (12, 1))
-    cohorts = Cohorts(np.arange(1, 13), 20, 5)
+    cohorts = Cohorts(np.arange(1, 13), 20, 5, 1)
     found = likeness.permutation_test(alike(cohorts, [g]), 99, 0)
     assert (found["p_value"], found["excess_over_sd"]) == (1, None)
     everything = compared(cohorts, [g], 99, 0)
@@ -212,7 +218,7 @@ def test_gradients_that_depend_on_the_row_alone_make_no_cohort():
     beyond_row, others = [], []
     for seed in range(200):
         last, g, rows = shares_a_row(seed)
-        cohorts = Cohorts(last, 40, 5)
+        cohorts = Cohorts(last, 40, 5, 1)
         units = [alignment.directions(x[cohorts.tokens]) for x in g]
         parts, of = map(alignment.at_right_angles, units), [rows[cohorts.tokens]] * len(g)
         test = likeness.permutation_test(likeness.AlikeBeyondRow(cohorts, parts, of), 59, seed)
@@ -233,7 +239,7 @@ def test_a_planted_cohort_is_found_beyond_the_row():
     p_values = []
     for seed in range(30):
         last, g, rows = shares_a_row(seed, cohort=0.01)
-        found = compared(Cohorts(last, 40, 5), g, 99, seed, rows)
+        found = compared(Cohorts(last, 40, 5, 1), g, 99, seed, rows)
         p_values.append(found["cohort_tests"]["beyond_row"]["p_value"])
     assert np.mean(np.array(p_values) <= 0.05) > 0.9
 
@@ -241,7 +247,7 @@ def test_a_planted_cohort_is_found_beyond_the_row():
 def test_beyond_the_row_against_its_definition():
     """Every step fitted with lstsq, residuals shuffled, fitted again; every pair by itself."""
     last, g, _ = shares_a_row(3, n=40, width=5)
-    cohorts = Cohorts(last, 40, 5)
+    cohorts = Cohorts(last, 40, 5, 1)
     random = np.random.default_rng(8)
     rows = [random.normal(0, 1, (40, 5)) for _ in g]
     rows[1][:, 4] = rows[1][:, 3] - 2 * rows[1][:, 0]  # a rank of 4
@@ -275,7 +281,7 @@ def test_beyond_the_row_against_its_definition():
 def test_beyond_the_row_needs_more_tokens_than_elements_and_one(tokens, tested):
     random = np.random.default_rng(1)
     g, rows = random.normal(1, 0.1, (2, tokens, 16)), random.normal(0, 1, (tokens, 16))
-    found = compared(Cohorts(1 + np.arange(tokens) // 2, 40, 5), g, 99, 0, rows)
+    found = compared(Cohorts(1 + np.arange(tokens) // 2, 40, 5, 1), g, 99, 0, rows)
     test = found["cohort_tests"]["beyond_row"]
     assert (test["reason"] is None, test["p_value"] is not None) == (tested, tested)
     if not tested:
@@ -290,7 +296,7 @@ def test_what_the_row_explains_altogether_leaves_nothing_to_test():
     random = np.random.default_rng(2)
     rows = random.normal(0, 1, (40, 4))
     part = rows @ random.normal(0, 1, (4, 4))
-    cohorts = Cohorts(1 + np.arange(40) // 2, 40, 5)
+    cohorts = Cohorts(1 + np.arange(40) // 2, 40, 5, 1)
     found = likeness.AlikeBeyondRow(cohorts, [part], [rows])
     assert found.explained == [pytest.approx(1)]
     assert found.reason == "the tokens' own rows explain all of it"
@@ -322,7 +328,7 @@ def test_a_cohort_among_30_000_tokens_that_are_nearly_the_same(name, apart):
     """Their cosines differ from 1 by 1e-8 and 1e-12, less than sums in float32 can hold."""
     for cohort, expected in ((0.1, True), (0.0, False)):
         last, g = nearly_the_same(5, apart, cohort)
-        cohorts = Cohorts(last, 301, 10)
+        cohorts = Cohorts(last, 301, 10, 1)
         units = alignment.directions(g[cohorts.tokens])
         rows = np.random.default_rng(1).normal(0, 1, units.shape)
         statistic = of_kind(name, cohorts, units, rows)
@@ -339,7 +345,7 @@ def test_a_cohort_among_30_000_tokens_that_are_nearly_the_same(name, apart):
 def test_rounding_bounds_what_another_order_of_the_same_tokens_changes():
     """Tokens change places within their cohorts: the same sums in another order."""
     last, g = nearly_the_same(6, 1e-6, 0.1, n=3000)
-    cohorts, random = Cohorts(last, 301, 10), np.random.default_rng(2)
+    cohorts, random = Cohorts(last, 301, 10, 1), np.random.default_rng(2)
     units = alignment.directions(g[cohorts.tokens])
     rows = random.normal(0, 1, units.shape)
     of_row = likeness.AlikeBeyondRow(cohorts, [alignment.at_right_angles(units)], [rows])
@@ -408,7 +414,7 @@ def test_scripts_from_gradients_to_picture(with_h, tmp_path):
     assert done.returncode == 0, done.stderr
     report = json.loads(summary.read_text())
     assert report["direction_of_h"] == ("h_mean" if with_h else "others")
-    cohorts = Cohorts(last, 40, 5)
+    cohorts = Cohorts(last, 40, 5, 1)
     looked_at = cohorts.steps(8)
     assert report["steps_looked_at"] == looked_at
     rows = lattice.to_float32(weights(g))

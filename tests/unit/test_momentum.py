@@ -41,6 +41,7 @@ SETTINGS = {
     **{"weight_precision": "bfloat16"},
     **{"naming": "crucible", "record": ["W", "m", "v", "g"]},
     "motion_threshold": 0.1,
+    "still_for": 1,
     "chosen_steps": [1, 20, 1000],
     "plane_bins": 30,
     "density": {"time": 500, "displacement": 40, "lowest": 2.0**-6, "highest": 2.0**10},
@@ -96,7 +97,7 @@ def followed(rows, last=None, size=7):
     written = {name: np.full((STEPS, n), np.nan) for name in momentum.DISTANCES}
     last = last_motion(rows["W"]) if last is None else last
     trace = momentum.follow(
-        run, last, LAW, BINS, lambda name, row, values: written[name].__setitem__(row, values)
+        run, last, LAW, BINS, lambda name, row, values: written[name].__setitem__(row, values), 1
     )
     return trace, written
 
@@ -141,7 +142,7 @@ def test_distances_against_brute_force(cooled):
 
 def test_every_motion_is_predicted(cooled):
     trace, _ = followed(cooled)
-    summary = momentum.summary(trace, [], STEPS, 0.1)
+    summary = momentum.summary(trace, [], STEPS, 0.1, 1)
     elements = summary["elements"]
     assert elements["all"] == elements["reproduced"] == STEPS * 30 * 8
     moved = lattice.to_float32(cooled["W"][1:]) != lattice.to_float32(cooled["W"][:-1])
@@ -194,12 +195,19 @@ def test_common_changes_are_distinguished_from_independent_ones():
 
 def test_agreement_by_hand():
     crossing, last = np.array([3, 5, 9, -1, 10]), np.array([3, 7, 8, -1, 10])
-    found = momentum.agreement(crossing, last, 10)
+    found = momentum.agreement(crossing, last, 10, 1)
     assert (found["tokens"], found["equal"], found["stopped"]) == (5, 3, 3)
     assert found["share_equal"] == pytest.approx(1 / 3)
     assert found["mean_absolute_difference"] == pytest.approx(1)
     assert found["mean_difference"] == pytest.approx(-1 / 3)
     assert found["correlation"] == pytest.approx(np.corrcoef([3, 5, 9], [3, 7, 8])[0, 1])
+    assert found["censored"] == 1
+    # Still for 3 steps: the token that moved last at step 8 of 10 may only have paused.
+    found = momentum.agreement(crossing, last, 10, 3)
+    assert (found["stopped"], found["censored"], found["stopped_and_equal"]) == (2, 2, 1)
+    assert momentum.period_of_freezing(last, 10, 3) == (3, 7)
+    assert momentum.period_of_freezing(last, 10, 1) == (3, 8)
+    assert momentum.period_of_freezing(last, 10, 9) == (1, 10)
 
 
 def test_the_plane_against_brute_force(cooled):

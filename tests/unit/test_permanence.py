@@ -1,12 +1,11 @@
-"""Upper bounds on the rate of motion: closed forms, brute force, planted rates."""
+"""Bounds on the rate of motion, of tokens and elements: brute force and planted rates."""
 
 import csv
 import json
-import math
 
 import numpy as np
 import pytest
-from planted import run_script
+from planted import bits_of, run_script, write_masks
 
 from deadtokens.figures import style
 from deadtokens.files.trajectory import write_file
@@ -14,14 +13,41 @@ from deadtokens.permanence import draw_permanence as figure
 from deadtokens.permanence import permanence
 
 THRESHOLD = 0.1
+ELEMENTS = 3  # of a token
 
 
 def in_chunks(l2, size):
     return ((start, l2[start : start + size]) for start in range(0, len(l2), size))
 
 
-def followed(moving, size=7):
-    return permanence.follow(in_chunks(np.where(moving, 1.0, 0.0).astype(np.float32), size), 0.1)
+def followed(moving, size=7, still_for=(10,)):
+    l2 = np.where(moving, 1.0, 0.0).astype(np.float32)
+    moves = permanence.moving(in_chunks(l2, size), THRESHOLD)
+    return permanence.follow(moves, len(moving), still_for)
+
+
+def rules(*still_for, confidence=0.95, block_steps=10):
+    return permanence.Rules(still_for, confidence, block_steps)
+
+
+def of_elements(moving):
+    """(T, n, D): of a token that moves the first element does, and others now and then."""
+    random = np.random.default_rng(9)
+    moved = moving[:, :, None] & (random.random((*moving.shape, ELEMENTS)) < 0.3)
+    moved[:, :, 0] = moving
+    return moved
+
+
+def summarized(moving, *still_for, **more):
+    tokens = followed(moving, still_for=still_for)
+    elements = permanence.follow(of_elements(moving), len(moving), still_for)
+    return permanence.summary(tokens, elements, THRESHOLD, rules(*still_for, **more))
+
+
+def tabled(moving):
+    tokens = followed(moving)
+    elements = permanence.follow(of_elements(moving), len(moving))
+    return permanence.table(tokens, elements, rules())
 
 
 def brute_force(moving):
@@ -40,24 +66,29 @@ def brute_force(moving):
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_resumptions_are_those_of_the_definition(size):
     moving = np.random.default_rng(1).random((60, 9)) < 0.2
-    found = followed(moving, size)
+    every_age = range(1, 61)
+    found = followed(moving, size, every_age)
     exposure, resumed = brute_force(moving)
-    assert {a: n for a, n in enumerate(found.exposure) if n} == exposure
-    assert {a: n for a, n in enumerate(found.resumed) if n} == {
-        a: n for a, n in resumed.items() if n
-    }
+    of_ages = dict(enumerate(found.exposure.sum(axis=0), start=1))
+    assert {a: n for a, n in of_ages.items() if n} == exposure
+    of_ages = dict(enumerate(found.resumed.sum(axis=0), start=1))
+    assert {a: n for a, n in of_ages.items() if n} == {a: n for a, n in resumed.items() if n}
+    at_ten = sum(n for a, n in brute_force(moving[:10])[0].items())
+    assert found.exposure[:10].sum() == at_ten  # step by step, too
     assert found.n_moving.tolist() == moving.sum(axis=1).tolist()
 
 
 def test_a_hand_computed_example():
     #              moves at 2 and 5 | moves at 1 | never
     moving = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 0], [0, 0, 0], [1, 0, 0], [0, 0, 0]], bool)
-    found = followed(moving)
     # First token: ages 1 and 2 before it moves at 5 (t 4 and 5), none after 5 but age 0.
     # Second token: ages 1, 2, 3, 4 at t 3 to 6. The third never moved: no silence since a motion.
-    assert found.exposure.tolist() == [0, 2, 2, 1, 1]
-    assert found.resumed.tolist() == [0, 0, 1, 0, 0]
-    summary = permanence.summary(found, THRESHOLD, [2], 0.95)
+    found = followed(moving, still_for=[2, 3, 4])
+    assert found.ages.tolist() == [1, 2, 3, 4, 8]
+    assert found.exposure.sum(axis=0).tolist() == [2, 2, 1, 1]
+    assert found.resumed.sum(axis=0).tolist() == [0, 1, 0, 0]
+    assert found.exposure[4].tolist() == [0, 1, 1, 0]
+    summary = summarized(moving, 2)
     assert summary["final_silence"]["steps"] == 1
     assert summary["final_silence"]["token_steps"] == 3
     assert summary["still_for"]["2"]["exposure"] == 4
@@ -65,111 +96,111 @@ def test_a_hand_computed_example():
     assert summary["before"]["per_token_step"] == 1 / 3
 
 
-def test_the_rule_of_three():
-    assert permanence.upper_bound(0, 1000, 0.95) == pytest.approx(2.9957 / 1000, rel=1e-4)
-    assert permanence.upper_bound(0, 0, 0.95) is None
-
-
-@pytest.mark.parametrize(("events", "published"), [(1, 0.0513), (5, 1.970), (10, 5.425)])
-def test_exact_lower_bounds(events, published):
-    """Half of the 5% quantile of chi squared with 2n degrees of freedom, from tables."""
-    assert permanence.lower_bound(events, 1, 0.95) == pytest.approx(published, abs=1e-3)
-    assert permanence.lower_bound(0, 1, 0.95) == 0
-
-
-@pytest.mark.parametrize(
-    ("events", "published"), [(1, 4.744), (5, 10.513), (10, 16.962), (50, 63.287)]
-)
-def test_exact_poisson_bounds(events, published):
-    """Half of the 95% quantile of chi squared with 2(n + 1) degrees of freedom, from tables."""
-    assert permanence.upper_bound(events, 1, 0.95) == pytest.approx(published, abs=2e-3)
-
-
-@pytest.mark.parametrize("events", [1, 3, 40, 999])
-def test_bounds_are_where_the_poisson_count_has_its_probability(events):
-    """Summed term by term, by nothing that the bounds themselves are made with."""
-
-    def at_most(count, mean):
-        terms = (k * math.log(mean) - mean - math.lgamma(k + 1) for k in range(count + 1))
-        return math.fsum(map(math.exp, terms))
-
-    for confidence in (0.9, 0.95, 0.999):
-        upper = permanence.upper_bound(events, 1, confidence)
-        assert at_most(events, upper) == pytest.approx(1 - confidence, rel=1e-9)
-        lower = permanence.lower_bound(events, 1, confidence)
-        assert at_most(events - 1, lower) == pytest.approx(confidence, rel=1e-9)
-
-
-def test_bounds_of_large_counts_are_near_their_normal_approximation():
-    """n + 1 + z sqrt(n + 1) + (z^2 - 1) / 3: Cornish and Fisher's expansion of Garwood's bound."""
-    n, z = 10**6, 1.6448536269514722
-    expected = n + 1 + z * math.sqrt(n + 1) + (z * z - 1) / 3
-    assert permanence.upper_bound(n, 1, 0.95) == pytest.approx(expected, abs=0.01)
-
-
-def test_bounds_cover_a_planted_rate_as_often_as_they_say():
-    rng, rate, steps = np.random.default_rng(2), 0.01, 500
-    covered = [
-        permanence.upper_bound(int(rng.poisson(rate * steps)), steps, 0.9) >= rate
-        for _ in range(2000)
-    ]
-    assert 0.89 < np.mean(covered) < 0.96
-
-
 def test_a_null_of_constant_rate_shows_no_fall_but_a_planted_freeze_does():
     rng = np.random.default_rng(3)
     null = rng.random((2000, 20)) < 0.01
-    summary = permanence.summary(followed(null), THRESHOLD, [10], 0.95)
-    assert summary["fell_by_at_least"]["per_step"] is None or (
-        summary["fell_by_at_least"]["per_step"] < 3
-    )
+    summary = summarized(null, 10)
+    assert (summary["fell_by_at_least"]["per_step"] or 0) < 1
     assert summary["still_for"]["10"]["rate"] == pytest.approx(0.01, rel=0.1)
     frozen = null.copy()
     frozen[1000:] = False
-    summary = permanence.summary(followed(frozen), THRESHOLD, [10], 0.95)
+    summary = summarized(frozen, 10, block_steps=1)
     assert summary["fell_by_at_least"]["per_step"] > 30
+    # Where blocks are trials, and not steps, the same silence proves less.
+    assert summarized(frozen, 10)["fell_by_at_least"]["per_step"] < 5
+
+
+@pytest.mark.parametrize("lasts", [1, 5, 10])
+def test_bursts_that_go_on_as_they_did_are_hardly_ever_called_a_fall(lasts):
+    """The statement holds at 95%: of runs whose rate never falls, at most 5% are said to fall."""
+    random, fell = np.random.default_rng(lasts), []
+    for _ in range(300):
+        begun = random.random(400 + lasts) < 0.01
+        active = sum(begun[i : i + 400] for i in range(lasts)) > 0
+        nothing = np.zeros((400, 1), np.int64)
+        found = permanence.Resumptions(np.array([1, 400]), nothing, nothing, 4 * active, 4)
+        by = permanence.silences(found, rules())["fell_by_at_least"]
+        fell.append(max(by["per_step"] or 0, by["per_token_step"] or 0) > 1)
+    assert np.mean(fell) <= 0.05
 
 
 def test_the_final_silence_of_a_run_and_what_moved_before():
     moving = np.zeros((100, 4), bool)
     moving[:60] = True
-    summary = permanence.summary(followed(moving), THRESHOLD, [10, 50], 0.95)
+    summary = summarized(moving, 10, 50)
     silence = summary["final_silence"]
     assert (silence["steps"], silence["token_steps"]) == (40, 160)
-    assert silence["upper_bound"]["per_token_step"] == pytest.approx(-np.log(0.05) / 160)
-    assert summary["before"] == {"steps": 40, "per_step": 1.0, "per_token_step": 1.0}
-    assert summary["fell_by_at_least"]["per_step"] == pytest.approx(40 / -np.log(0.05))
+    # 40 steps are 4 blocks, of all tokens together; Poisson's trials are steps and token-steps.
+    assert silence["upper_bound"]["per_token_step"] == pytest.approx(-np.log(0.05) / 4)
+    assert silence["upper_bound"]["per_step"] == pytest.approx(-np.log(0.05) / 4)
+    assert silence["poisson_upper_bound"]["per_token_step"] == pytest.approx(-np.log(0.05) / 160)
+    assert silence["poisson_upper_bound"]["per_step"] == pytest.approx(-np.log(0.05) / 40)
+    before = summary["before"]
+    assert (before["steps"], before["per_step"], before["per_token_step"]) == (40, 1.0, 1.0)
+    assert 0.7 < before["lower_bound"]["per_step"] < 1
+    # Two bounds at once, so each at 97.5%.
+    assert summary["fell_by_at_least"]["per_step"] < 4 / -np.log(0.025)
     assert summary["still_for"]["10"]["resumed"] == 0
     assert summary["still_for"]["50"]["upper_bound"] is None
+    # Elements had been still before.
+    assert summary["elements"]["elements"] == 4 * ELEMENTS
+    assert summary["elements"]["final_silence"]["steps"] == 40
 
 
-@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_none_that_resumed_is_a_rule_of_three_of_steps_and_not_of_token_steps():
+    """All 50 tokens are still for 100 steps after the first: a push would have moved them all."""
+    moving = np.zeros((101, 50), bool)
+    moving[0] = True
+    row = summarized(moving, 20)["still_for"]["20"]
+    assert row["exposure"] == 50 * 80
+    assert row["upper_bound"] == pytest.approx(-np.log(0.05) / 80)
+    assert row["poisson_upper_bound"] == pytest.approx(-np.log(0.05) / (50 * 80))
+
+
+def test_elements_that_move_in_turn_resume_while_their_token_is_never_still():
+    """Each element every 30 steps, the token every 10: what is true of one is not of the other."""
+    step = np.arange(300)[:, None, None]
+    elements = (step + 10 * np.arange(ELEMENTS)) % 30 == 0
+    elements = np.repeat(elements, 5, axis=1)
+    tokens = followed(elements.any(axis=2), still_for=[20])
+    found = permanence.follow(elements, 300, [20])
+    summary = permanence.summary(tokens, found, THRESHOLD, rules(20))
+    assert summary["still_for"]["20"]["exposure"] == 0
+    row = summary["elements"]["still_for"]["20"]
+    assert row["resumed"] == sum(
+        elements[t, :, e].sum() for t in range(1, 300) for e in range(ELEMENTS) if t > 29
+    )
+    assert row["rate"] == pytest.approx(0.1, rel=0.05)  # the last of ten steps
+
+
+@pytest.mark.parametrize("value", [False, True])
 def test_all_still_or_all_moving_give_no_bound_that_means_anything(value):
-    l2 = np.full((30, 1), value, np.float32)
-    summary = permanence.summary(permanence.follow(in_chunks(l2, 8), 0.1), 0.1, [5], 0.95)
+    moving = np.full((30, 1), value)
+    summary = summarized(moving, 5)
     assert summary["fell_by_at_least"] == {"per_step": None, "per_token_step": None}
     assert summary["still_for"]["5"]["exposure"] == 0
-    assert permanence.table(permanence.follow(in_chunks(l2, 8), 0.1), 0.95)["rate"].empty
+    assert (tabled(moving)["exposure"] == 0).all()
 
 
 def test_octaves_of_the_table_hold_all_exposure_once():
     moving = np.random.default_rng(4).random((300, 5)) < 0.05
-    found = followed(moving)
-    columns = permanence.table(found, 0.95)
-    assert sum(columns["exposure"]) == found.exposure.sum()
+    found, columns = followed(moving), tabled(moving)
+    assert columns["exposure"].sum() == found.exposure.sum()
+    of_all = permanence.follow(of_elements(moving), 300)
+    assert columns["element_exposure"].sum() == of_all.exposure.sum()
     assert columns["still_from"][:3].tolist() == [1, 2, 4]
     assert columns["still_to"][:3].tolist() == [1, 3, 7]
-    assert all(
-        rate <= bound for rate, bound in zip(columns["rate"], columns["upper_bound"], strict=True)
-    )
+    for before in ("", "element_"):
+        of = {name: columns[f"{before}{name}"].dropna() for name in permanence.RATES}
+        assert (of["rate"] <= of["upper_bound"]).all()
+        assert (of["upper_bound_as_seen"] <= of["upper_bound"]).all()
+        assert (of["poisson_upper_bound"] <= of["upper_bound_as_seen"]).all()
+        assert (of["lower_bound"] <= of["poisson_lower_bound"]).all()
 
 
 def drawn(moving, path, kind="png"):
-    found = followed(moving)
-    table = permanence.table(found, 0.95)
     with style.applied():
-        summary = permanence.summary(found, THRESHOLD, [10], 0.95)
-        drawing = figure.draw(table, summary, "Planted", width_mm=120)
+        drawing = figure.draw(tabled(moving), summarized(moving, 10), "Planted", width_mm=120)
         style.save(drawing, path, kind, dpi=80)
     return drawing
 
@@ -197,14 +228,18 @@ def test_the_figure_says_what_is_seen(kind, tmp_path):
 
 
 def test_the_figure_shows_rates_where_tokens_moved_and_bounds_where_none_did(tmp_path):
-    columns = permanence.table(followed(frozen_from(100)), 0.95)
+    columns = tabled(frozen_from(100))
     rates, watched = drawn(frozen_from(100), tmp_path / "a.png").axes
-    dots, bounds = (line.get_ydata().tolist() for line in rates.lines)
-    assert dots == [rate for rate in columns["rate"] if rate]
-    pairs = zip(columns["upper_bound"], columns["resumed"], strict=True)
-    assert bounds == [bound for bound, resumed in pairs if not resumed]
-    assert len(bounds) > 1
+    drawn_lines = [line.get_ydata().tolist() for line in rates.lines]
+    for before, (dots, bounds) in zip(
+        ("", "element_"), (drawn_lines[:2], drawn_lines[2:]), strict=True
+    ):
+        assert dots == [rate for rate in columns[f"{before}rate"] if rate > 0]
+        pairs = zip(columns[f"{before}upper_bound"], columns[f"{before}resumed"], strict=True)
+        assert bounds == [bound for bound, resumed in pairs if not resumed]
+        assert len(bounds) > 0
     assert watched.lines[0].get_ydata().tolist() == columns["exposure"].tolist()
+    assert watched.lines[2].get_ydata().tolist() == columns["element_exposure"].tolist()
 
 
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
@@ -214,23 +249,41 @@ def test_the_same_input_gives_the_same_bytes(kind, tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_scripts_from_displacement_to_picture(tmp_path):
-    l2 = np.where(frozen_from(100), 3.0, 0).astype(np.float32)
-    write_file(tmp_path / "d.safetensors", {"l2": l2})
-    settings = {"motion_threshold": THRESHOLD, "still_for": [10, 100], "confidence": 0.95}
-    files = [("--table", tmp_path / "a.csv"), ("--summary", tmp_path / "a.json")]
-    tables = [word for pair in files for word in pair]
-    given = "--displacement", tmp_path / "d.safetensors"
-    done = run_script("compute_permanence", "--settings", settings, *given, *tables)
+@pytest.fixture
+def files(tmp_path):
+    """5 tokens that move until step 100 with their first element; their others move less."""
+    moving = frozen_from(100)
+    moved = of_elements(moving)
+    weights = np.concatenate([np.ones((1, 5, ELEMENTS)), 1 + (np.cumsum(moved, axis=0) % 2)])
+    ids = np.array([1, 2, 4, 5, 7])
+    l2 = np.where(moving, 3.0, 0).astype(np.float32)
+    write_file(tmp_path / "d.safetensors", {"l2": l2, "token_ids": ids})
+    write_masks(tmp_path / "masks.safetensors", [0, 1, 1, 0, 1, 1, 0, 1])
+    write_file(tmp_path / "t.safetensors", {"W": bits_of(weights), "dead_indices": ids})
+    return [
+        *("--displacement", tmp_path / "d.safetensors"),
+        *("--trajectory", tmp_path / "t.safetensors"),
+        *("--masks", tmp_path / "masks.safetensors"),
+    ]
+
+
+SETTINGS = {"motion_threshold": THRESHOLD, "still_for": [10, 100], "confidence": 0.95}
+SETTINGS |= {"naming": "crucible", "block_steps": 10}
+
+
+def test_scripts_from_displacement_to_picture(files, tmp_path):
+    outputs = [("--table", tmp_path / "a.csv"), ("--summary", tmp_path / "a.json")]
+    tables = [word for pair in outputs for word in pair]
+    done = run_script("compute_permanence", "--settings", SETTINGS, *files, *tables)
     assert done.returncode == 0, done.stderr
-    found = permanence.follow([(0, l2)], THRESHOLD)
     summary = json.loads((tmp_path / "a.json").read_text())
-    assert summary == json.loads(json.dumps(permanence.summary(found, THRESHOLD, [10, 100], 0.95)))
+    expected = summarized(frozen_from(100), 10, 100)
+    assert summary == json.loads(json.dumps(expected))
     with open(tmp_path / "a.csv", newline="") as lines:
         rows = list(csv.DictReader(lines))
-    assert [int(row["exposure"]) for row in rows] == permanence.table(found, 0.95)[
-        "exposure"
-    ].tolist()
+    columns = tabled(frozen_from(100))
+    for name in ("exposure", "element_exposure", "element_resumed"):
+        assert [int(row[name]) for row in rows] == columns[name].tolist()
     look = {"title": "Planted", "width_mm": 120, "dpi": 60}
     picture = tmp_path / "a.png"
     done = run_script("draw_permanence", "--settings", look, *tables, "--figure", picture)
@@ -238,12 +291,22 @@ def test_scripts_from_displacement_to_picture(tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_file_of_another_step_is_refused(tmp_path):
-    write_file(tmp_path / "d.safetensors", {"loss": np.zeros(3, np.float32)})
-    settings = {"motion_threshold": THRESHOLD, "still_for": [10], "confidence": 0.95}
-    files = "--table", tmp_path / "made/a.csv", "--summary", tmp_path / "made/a.json"
-    given = "--displacement", tmp_path / "d.safetensors"
-    done = run_script("compute_permanence", "--settings", settings, *given, *files)
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("d", {"loss": np.zeros(3, np.float32)}, "no l2, token_ids in this file"),
+        (
+            "d",
+            {"l2": np.ones((9, 5), np.float32), "token_ids": np.arange(5)},
+            "give the files of one run",
+        ),
+        ("t", {"loss": np.zeros(5, np.float32)}, "no rows of tokens in this file"),
+    ],
+)
+def test_files_of_another_run_are_refused(files, tmp_path, name, content, message):
+    write_file(tmp_path / f"{name}.safetensors", content)
+    outputs = "--table", tmp_path / "made/a.csv", "--summary", tmp_path / "made/a.json"
+    done = run_script("compute_permanence", "--settings", SETTINGS, *files, *outputs)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
-    assert "no l2 in this file" in done.stderr
+    assert message in done.stderr
     assert not (tmp_path / "made").exists()

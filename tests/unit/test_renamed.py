@@ -31,6 +31,13 @@ def test_an_old_key_is_refused_with_its_new_name(name):
     assert str(error.value) == f"{expected}. Rename the key; its values stay as they are."
 
 
+def test_a_key_that_is_gone_is_refused_with_what_to_do():
+    with pytest.raises(ConfigurationError) as error:
+        test_configuration.resolved(causes={"account": {"forecast_step": 200}})
+    assert str(error.value).startswith("causes.account.forecast_step is gone: the account makes no")
+    assert "Remove the key; a forecast is an entry of causes.forecasts" in str(error.value)
+
+
 def test_every_old_key_at_once_and_no_new_one():
     configuration = {}
     for key in renamed.KEYS:

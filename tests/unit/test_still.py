@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deadtokens.causes import still
+from deadtokens.causes import course, still
 from deadtokens.errors import UserError
 
 THRESHOLD = 0.1
@@ -37,6 +37,22 @@ def test_every_onset_is_that_of_the_definition(size, still_for, through):
     assert found.step[0] == 0
     assert (found.order[found.censored] == latest + 1).all()
     assert (found.order[~found.censored] == found.step[~found.censored]).all()
+
+
+@pytest.mark.parametrize(("still_for", "through"), [(1, 60), (5, 60), (5, 43), (12, 60), (60, 60)])
+def test_the_onset_of_each_token_is_that_which_a_course_counts(still_for, through):
+    """`course.counts` says after each step how many are not yet at the onsets found here."""
+    random = np.random.default_rng(still_for)
+    l2 = (random.random((60, 300)) < np.linspace(0.9, 0.05, 60)[:, None]).astype(np.float32)
+    l2[:, 0], l2[40:, 1:9] = 0, 1
+    found = still.onsets(chunked(l2, 7), THRESHOLD, still_for, through)
+    moves = (rows >= np.float32(THRESHOLD) for _, rows in chunked(l2, 11))
+    counted = course.counts(moves, still_for)["before_onset"]
+    latest = through - still_for
+    yet_to = [int((found.order > step).sum()) for step in range(latest + 1)]
+    assert counted[: latest + 1] == yet_to
+    assert yet_to[0] < 300
+    assert latest == 0 or yet_to[0] > yet_to[-1]
 
 
 def test_a_pause_that_is_long_enough_is_the_onset_whatever_follows():

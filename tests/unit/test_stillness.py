@@ -15,7 +15,7 @@ from deadtokens.files.trajectory import write_file
 from deadtokens.permanence import draw_stillness as stillness_figure
 from deadtokens.permanence import stillness
 
-THRESHOLD = {"motion_threshold": 0.1, "population": "dead"}
+THRESHOLD = {"motion_threshold": 0.1, "population": "dead", "still_for": 4}
 moving_counts = st.lists(st.sampled_from([0, 0, 1, 3]), min_size=1, max_size=40).map(np.array)
 
 
@@ -32,8 +32,8 @@ def seeds_runs(n_moving) -> list[int]:
     return found + ([current] if current > 0 else [])
 
 
-def summary(n_moving):
-    return stillness.summary(np.array(n_moving), 3, 0.1)
+def summary(n_moving, still_for=1):
+    return stillness.summary(np.array(n_moving), 3, 0.1, still_for)
 
 
 @given(moving_counts)
@@ -86,16 +86,30 @@ def test_still_from_the_start():
     assert found["longest_over_second"] is found["final_over_longest_other"] is None
 
 
+def test_a_final_run_that_is_too_short_may_be_a_pause(tmp_path):
+    n_moving = np.array([1, 0, 2, 0, 0, 0])
+    assert summary(n_moving, 3)["stopped"]
+    found = summary(n_moving, 4)
+    assert (found["stopped"], found["final"]["length"]) == (False, 3)
+    assert not summary([0, 0, 0, 1])["stopped"]
+    table = stillness.table(*stillness.runs(n_moving))
+    with style.applied():
+        drawing = stillness_figure.draw(table, found, "Planted", width_mm=120)
+    assert "too short for a stop (4)" in drawing.get_suptitle().replace("\n", " ")
+
+
 def test_never_still():
     found = summary([2, 1, 5])
     assert (found["count"], found["longest"], found["fewest_moving"]) == (0, [], 1)
     assert found["mean"] is found["median"] is found["final"] is None
 
 
-def drawn(n_moving, path, kind="png"):
+def drawn(n_moving, path, kind="png", still_for=1):
     table = stillness.table(*stillness.runs(np.array(n_moving)))
     with style.applied():
-        drawing = stillness_figure.draw(table, summary(n_moving), "Planted", width_mm=120)
+        drawing = stillness_figure.draw(
+            table, summary(n_moving, still_for), "Planted", width_mm=120
+        )
         style.save(drawing, path, kind, dpi=80)
     return drawing
 
@@ -168,12 +182,12 @@ def test_scripts_from_displacement_to_picture(tmp_path):
     with table.open(newline="") as lines:
         assert list(csv.reader(lines)) == [["start", "length"], ["3", "2"], ["7", "3"]]
     n_moving = (l2 >= np.float32(0.1)).sum(axis=1)
-    assert json.loads(report.read_text()) == stillness.summary(n_moving, 2, 0.1)
+    assert json.loads(report.read_text()) == stillness.summary(n_moving, 2, 0.1, 4)
     look = {"title": "Planted", "width_mm": 120, "dpi": 80}
     picture = tmp_path / "stillness.png"
     done = run_script("draw_stillness", "--settings", look, *files, "--figure", picture)
     assert done.returncode == 0, done.stderr
-    drawn(n_moving, tmp_path / "by_hand.png")
+    drawn(n_moving, tmp_path / "by_hand.png", still_for=4)
     assert picture.read_bytes() == (tmp_path / "by_hand.png").read_bytes()
 
 

@@ -6,8 +6,8 @@ import planted_steps
 import pytest
 
 from deadtokens import lattice
-from deadtokens.causes import forecast, forecast_cloud, token_state, updates
-from deadtokens.causes.forecast import FORMS
+from deadtokens.causes import forecast_cloud, token_state, trends, updates
+from deadtokens.causes.trends import FORMS
 
 TOTAL, AT, WINDOW, THROUGH = 120, 50, 20, 110
 SHAPE = (30, 6)
@@ -126,14 +126,14 @@ def test_a_cloud_on_a_straight_line_is_predicted_to_stop_where_that_crosses():
         "exponential": lambda t: (80.5 - t) / 10,
         "power_law": lambda t: 3 * np.log2(80.5 / t),
     }.items():
-        less = np.array([forecast.known(law, int(step)) for step in x])
+        less = np.array([trends.known(law, int(step)) for step in x])
         # What is known beforehand changes little; the line is that of what is left.
         drawn = line(x) - less[-1]
         scatter = np.random.default_rng(0).normal(size=(1, 40))
         distance = drawn[:, None] + scatter - scatter.mean()
         steps, misfit = forecast_cloud.crossing(distance, law, AT, TOTAL - 10)
         wanted = max(
-            t for t in range(AT, 111) if line(float(t)) - less[-1] + forecast.known(law, t) > 0
+            t for t in range(AT, 111) if line(float(t)) - less[-1] + trends.known(law, t) > 0
         )
         assert steps[form] == wanted
         assert 75 < wanted < 95

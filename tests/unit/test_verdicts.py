@@ -259,12 +259,19 @@ def evidence_of(moving: np.ndarray, size: np.ndarray) -> dict:
     n_moving = phases.count_moving([(0, l2)], 0.1)
     last = freezing.last_motion([(0, l2)], 0.1)
     scripts, norm = ["Thai"] * tokens, np.ones(tokens)
-    found = permanence.follow([(0, l2)], 0.1)
+    still_for, moves = [10, 100, 1000], l2 >= np.float32(0.1)
+    found = permanence.follow(moves, steps, still_for)
+    elements = permanence.follow(moves[:, :, None], steps, still_for)
+    judged = freezing.Rules(steps, 100, 0.95)
     summaries = {
         "phases.json": phases.summary(scales, scheme, n_moving, 0.1, np.zeros(steps, int)),
-        "stillness.json": stillness.summary(n_moving, tokens, 0.1),
-        "freezing.json": freezing.summary(np.arange(tokens), scripts, norm, last, steps, 0.1),
-        "permanence.json": permanence.summary(found, 0.1, [10, 100, 1000], 0.95),
+        "stillness.json": stillness.summary(n_moving, tokens, 0.1, 100),
+        "freezing.json": freezing.summary(
+            np.arange(tokens), scripts, norm, last, last[:, None], judged, 0.1
+        ),
+        "permanence.json": permanence.summary(
+            found, elements, 0.1, permanence.Rules(still_for, 0.95, 10)
+        ),
     }
     runs = {question["run"] for question in shipped().values()}
     return {f"{run}/{file}": value for run in runs for file, value in summaries.items()}
@@ -294,11 +301,11 @@ def test_tokens_that_never_move_give_no_verdict_in_favour():
 
 def test_a_planted_life_is_found_in_all_its_parts():
     """Hot, cooling, stumbling, then frozen for good from step 1500 at the latest."""
-    steps = np.arange(1, 5001)[:, None]
-    size = np.interp(steps, [1, 50, 51, 150, 151, 5000], [5000, 500, 50, 20, 3, 2])
+    steps = np.arange(1, 6001)[:, None]
+    size = np.interp(steps, [1, 50, 51, 150, 151, 6000], [5000, 500, 50, 20, 3, 2])
     last = np.linspace(500, 1500, 41)[None, :]
     rng = np.random.default_rng(0)
-    moving = (steps <= last) & ((steps < 450) | (rng.random((5000, 41)) < 0.6) | (steps == 500))
+    moving = (steps <= last) & ((steps < 450) | (rng.random((6000, 41)) < 0.6) | (steps == 500))
     rows = verdicts.judge(shipped(), evidence_of(moving, size), {})
     found = {row["name"]: row["verdict"] for row in rows}
     for name in ("supernova", "cooling", "stumbling", "all_frozen", "hot_to_cold"):
@@ -307,6 +314,9 @@ def test_a_planted_life_is_found_in_all_its_parts():
     assert found["longest_silence"] == "supported"
     assert found["rate_of_motion"] == "supported"
     assert found["half_way"] == "contradicted"  # none moves at the end
+    # A silence of 2,500 steps is 250 blocks: it cannot show that motion fell a hundredfold.
+    shorter = verdicts.judge(shipped(), evidence_of(moving[:4000], size[:4000]), {})
+    assert {row["name"]: row["verdict"] for row in shorter}["rate_of_motion"] == "undecided"
 
 
 def test_the_shipped_questions_say_how_old_their_rules_are():

@@ -38,7 +38,7 @@ def of_gradients(last, recorded) -> dict:
     steps = gradients.Steps()
     for step, rows in enumerate(recorded, start=1):
         steps.add(step, rows, None)
-    cohorts = Cohorts(last, len(recorded), 5)
+    cohorts = Cohorts(last, len(recorded), 5, 1)
     looked_at = cohorts.steps(8)
     rows = np.random.default_rng(4).normal(0, 1, recorded[0].shape)
     then = [recorded[t - 1] for t in looked_at]
@@ -62,7 +62,7 @@ def test_gradients_without_direction_and_with_planted_ones():
 
 def of_moments(rows, last=None) -> dict:
     trace, _ = moments.followed(rows, last)
-    return momentum.summary(trace, [], moments.STEPS, 0.1)
+    return momentum.summary(trace, [], moments.STEPS, 0.1, 1)
 
 
 def test_tokens_that_stop_at_the_line_and_at_random_steps():

@@ -9,8 +9,9 @@ KEYS = {"series": "stitched"}  # what the template says for what stands in brace
 # Facts that become tables, and the columns that they are shown with.
 TABLES = {
     "phases.json": {"phases_of_elements": "phases", "phases_of_vectors": "phases"},
+    "freezing.json": {"counted": "counted"},
     "stillness.json": {"longest": "silences"},
-    "permanence.json": {"still_for": "still_for"},
+    "permanence.json": {"still_for": "still_for", "elements_still_for": "still_for"},
     "gradients.json": {"tests": "cohort_tests"},
     "drift.json": {"clouds": "clouds"},
     "kick.json": {"parts": "parts"},

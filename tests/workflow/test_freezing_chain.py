@@ -1,4 +1,4 @@
-"""Stillness, freezing and lifecycle of a run, in real Snakemake at smoke size."""
+"""Stillness, freezing, permanence and lifecycle of a run, in real Snakemake at smoke size."""
 
 import csv
 import json
@@ -6,7 +6,8 @@ import json
 import numpy as np
 from safetensors.numpy import load_file
 
-FIGURES = tuple(f"results/crucible2/{name}.png" for name in ("stillness", "freezing", "lifecycle"))
+NAMES = ("stillness", "freezing", "permanence", "lifecycle")
+FIGURES = tuple(f"results/crucible2/{name}.png" for name in NAMES)
 ARTIFACTS = (
     *FIGURES,
     "results/crucible2/stillness.csv",
@@ -14,6 +15,8 @@ ARTIFACTS = (
     "results/crucible2/freezing.csv",
     "results/crucible2/freezing_survival.csv",
     "results/crucible2/freezing.json",
+    "results/crucible2/permanence.csv",
+    "results/crucible2/permanence.json",
     "results/crucible2/lifecycle.safetensors",
     "results/crucible2/lifecycle.json",
 )
@@ -36,6 +39,17 @@ def test_the_three_tables_agree_with_what_training_recorded(finished):
     metadata = json.loads((results / "metadata.json").read_text())
     freezing = json.loads((results / "freezing.json").read_text())
     assert freezing["global_last_motion"] == metadata["global_last_motion"]
+    # A run of 40 steps shows no stop of 100, and says so; of elements as of tokens.
+    assert (freezing["stopped"], freezing["censored"]) == (0, len(rows))
+    assert "freezing.still_for" in freezing["too_short"]
+    assert {row["censored"] for row in rows} == {"1"}
+    changed = recorded["W"][1:] != recorded["W"][:-1]
+    assert freezing["elements"]["never_moved"] == (~changed.any(axis=0)).sum()
+    of_elements = json.loads((results / "permanence.json").read_text())["elements"]
+    assert of_elements["elements"] == changed[0].size
+    silent = np.argmax(changed[::-1].any(axis=(1, 2)))
+    assert of_elements["final_silence"]["steps"] == silent
+
     still = json.loads((results / "stillness.json").read_text())
     final = still["final"]["length"] if still["final"] else 0
     assert freezing["fimbulwinter_duration"] == final
@@ -51,12 +65,16 @@ def test_the_three_tables_agree_with_what_training_recorded(finished):
 
 def test_a_threshold_of_motion_runs_what_uses_it_and_a_colour_only_draws(finished):
     finished.run(*FIGURES)
-    computing = {f"compute_{name}" for name in ("stillness", "freezing", "lifecycle")}
-    drawing = {f"draw_{name}" for name in ("stillness", "freezing", "lifecycle")}
+    computing = {f"compute_{name}" for name in NAMES}
+    drawing = {f"draw_{name}" for name in NAMES}
     assert finished.planned(*FIGURES) == set()
     # The threshold belongs to training too, which follows last motions; here only analyses matter.
     after = finished.planned(*FIGURES, changes="phases: {published: {density_time: 20}}")
     assert after == {"compute_lifecycle", "draw_lifecycle"}
     assert finished.planned(*FIGURES, changes="figures: {dpi: 77}") == drawing
+    after = finished.planned(*FIGURES, changes="freezing: {still_for: 7}")
+    assert after == {f"{verb}_{name}" for verb in ("compute", "draw") for name in NAMES[:2]}
+    after = finished.planned(*FIGURES, changes="permanence: {block_steps: 7}")
+    assert after == {"compute_permanence", "draw_permanence"}
     after = finished.planned(*FIGURES, changes="runs: {crucible2: {motion_threshold: 0.2}}")
     assert after >= computing | drawing

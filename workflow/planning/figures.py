@@ -131,7 +131,7 @@ FIGURES = (
         "causes",
         "account",
         "causes of the freeze",
-        _table_and_summary("account") | {"tokens": "account_tokens.csv"},
+        _table_and_summary("account"),
     ),
     Figure(
         "causes",

@@ -42,6 +42,7 @@ SECTIONS = (
     ("corpora.NAME", "corpus"),
     ("phases.NAME", "phase_scheme"),
     ("runs.NAME", "run"),
+    ("freezing", "freezing"),
     ("permanence", "permanence"),
     ("cohorts", "cohorts"),
     ("drift", "drift"),

@@ -1,4 +1,4 @@
-"""What has another name since release 1.0.0: old keys and files are refused with the new one."""
+"""What has another name since release 1.0.0, or is gone: refused, with what to do."""
 
 from collections.abc import Mapping
 
@@ -15,6 +15,13 @@ KEYS = {
     "verdicts.confidence": "permanence.confidence",
     "report.checkpoint_artifacts": "report.kick",
 }
+# Keys that are gone, and what to do.
+GONE = {
+    "causes.account.forecast_step": (
+        "the account makes no forecast any more. Remove the key; a forecast is an entry of "
+        "causes.forecasts, its state_step the last step that it may know"
+    ),
+}
 # Keys of every run, and of every question of the verdicts.
 OF_ENTRIES = {
     "runs": {"products": "matmul_backend"},
@@ -25,7 +32,7 @@ FILES = {"checkpoint_artifact": "kick"}
 
 
 def check(configuration: Mapping) -> None:
-    """Raises `ConfigurationError`, a line for every old key."""
+    """Raises `ConfigurationError`, a line for every old key or one that is gone."""
     found = [
         f"{old} is called {new} now"
         for old, new in KEYS.items()
@@ -39,9 +46,15 @@ def check(configuration: Mapping) -> None:
                 for old, new in keys.items()
                 if isinstance(entry, Mapping) and old in entry
             ]
-    if found:
-        rename = "Rename the key; its values stay as they are."
-        raise ConfigurationError("\n".join(f"{line}. {rename}" for line in found))
+    rename = "Rename the key; its values stay as they are."
+    lines = [f"{line}. {rename}" for line in found]
+    lines += [
+        f"{key} is gone: {instead}."
+        for key, instead in GONE.items()
+        if _at(configuration, key) is not None
+    ]
+    if lines:
+        raise ConfigurationError("\n".join(lines))
 
 
 def _at(configuration: Mapping, key: str) -> object:

@@ -71,11 +71,17 @@ def motion(configuration: Mapping, wildcards: Wildcards) -> dict:
 
 
 def freezing(configuration: Mapping, wildcards: Wildcards) -> dict:
-    return motion(configuration, wildcards) | displacement(configuration, wildcards)
+    of_run = motion(configuration, wildcards) | displacement(configuration, wildcards)
+    return of_run | configuration["freezing"]
+
+
+def stillness(configuration: Mapping, wildcards: Wildcards) -> dict:
+    return motion(configuration, wildcards) | _still_for(configuration)
 
 
 def permanence(configuration: Mapping, wildcards: Wildcards) -> dict:
-    return configuration["permanence"] | _of_run(configuration, wildcards, "motion_threshold")
+    of_run = _of_run(configuration, wildcards, "motion_threshold", "naming")
+    return configuration["permanence"] | of_run
 
 
 def momentum(configuration: Mapping, wildcards: Wildcards) -> dict:
@@ -84,6 +90,7 @@ def momentum(configuration: Mapping, wildcards: Wildcards) -> dict:
     return (
         update_law(configuration, wildcards)
         | _of_run(configuration, wildcards, "record", "naming", "motion_threshold")
+        | _still_for(configuration)
         | {key: cohorts[key] for key in ("chosen_steps", "plane_bins")}
         | {"density": {name: cohorts[f"density_{key}"] for name, key in bins.items()}}
     )
@@ -93,7 +100,8 @@ def gradients(configuration: Mapping, wildcards: Wildcards) -> dict:
     keys = ("cohort_window", "alignment_steps", "permutations", "permutation_seed")
     cohorts = configuration["cohorts"]
     recorded = _of_run(configuration, wildcards, "record", "naming", "motion_threshold")
-    return {"run": wildcards["run"]} | recorded | {key: cohorts[key] for key in keys}
+    given = recorded | _still_for(configuration) | {key: cohorts[key] for key in keys}
+    return {"run": wildcards["run"]} | given
 
 
 def drift(configuration: Mapping, wildcards: Wildcards) -> dict:
@@ -170,7 +178,7 @@ def second_moment(configuration: Mapping, wildcards: Wildcards) -> dict:
 
 
 def account(configuration: Mapping, wildcards: Wildcards) -> dict:
-    keys = ("record", "naming", "clip_norm", "motion_threshold")
+    keys = ("record", "naming", "clip_norm")
     return (
         update_law(configuration, wildcards)
         | _of_run(configuration, wildcards, *keys)
@@ -296,6 +304,11 @@ def provenance(configuration: Mapping, wildcards: Wildcards) -> dict:
     corpora = {run["corpus"]: configuration["corpora"][run["corpus"]] for run in runs.values()}
     rest = {key: value for key, value in configuration.items() if key != "verdicts"}
     return {"configuration": rest | {"runs": runs, "corpora": corpora}}
+
+
+def _still_for(configuration: Mapping) -> dict:
+    """When a token counts as stopped."""
+    return {"still_for": configuration["freezing"]["still_for"]}
 
 
 def _of_run(configuration: Mapping, wildcards: Wildcards, *keys: str) -> dict:

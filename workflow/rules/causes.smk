@@ -4,9 +4,7 @@ Needs results/{run}/trajectory.* of a run that records W, m and v, and the masks
 in results/{run}/ the share of elements that the pinned arithmetic predicts bit for bit (audit.json);
 with v and g, as Adam saw them, how often v rose, fell and stood still and what float32 would have
 made of the same gradients (second_moment.csv, .json); with W, m, v and g of weights that are rounded
-what each cause contributes at each step (account.csv) and for each token when it was predicted to
-freeze and when it moved last (account_tokens.csv), in short in account.json; of a run that records W
-how many tokens and elements move at every step (course.csv), of a run that was resumed with all that
+what each cause contributes at each step (account.csv, .json); of a run that records W how many tokens and elements move at every step (course.csv), of a run that was resumed with all that
 decides its steps together with what it was resumed from. For every entry of `causes.onsets`, from the
 courses of its runs, in results/{onset}/ the curves of every arm over time (onset.csv) and what came out
 of each with the effects (onset.json). For every entry of `causes.forecasts`, from the states of its runs and
@@ -69,13 +67,12 @@ rule compute_second_moment:
 
 
 rule compute_account:
-    """Split the fall of updates into its causes; hold a forecast of the freeze to the outcome."""
+    """Split the fall of updates into its causes, step by step."""
     input:
         trajectory=plan.input(inputs.trajectory, "account"),
         masks=plan.input(inputs.of_its_corpus, "masks.safetensors"),
     output:
         table="results/{run}/account.csv",
-        tokens="results/{run}/account_tokens.csv",
         summary="results/{run}/account.json",
     log:
         "results/{run}/logs/compute_account.log",
@@ -94,7 +91,7 @@ rule compute_account:
         'python "$scripts"/causes/compute_account.py --identity {params.identity} --log {log:q}'
         " --settings {params.settings:q}"
         " --trajectory {input.trajectory:q} --masks {input.masks:q}"
-        " --table {output.table:q} --tokens {output.tokens:q} --summary {output.summary:q}"
+        " --table {output.table:q} --summary {output.summary:q}"
 
 
 rule compute_course:

@@ -2,7 +2,8 @@
 
 Needs nothing (`source: synthetic`) or the user's own text (`source: files`), and leaves in
 results/corpora/{corpus}/ the tokenizer corpus and the model corpus (text), the tokenizer (JSON),
-the model corpus as token ids and the live and dead masks (safetensors) with a report (JSON).
+the model corpus as token ids and the live and dead masks (safetensors) with a report (JSON); on
+request a table of all tokens (CSV).
 """
 
 
@@ -224,3 +225,28 @@ rule find_dead_tokens:
         " --model-corpus {input.model_corpus:q} --tokenizer-corpus {input.tokenizer_corpus:q}"
         " --given-masks {input.given_masks:q}"
         " --masks {output.masks:q} --report {output.report:q}"
+
+
+rule list_tokens:
+    """List every token: what it says, its script and count, dead or live, reachable by text or not."""
+    input:
+        tokens="results/corpora/{corpus}/tokens.safetensors",
+        tokenizer="results/corpora/{corpus}/tokenizer.json",
+        masks="results/corpora/{corpus}/masks.safetensors",
+    output:
+        "results/corpora/{corpus}/tokens.csv",
+    log:
+        "results/corpora/{corpus}/logs/list_tokens.log",
+    benchmark:
+        "results/corpora/{corpus}/benchmarks/list_tokens.tsv"
+    conda:
+        "../envs/text.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        code=plan.code("corpus/list_tokens.py", "text"),
+    shell:
+        'python "$scripts"/corpus/list_tokens.py --identity {params.identity} --log {log:q}'
+        " --tokens {input.tokens:q} --tokenizer {input.tokenizer:q} --masks {input.masks:q}"
+        " --table {output:q}"

@@ -1,8 +1,8 @@
 """Is the end state permanent?
 
-Needs the displacement of a run. Leaves in results/{run}/ the runs of steps in which nothing moves
-(stillness.csv, .json), and bounds on how often a token that has been still moves again
-(permanence.csv, .json).
+Needs the displacement and the trajectory of a run, and the masks of its corpus. Leaves in
+results/{run}/ the runs of steps in which nothing moves (stillness.csv, .json), and bounds on how
+often a token or an element that has been still moves again (permanence.csv, .json).
 """
 
 
@@ -23,7 +23,7 @@ rule compute_stillness:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        settings=plan.settings(slices.motion),
+        settings=plan.settings(slices.stillness),
         code=plan.code("permanence/compute_stillness.py", "analysis"),
     shell:
         'python "$scripts"/permanence/compute_stillness.py --identity {params.identity} --log {log:q}'
@@ -34,7 +34,9 @@ rule compute_stillness:
 rule compute_permanence:
     """Bound the rate of motion by the silences: how much a long silence proves."""
     input:
-        "results/{run}/displacement.safetensors",
+        displacement="results/{run}/displacement.safetensors",
+        trajectory=plan.input(inputs.trajectory, "permanence"),
+        masks=plan.input(inputs.of_its_corpus, "masks.safetensors"),
     output:
         table="results/{run}/permanence.csv",
         summary="results/{run}/permanence.json",
@@ -45,7 +47,7 @@ rule compute_permanence:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=growing(1000),
+        mem_mb=growing(plan.resource(memory_to_read)),
         runtime=growing(10),
     params:
         settings=plan.settings(slices.permanence),
@@ -53,4 +55,5 @@ rule compute_permanence:
     shell:
         'python "$scripts"/permanence/compute_permanence.py --identity {params.identity} --log {log:q}'
         " --settings {params.settings:q}"
-        " --displacement {input:q} --table {output.table:q} --summary {output.summary:q}"
+        " --displacement {input.displacement:q} --trajectory {input.trajectory:q}"
+        " --masks {input.masks:q} --table {output.table:q} --summary {output.summary:q}"

@@ -2,8 +2,8 @@
 
     python workflow/scripts/cohorts/compute_gradients.py \\
         --settings '{"run": "crucible2", "naming": "crucible", "record": ["W", "m", "v", "g"],
-                     "motion_threshold": 0.1, "cohort_window": 10, "alignment_steps": 20,
-                     "permutations": 999, "permutation_seed": 42}' \\
+                     "motion_threshold": 0.1, "still_for": 100, "cohort_window": 10,
+                     "alignment_steps": 20, "permutations": 999, "permutation_seed": 42}' \\
         --trajectory results/crucible2/trajectory.safetensors \\
         --masks results/corpora/flannel/masks.safetensors \\
         --displacement results/crucible2/displacement.safetensors \\
@@ -29,7 +29,7 @@ from deadtokens.recorded.rows import TokenRows, read_dead_mask
 from deadtokens.recorded.steps import numbers
 
 OF_COHORTS = ("cohort_window", "alignment_steps", "permutations", "permutation_seed")
-SETTINGS = ("run", "naming", "record", "motion_threshold", *OF_COHORTS)
+SETTINGS = ("run", "naming", "record", "motion_threshold", "still_for", *OF_COHORTS)
 CHUNK_BYTES = 16_000_000
 
 
@@ -51,7 +51,7 @@ def main(options):
             by_step.add(step.number, numbers(step.made["g"]), h)
             progress(step.number)
         alignment = by_step.table()
-        cohorts = Cohorts(last, steps, wanted["cohort_window"])
+        cohorts = Cohorts(last, steps, wanted["cohort_window"], wanted["still_for"])
         looked_at = cohorts.steps(wanted["alignment_steps"])
         then = [rows.step(step, ("W", "g")) for step in looked_at]
         initial = numbers(rows.read("W", 0, 1)[0])

@@ -31,7 +31,7 @@ from deadtokens.update_law import UpdateLaw
 
 SETTINGS = (
     *("run", *OF_LAW, "naming", "record"),
-    *("motion_threshold", "chosen_steps", "plane_bins", "density"),
+    *("motion_threshold", "still_for", "chosen_steps", "plane_bins", "density"),
 )
 CHUNK_BYTES = 16_000_000
 
@@ -39,6 +39,7 @@ CHUNK_BYTES = 16_000_000
 def main(options):
     """One pass over the moments; a few more over what is small."""
     wanted, threshold = options.settings, options.settings["motion_threshold"]
+    still_for = wanted["still_for"]
     require(why_no_momentum(wanted["run"], wanted))
     law, quantities = UpdateLaw.from_settings(wanted), momentum.QUANTITIES
     outputs = options.table, options.summary, options.distance, options.density
@@ -56,10 +57,10 @@ def main(options):
             with TrajectoryWriter(distance, momentum.distance_fields(law.steps, len(last))) as rows:
                 progress = command.Progress(law.steps, unit="step")
                 run = tokens.steps(quantities, CHUNK_BYTES)
-                trace = momentum.follow(run, last, law, bins, rows.write_row, progress)
-            tables.write(table, momentum.table(tokens.token_ids, trace))
+                trace = momentum.follow(run, last, law, bins, rows.write_row, still_for, progress)
+            tables.write(table, momentum.table(tokens.token_ids, trace, law.steps, still_for))
             write_file(dense, planes | density.fields(trace.density, bins))
-            report = momentum.summary(trace, plane_steps, law.steps, threshold)
+            report = momentum.summary(trace, plane_steps, law.steps, threshold, still_for)
             report["quick_statistics"] = quick_statistics.figures(tokens, moved, last, CHUNK_BYTES)
             command.write_json(summary, report)
 

@@ -1,6 +1,6 @@
-"""The figure of the account: why updates shrink, what rounding swallows, forecast and outcome.
+"""The figure of the account: why updates shrink, and what rounding swallows.
 
-Draws what `causes.account`, `causes.forecast` and `causes.outcome` have found.
+Draws what `causes.account` has found.
 """
 
 from functools import partial
@@ -14,9 +14,10 @@ from matplotlib.ticker import PercentFormatter
 from deadtokens.figures import pictures, style
 from deadtokens.figures.inputs import json_of
 from deadtokens.files import tables
-from deadtokens.files.documents import NUMBER, IfThere, Maybe
+from deadtokens.files.documents import NUMBER
 
-HEIGHT_OVER_WIDTH = 0.85
+HEIGHT_OVER_WIDTH = 0.8
+HEIGHTS = (1.25, 1)  # of the panels
 # Okabe and Ito's, for every kind of colour blindness; the terms of `causes.account` in each.
 CAUSES = {
     "gradients smaller": (("gradient",), "#0072b2"),
@@ -33,50 +34,31 @@ NEGLIGIBLE = 0.01  # octaves: a cause that never reaches this is not drawn
 PUBLISHED = {"color": "#d55e00", "label": "as published"}
 WITHOUT = {"color": "#009e73", "label": "v in float32, same gradients"}
 TOTAL = {"color": style.INK, "linewidth": 1.0, "label": "update in cells"}
-FORMS = {
-    "power_law": {"color": "#0072b2", "label": "predicted, power law"},
-    "exponential": {"color": "#56b4e9", "label": "predicted, exponential"},
-}
 
-# What is drawn of account.csv, beside the terms that the run allows, and of account_tokens.csv.
+# What is drawn of account.csv, beside the terms that the run allows.
 COLUMNS = ("step", "total", "below_half_cell", "below_half_cell_float32_v")
-OF_TOKENS = ("last_motion_step", *(f"last_motion_step_{form}" for form in FORMS))
-FREEZE = {
-    "not_judged": Maybe(str),
-    "rank_correlation": IfThere(NUMBER),
-    "share_right_about_freezing": IfThere(NUMBER),
-}
 # What is drawn of account.json.
 SUMMARY = {
-    **{"steps": int, "from_step": int, "forecast_step": int},
+    **{"steps": int, "from_step": int},
     "change_over_last_window": {"total": NUMBER},
     "causes_over_last_window": {"ratchet": NUMBER},
-    "forecast": {"chosen": str, **{form: {"freeze": FREEZE} for form in FORMS}},
 }
 
 # By the option of the program: how a file is read, and what it holds.
 INPUTS = {
     "table": (partial(tables.read, columns=COLUMNS), "CSV: a row per step"),
-    "tokens": (partial(tables.read, columns=OF_TOKENS), "CSV: a row per token"),
     "summary": (json_of(SUMMARY), "JSON: what was found"),
 }
 
 
-def draw(
-    table: pd.DataFrame, tokens: pd.DataFrame, summary: dict, title: str, width_mm: float
-) -> Figure:
-    """a: causes by step. b: updates below half a cell. c: tokens yet to move, predicted or not."""
+def draw(table: pd.DataFrame, summary: dict, title: str, width_mm: float) -> Figure:
+    """a: causes by step. b: updates below half a cell."""
     drawing = style.figure(width_mm, width_mm * HEIGHT_OVER_WIDTH)
-    grid = drawing.add_gridspec(2, 2)
-    causes = drawing.add_subplot(grid[0, :])
-    below, survival = (drawing.add_subplot(grid[1, i]) for i in range(2))
+    causes, below = drawing.subplots(2, height_ratios=HEIGHTS)
     _draw_causes(causes, table, summary)
     _draw_below(below, table)
-    _draw_survival(survival, tokens, summary)
-    for panel in (causes, below, survival):
+    for panel in (causes, below):
         pictures.root_step_axis(panel, summary["steps"])
-    for panel in (below, survival):
-        panel.set_xlabel("Training step (square-root scale)")
     pictures.head(drawing, f"{title}: {_headline(summary)}")
     return drawing
 
@@ -124,39 +106,6 @@ def _draw_below(panel: Axes, table: pd.DataFrame) -> None:
     panel.set_ylabel("Updates below half a cell")
     panel.set_title("b  How many updates rounding swallows")
     panel.legend(loc="lower right")
-
-
-def _draw_survival(panel: Axes, tokens: pd.DataFrame, summary: dict) -> None:
-    steps, forecast = np.arange(1, summary["steps"] + 1), summary["forecast"]
-    at, chosen = summary["forecast_step"], forecast["chosen"]
-    panel.plot(
-        steps, _yet_to_move(tokens["last_motion_step"], steps), **TOTAL | {"label": "so it was"}
-    )
-    for form, look in FORMS.items():
-        dashed = "-" if form == chosen else (0, (3, 1.5))
-        predicted = _yet_to_move(tokens[f"last_motion_step_{form}"], steps)
-        panel.plot(steps[at - 1 :], predicted[at - 1 :], **look, linestyle=dashed)
-    panel.axvline(at, color=style.FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
-    panel.set_ylim(0, 1.02)
-    panel.yaxis.set_major_formatter(PercentFormatter(1))
-    panel.set_ylabel("Tokens yet to move")
-    panel.set_title(
-        f"c  Predicted from step {at:,}, and what happened\n    {_judgement(forecast[chosen])}"
-    )
-    panel.legend(loc="lower left")
-
-
-def _yet_to_move(last: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    return 1 - np.searchsorted(np.sort(last), steps, side="left") / len(last)
-
-
-def _judgement(judged: dict) -> str:
-    freeze = judged["freeze"]
-    if freeze["not_judged"]:
-        return f"cannot be judged: {freeze['not_judged']}"
-    correlation = freeze["rank_correlation"]
-    rank = "" if correlation is None else f", rank correlation {correlation:.2f}".replace("-", "−")
-    return f"{freeze['share_right_about_freezing']:.0%} right about freezing{rank}"
 
 
 def _headline(summary: dict) -> str:

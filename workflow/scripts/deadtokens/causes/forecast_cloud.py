@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deadtokens.causes import forecast
-from deadtokens.causes.forecast import FORMS
+from deadtokens.causes import trends
+from deadtokens.causes.trends import FORMS
 from deadtokens.statistics.seeds import over_seeds
 from deadtokens.update_law import UpdateLaw
 
@@ -32,12 +32,12 @@ def crossing(
     """By form the last step beyond half a cell, `at` to `latest`, and the root mean square misfit.
 
     distance: (window, n) up to the step `at`, in octaves, less what is known beforehand
-    (`forecast.known`). What is not finite is left out of the mean.
+    (`trends.known`). What is not finite is left out of the mean.
     """
     mean = np.ma.masked_invalid(distance).mean(axis=1).filled(np.nan)
     number = np.arange(at - len(mean) + 1, at + 1, dtype=float)
     ahead = np.arange(at, latest + 1)
-    beforehand = np.array([forecast.known(law, int(step)) for step in ahead])
+    beforehand = np.array([trends.known(law, int(step)) for step in ahead])
     steps, misfit = {}, {}
     for form, scale in FORMS.items():
         x = scale(number) - scale(number).mean()

@@ -154,7 +154,7 @@ def tested(
             {"index": v, "p_tokens": p_of(v, tokens[i]), "p_blocks": p_of(v, blocks[i, own])}
             for i, v in enumerate(indices)
         ],
-        "index": over_seeds(indices),
+        "index": over_seeds(indices, concordance.BOUNDS),
         "p_tokens": p_of(means[own], tokens.mean(axis=0)),
         "p_blocks": p_of(means[own], chance[own]),
         "p_seeds": by_seeds(indices),

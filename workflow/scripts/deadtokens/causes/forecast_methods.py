@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from deadtokens.causes.forecast import FORMS
 from deadtokens.causes.token_state import FEATURES, Known
+from deadtokens.causes.trends import FORMS
 from deadtokens.statistics import correlation
 
 Model = Callable[[pd.DataFrame], np.ndarray]
@@ -75,7 +75,7 @@ def script(table: pd.DataFrame, onset: np.ndarray, penalty: float) -> Model:
 
 
 def physical(form: str) -> Method:
-    """The trends of |m|, √v and the cell drawn out (`causes.forecast`): it learns nothing."""
+    """The trends of |m|, √v and the cell drawn out (`causes.trends`): it learns nothing."""
     return lambda table, onset, penalty: lambda other: other[_physical(form)].to_numpy(float)
 
 

@@ -15,6 +15,7 @@ from deadtokens.causes.forecast_judgement import Seed
 from deadtokens.causes.forecast_methods import CONSTANT, MEANINGS, METHODS, SCRIPT
 from deadtokens.causes.token_state import FEATURES
 from deadtokens.errors import UserError
+from deadtokens.statistics import concordance
 from deadtokens.statistics.seeds import over_seeds
 
 # Settings that are stated as they were given.
@@ -23,6 +24,8 @@ RULES = (
     *("simulations", "correlations", "significance", "least_seeds", "random_seed"),
 )
 ROLES = ("chosen_on", "judged_on")
+# Of what is stated over seeds, what no value can lie beyond.
+BOUNDS = {"index": concordance.BOUNDS}
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ def methods(judged: Sequence[Pair], judgement: Judgement) -> dict[str, object]:
     found = {}
     for name, predicted in judgement.predicted.items():
         seeds = [
-            {"index": forecast_judgement.concordance.index(values, pair.seed.order)}
+            {"index": concordance.index(values, pair.seed.order)}
             | forecast_judgement.errors(values, pair.seed, judgement.constant)
             for values, pair in zip(predicted, judged, strict=True)
         ]
@@ -143,7 +146,7 @@ def methods(judged: Sequence[Pair], judgement: Judgement) -> dict[str, object]:
             "meaning": MEANINGS[name],
             "cross_validated": judgement.cross_validated[name],
             "seeds": seeds,
-            **{key: over_seeds([seed[key] for seed in seeds]) for key in seeds[0]},
+            **{key: over_seeds([seed[key] for seed in seeds], BOUNDS.get(key)) for key in seeds[0]},
         }
     return found
 

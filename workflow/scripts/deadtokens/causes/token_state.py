@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from deadtokens import lattice
-from deadtokens.causes import forecast, updates
-from deadtokens.causes.forecast import FORMS
+from deadtokens.causes import trends, updates
 from deadtokens.causes.still import Chunks
+from deadtokens.causes.trends import FORMS
 from deadtokens.causes.updates import Update
 from deadtokens.update_law import UpdateLaw
 
@@ -53,13 +53,13 @@ def known(
     """From the motion up to `at` (`motion_until`), and the updates of a window of steps up to it.
 
     `run` begins these anew at every call, for not all of them are held in memory. The physical
-    forecast is that of `causes.forecast`, drawn out to the step `through`.
+    forecast is that of `causes.trends`, drawn out to the step `through`.
     """
     moved, last = motion
     distance, less, features = [], [], {}
     for step in run():
         distance.append(_distance(step, law).max(axis=1))
-        less.append(forecast.known(law, step.number))
+        less.append(trends.known(law, step.number))
         if step.number == at:
             features = _features(step, law)
     distance = np.array(distance)  # (window, n)
@@ -71,7 +71,7 @@ def known(
         "token_id": token_ids,
     }
     table = pd.DataFrame({name: finite(features[name]) for name in FEATURES})
-    physical = _physical(run, len(distance), law, at, through, last)
+    physical = _physical(run, law, at, through, last)
     return Known(table, distance - np.array(less)[:, None], physical)
 
 
@@ -136,16 +136,15 @@ def _features(last: Update, law: UpdateLaw) -> dict[str, np.ndarray]:
 
 def _physical(
     run: Callable[[], Iterable[Update]],
-    window: int,
     law: UpdateLaw,
     at: int,
     through: int,
     last: np.ndarray,
 ) -> dict[str, np.ndarray]:
-    parts = forecast.series(run())
-    trends = [forecast.fit(parts, at, form) for form in FORMS]
-    levels = forecast.levels(run(), law, at, trends)
+    parts = trends.series(run())
+    lines = [trends.fit(parts, at, form) for form in FORMS]
+    levels = trends.levels(run(), law, at, lines)
     return {
-        trend.form: forecast.predict(trend, level, law, at, through, window, last).last_motion
-        for trend, level in zip(trends, levels, strict=True)
+        line.form: trends.predict(line, level, law, at, through, last)
+        for line, level in zip(lines, levels, strict=True)
     }

@@ -38,11 +38,6 @@ class Update:
     v32: np.ndarray | None = None
     p: np.ndarray | None = None
 
-    def displacement(self) -> np.ndarray:
-        """|ΔW′|₂ of each token, (n,) float64; infinite where an element's is."""
-        moved = lattice.displacement(self.before, self.after).astype(np.float64)
-        return np.sqrt((moved * moved).sum(axis=1))
-
 
 def check(shapes: Mapping[str, tuple[int, ...]], steps: int) -> None:
     """UserError unless these quantities are of a run of so many steps."""

@@ -5,17 +5,20 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
+from deadtokens.freezing import stopping
+
 
 class Cohorts:
     """Tokens that froze within the same window of so many steps.
 
-    last: (N,) last motion of all tokens. Those that never moved, or that move at the last step,
-    freeze in no window and are left out; n are left, `tokens`, in the order in which they froze. So
-    the rows of a cohort lie side by side wherever (n, ...) rows of these tokens are meant.
+    last: (N,) last motion of all tokens. Those that never moved, or are not known to have stopped
+    (`stopping`), freeze in no window and are left out; n are left, `tokens`, in the order in which
+    they froze. So the rows of a cohort lie side by side wherever (n, ...) rows of these tokens are
+    meant.
     """
 
-    def __init__(self, last: np.ndarray, steps: int, window: int):
-        self.tokens = np.flatnonzero((last > 0) & (last < steps))
+    def __init__(self, last: np.ndarray, steps: int, window: int, still_for: int):
+        self.tokens = np.flatnonzero((last > 0) & stopping.stopped(last, steps, still_for))
         self.tokens = self.tokens[np.argsort(last[self.tokens], kind="stable")]
         self.last, self.window = last[self.tokens], window
         self.labels, self.starts = np.unique((self.last - 1) // window, return_index=True)

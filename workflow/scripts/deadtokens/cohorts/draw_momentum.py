@@ -42,7 +42,7 @@ CROSSINGS = {
     "last_crossing_step": ("Last crossing of the largest element", "optimizer"),
     "last_crossing_step_typical": ("Last crossing of the median element", "typical"),
 }
-COLUMNS = ("last_motion_step", *CROSSINGS)  # what is drawn of momentum.csv
+COLUMNS = ("last_motion_step", "stopped", *CROSSINGS)  # what is drawn of momentum.csv
 MOST_CELLS = 60  # of a side of the density of crossings
 
 Fields = dict[str, np.ndarray]
@@ -168,7 +168,7 @@ def _draw_distance(panel: Axes, density: Fields, kind: str, summary: dict) -> No
 def _draw_crossings(panels: list[Axes], table: pd.DataFrame, summary: dict) -> None:
     """Tokens by last motion and last crossing, in one scale of colours."""
     last = table["last_motion_step"]
-    stopped = (last > 0) & (last < summary["steps"])
+    stopped = table["stopped"] == 1
     densities = []
     for panel, (column, (name, criterion)) in zip(panels, CROSSINGS.items(), strict=True):
         agreement = summary["crossing_against_last_motion"][criterion]
@@ -177,7 +177,7 @@ def _draw_crossings(panels: list[Axes], table: pd.DataFrame, summary: dict) -> N
         if stopped.any():
             densities.append(_crossing_density(last[stopped], table[column][stopped]))
         else:
-            pictures.remark(panel, "No token moved and then stopped")
+            pictures.remark(panel, "No token is known to have stopped")
             panel.set(xticks=[], yticks=[])
     panels[0].set_ylabel("Last beyond the line (step)")
     if not densities:
@@ -221,7 +221,7 @@ def _agreement(agreement: dict) -> str:
 def _headline(summary: dict) -> str:
     agreed = summary["crossing_against_last_motion"]["optimizer"]
     if agreed["stopped"] == 0:
-        return f"none of {summary['tokens']:,} dead tokens moved and stopped"
+        return f"none of {summary['tokens']:,} dead tokens is known to have stopped"
     return (
         f"{agreed['stopped_and_equal']:,} of {agreed['stopped']:,} tokens that stopped did so "
         "as they crossed the line"

@@ -14,6 +14,7 @@ import pandas as pd
 
 from deadtokens import lattice, update_law
 from deadtokens.errors import UserError
+from deadtokens.freezing import stopping
 from deadtokens.recorded.steps import Step, numbers
 from deadtokens.statistics import correlation
 from deadtokens.statistics.density import Bins, count
@@ -116,13 +117,14 @@ def follow(
     law: UpdateLaw,
     bins: Bins,
     write: Callable[[str, int, np.ndarray], None],
+    still_for: int,
     progress: Callable[[int], None] = lambda step: None,
 ) -> Trace:
     """One pass over all steps with `QUANTITIES`.
 
     `write(name, row, values)` takes `distance` and `typical_distance`, (n,) float32 of every step,
     `progress` the number of steps done. Changes are followed in the time of freezing: from the
-    first last motion to the latest.
+    first last motion to the latest of tokens that stopped, see `stopping`.
     """
     n_tokens, steps = len(last_motion), law.steps
     trace = Trace(
@@ -135,7 +137,7 @@ def follow(
         density=dict.fromkeys(DISTANCES, 0),
         common={name: CommonChange() for name in DISTANCES},
     )
-    first, latest = period_of_freezing(last_motion, steps)
+    first, latest = period_of_freezing(last_motion, steps, still_for)
     before = {}
     for recorded in run:
         step = recorded.number
@@ -170,9 +172,14 @@ def distance_fields(steps: int, tokens: int) -> dict[str, tuple]:
     return dict.fromkeys(DISTANCES, ("F32", (steps, tokens)))
 
 
-def period_of_freezing(last: np.ndarray, steps: int) -> tuple[int, int]:
+def moved_and_stopped(last: np.ndarray, steps: int, still_for: int) -> np.ndarray:
+    """Which tokens did, (n,) bool: those censored or never moved did not."""
+    return (last > 0) & stopping.stopped(last, steps, still_for)
+
+
+def period_of_freezing(last: np.ndarray, steps: int, still_for: int) -> tuple[int, int]:
     """The first and the latest last motion of tokens that moved and stopped; all steps if none."""
-    stopped = last[(last > 0) & (last < steps)]
+    stopped = last[moved_and_stopped(last, steps, still_for)]
     return (int(stopped.min()), int(stopped.max())) if len(stopped) else (1, steps)
 
 
@@ -208,13 +215,16 @@ def quantiles(values: np.ndarray) -> dict[str, float]:
     return dict(zip(QUANTILES, map(float, found), strict=True))
 
 
-def agreement(crossing: np.ndarray, last: np.ndarray, steps: int) -> dict[str, object]:
+def agreement(
+    crossing: np.ndarray, last: np.ndarray, steps: int, still_for: int
+) -> dict[str, object]:
     """The last crossing of the line against the last motion, as a JSON object.
 
     Correlations and differences (crossing minus motion, in steps) are over the tokens that moved
-    and then stopped within the run; None where there are too few or nothing varies.
+    and then stopped within the run; None where there are too few or nothing varies. `censored`: of
+    those that moved, how many may only have paused.
     """
-    stopped = (last > 0) & (last < steps)
+    stopped = moved_and_stopped(last, steps, still_for)
     a, b = crossing[stopped], last[stopped]
     difference = a - b
     some = len(a) > 0
@@ -222,6 +232,7 @@ def agreement(crossing: np.ndarray, last: np.ndarray, steps: int) -> dict[str, o
         "tokens": len(last),
         "equal": int((crossing == last).sum()),
         "stopped": len(a),
+        "censored": int(((last > 0) & ~stopped).sum()),
         "stopped_and_equal": int((difference == 0).sum()),
         "share_equal": float((difference == 0).mean()) if some else None,
         "mean_absolute_difference": float(np.abs(difference).mean()) if some else None,
@@ -232,11 +243,12 @@ def agreement(crossing: np.ndarray, last: np.ndarray, steps: int) -> dict[str, o
     }
 
 
-def table(ids: np.ndarray, trace: Trace) -> pd.DataFrame:
-    """A row per token, in the order of the trajectory."""
+def table(ids: np.ndarray, trace: Trace, steps: int, still_for: int) -> pd.DataFrame:
+    """A row per token, in the order of the trajectory; stopped: 1 if it moved and stopped."""
     columns = {
         "token_id": ids,
         "last_motion_step": trace.last_motion,
+        "stopped": moved_and_stopped(trace.last_motion, steps, still_for).astype(int),
         "last_crossing_step": trace.last_crossing["optimizer"],
         "last_crossing_step_formula": trace.last_crossing["formula"],
         "last_crossing_step_typical": trace.last_crossing["typical"],
@@ -246,14 +258,17 @@ def table(ids: np.ndarray, trace: Trace) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def summary(trace: Trace, planes: list[dict], steps: int, threshold: float) -> dict[str, object]:
+def summary(
+    trace: Trace, planes: list[dict], steps: int, threshold: float, still_for: int
+) -> dict[str, object]:
     """What the pass found, as a JSON object; distances are in octaves (log2)."""
     elements, last = trace.elements, trace.last_motion
-    first, latest = period_of_freezing(last, steps)
+    first, latest = period_of_freezing(last, steps, still_for)
     return {
         "steps": steps,
         "tokens": len(last),
         "motion_threshold": threshold,
+        "still_for": still_for,
         "chosen_steps": planes,
         "elements": {
             "all": elements["all"],
@@ -264,8 +279,10 @@ def summary(trace: Trace, planes: list[dict], steps: int, threshold: float) -> d
             "at_a_tie": elements["tie"],
         },
         "crossing_against_last_motion": {
-            name: {"criterion": meaning, **agreement(trace.last_crossing[name], last, steps)}
-            for name, meaning in CRITERIA.items()
+            name: {"criterion": meaning, **agreement(crossing, last, steps, still_for)}
+            for (name, meaning), crossing in zip(
+                CRITERIA.items(), trace.last_crossing.values(), strict=True
+            )
         },
         "common_change": {
             "from": first,

@@ -54,10 +54,11 @@ def _last_motion(figures: Figures, step: int) -> str:
 
 
 def _freezing(figures: Figures, steps: list[int | None]) -> str:
-    """None stands for a token that still moves at the last step, −1 for one that never moved."""
+    """None stands for a token that is not known to have stopped, −1 for one that never moved."""
+    seen = figures["steps"] - figures.get("still_for", 0)  # no later stop can be seen
     if steps == [None] * len(steps):
-        return f"all move at step {figures['steps']:,}"
-    words = {None: f"after {figures['steps']:,}", -1: "never moved"}
+        return f"none known to stop by {seen:,}" if seen > 0 else "run too short to know"
+    words = {None: f"after {seen:,}", -1: "never moved"}
     return " / ".join(words.get(step) or f"{step:,}" for step in steps)
 
 

@@ -22,7 +22,7 @@ FIGURES = {
     **{"hottest_phase": IfThere(str), "vanishing_fraction": IfThere(NUMBER)},
     **dict.fromkeys(("hottest_phase_vanished", "half_still", "last_motion"), IfThere(STEP)),
     "tokens_moving_at_last_step": IfThere(int),
-    **{"freezing": IfThere([STEP]), "stillness_runs": IfThere(int)},
+    **{"freezing": IfThere([STEP]), "stillness_runs": IfThere(int), "still_for": IfThere(int)},
     "longest_stillness": IfThere([int]),
 }
 PUBLISHED = {str: {"steps": IfThere(int), **FIGURES}}
@@ -43,7 +43,7 @@ PHASES = {
         "element": {"phases": {str: {"vanished": {"first": STEP}, "majority": {"first": STEP}}}}
     },
 }
-FREEZING = {"min": STEP, "median": STEP, "max": STEP}
+FREEZING = {"still_for": int, "min": STEP, "median": STEP, "max": STEP}
 STILLNESS = {"count": int, "longest": [{"length": int}]}
 
 
@@ -76,7 +76,7 @@ def of_motion(
     """What other rules found of the motion of dead tokens.
 
     phases, freezing, stillness: content of the JSON files of these names; displacement: the mean
-    |ΔW′|₂ of every step, (T,). Freezing beyond the end of the run is None.
+    |ΔW′|₂ of every step, (T,). Freezing that the run does not show is None.
     """
     coldest, *_, hottest = phases["scales"]["element"]["phases"].values()
     return {
@@ -89,6 +89,7 @@ def of_motion(
         "half_still": coldest["majority"]["first"],
         "last_motion": phases["motion"]["last_motion_step"],
         "freezing": [freezing[name] for name in ("min", "median", "max")],
+        "still_for": freezing["still_for"],
         "stillness_runs": stillness["count"],
         "longest_stillness": [run["length"] for run in stillness["longest"][:3]],
     }

@@ -27,7 +27,7 @@ def table(
     """A row per run: its name, the values it was given, its figures.
 
     given: the swept values of each run, by key; summaries: content of its summary.json, both by
-    run. None where a run has no such figure; freezing beyond the end of a run is None too. A key
+    run. None where a run has no such figure; freezing that a run does not show is None too. A key
     that is called like a figure gets `given_` before it.
     """
     keys = list(next(iter(given.values())))

@@ -26,7 +26,15 @@ SUMMARY = {
     "fell_by_at_least": {"per_step": NUMBER},
 }
 
-COLUMNS = ("still_from", "still_to", "exposure", "resumed", "rate", "lower_bound", "upper_bound")
+RATES = (
+    *("exposure", "resumed", "rate", "lower_bound", "upper_bound"),
+    *("upper_bound_as_seen", "poisson_lower_bound", "poisson_upper_bound"),
+)
+COLUMNS = ("still_from", "still_to", *RATES, *(f"element_{name}" for name in RATES))
+BESIDE = 1.12  # elements beside tokens, a factor on the axis of steps
+ELEMENT = {"marker": "s", "color": style.PHASE_COLOURS[1], "markersize": 3, "linestyle": ""}
+LOOKS = {"token": (style.INK, style.DOT), "element": (style.PHASE_COLOURS[1], ELEMENT)}
+NONE_MOVED = {"marker": "v", "markersize": 4, "linestyle": ""}
 
 # By the option of the program: how a file is read, and what it holds.
 INPUTS = {
@@ -36,7 +44,7 @@ INPUTS = {
 
 
 def draw(table: pd.DataFrame, summary: dict, title: str, width_mm: float) -> Figure:
-    """Rate of moving again by how long still, with upper bounds, and how many were watched."""
+    """Rate of moving again by how long still, with bounds, and how many were watched."""
     drawing = style.figure(width_mm, width_mm * HEIGHT_OVER_WIDTH)
     rates, watched = drawing.subplots(1, 2, width_ratios=(1.6, 1))
     for panel in (rates, watched):
@@ -48,39 +56,53 @@ def draw(table: pd.DataFrame, summary: dict, title: str, width_mm: float) -> Fig
 
 
 def _draw_rates(panel: Axes, table: pd.DataFrame, confidence: float) -> None:
-    panel.set_title("How often a still token moves again")
-    panel.set_ylabel("Rate (per token and step)")
-    if len(table["rate"]) == 0:
+    panel.set_title("How often what was still moves again")
+    panel.set_ylabel("Rate (per step, of one)")
+    if len(table) == 0:
         _nothing(panel)
         return
-    x = _middles(table)
-    some = table["resumed"] > 0
     panel.set_yscale("log")
-    bound = table["upper_bound"]
-    level = f"{confidence:.0%}"
-    ends = table["lower_bound"][some], bound[some]
-    panel.vlines(x[some], *ends, style.FAINT, label=f"lower and upper bound, {level} each")
-    panel.plot(x[some], table["rate"][some], label="rate", **style.DOT)
-    mark = {"marker": "v", "color": style.PHASE_COLOURS[-1], "markersize": 4, "linestyle": ""}
-    panel.plot(x[~some], bound[~some], label=f"upper bound at {level}, where none moved", **mark)
-    shown = np.concatenate([table["rate"][some], table["upper_bound"]])
+    shown, level = [], f"{confidence:.0%}"
+    for (name, (colour, look)), place in zip(LOOKS.items(), (1, BESIDE), strict=True):
+        rows = _of(table, name)
+        x, some, bound = _middles(rows) * place, rows["resumed"] > 0, rows["upper_bound"]
+        ends = rows["lower_bound"][some], bound[some]
+        as_seen = rows["lower_bound"][some], rows["upper_bound_as_seen"][some]
+        panel.vlines(x[some], *ends, colour, linewidth=0.8)
+        panel.vlines(x[some], *as_seen, colour, linewidth=2.2)
+        panel.plot(x[some], rows["rate"][some], label=f"{name}s, bounds at {level}", **look)
+        mark = NONE_MOVED | {"color": colour}
+        panel.plot(x[~some], bound[~some], label=f"{name}s, none moved: upper bound", **mark)
+        shown += [rows["rate"][some], rows["upper_bound"]]
+    shown = np.concatenate(shown)
     panel.set_ylim(shown.min() / ROOM, min(shown.max() * ROOM, 4))
     panel.legend(loc="lower left")
 
 
 def _draw_watched(panel: Axes, table: pd.DataFrame) -> None:
     panel.set_title("How many were watched")
-    panel.set_ylabel("Token-steps")
-    if len(table["rate"]) == 0:
+    panel.set_ylabel("Token-steps, element-steps")
+    if len(table) == 0:
         _nothing(panel)
         return
     panel.set_yscale("log")
-    x = _middles(table)
-    panel.plot(x, table["exposure"], color=style.INK, label="still so long")
-    some = table["resumed"] > 0
-    panel.plot(x[some], table["resumed"][some], label="moved again", **style.DOT)
-    panel.set_ylim(0.7, table["exposure"].max() * ROOM)
+    most = 0
+    for name, (colour, look) in LOOKS.items():
+        rows = _of(table, name)
+        x, some = _middles(rows), rows["resumed"] > 0
+        panel.plot(x, rows["exposure"], color=colour, label=f"{name}s still so long")
+        panel.plot(x[some], rows["resumed"][some], label=f"{name}s: moved again", **look)
+        most = max(most, rows["exposure"].max() if len(rows) else 0)
+    panel.set_ylim(0.7, most * ROOM)
     panel.legend(loc="lower left")
+
+
+def _of(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The rows and rates of tokens or of elements that were still so long at all."""
+    before = "" if name == "token" else f"{name}_"
+    of = table[["still_from", "still_to", *(before + rate for rate in RATES)]]
+    rows = of.rename(columns={before + rate: rate for rate in RATES})
+    return rows[rows["exposure"] > 0].reset_index(drop=True)
 
 
 def _steps_axis(panel: Axes) -> None:
@@ -95,7 +117,7 @@ def _middles(table: pd.DataFrame) -> np.ndarray:
 
 
 def _nothing(panel: Axes) -> None:
-    pictures.remark(panel, "No token was still after a motion")
+    pictures.remark(panel, "Nothing was still after a motion")
     panel.set(xticks=[], yticks=[])
 
 

@@ -24,7 +24,7 @@ NO_RUN = "Something moves at every step"
 
 # What is drawn of stillness.json.
 SUMMARY = {
-    **{"steps": int, "count": int, "fewest_moving": int},
+    **{"steps": int, "count": int, "fewest_moving": int, "still_for": int, "stopped": bool},
     "final": Maybe({"start": int, "length": int}),
     "final_over_longest_other": NUMBER,
 }
@@ -105,9 +105,11 @@ def _headline(summary: dict) -> str:
     final, times = summary["final"], summary["final_over_longest_other"]
     if final is None:
         return f"{sentence}, none of them lasts to step {steps:,}"
+    known = "" if summary["stopped"] else f", too short for a stop ({summary['still_for']:,})"
     if times is None:
-        return f"{sentence}, from step {final['start']:,} to the last"
-    return f"{sentence}, the final one of {final['length']:,} steps is {times:.3g} times any other"
+        return f"{sentence}, from step {final['start']:,} to the last{known}"
+    length = f"the final one of {final['length']:,} steps"
+    return f"{sentence}, {length} is {times:.3g} times any other{known}"
 
 
 def _whose(word: str, summary: dict) -> str:

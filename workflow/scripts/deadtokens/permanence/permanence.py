@@ -1,151 +1,238 @@
-"""Permanence: how much a silence proves, as upper bounds on the rate of motion.
+"""Permanence: how much a silence proves, as bounds on the rate of motion.
 
-Definitions: docs/physics.md. Steps are counted from 1: step t leads from W[t-1] to W[t]. Motions
-are taken as events of a Poisson process of constant rate over the time in question: of the tokens,
-each on its own (`token_step`), or of all together (`step`), which asks for no independence between
-tokens that the same hidden states push. Neither says that the rate stays what it was: that is what
-the pending updates show, see `momentum`.
+Definitions: docs/physics.md. Steps are counted from 1: step t leads from W[t-1] to W[t]. One push
+moves many tokens together, so what counts as independent is a block of consecutive steps, and not a
+token at a step (`intervals.block_bounds`); Poisson's bounds, which take every token-step as one of
+its own, stand beside. Neither says that the rate stays what it was: that is what the pending
+updates show, see `momentum`. All of it is the same of tokens and of their elements.
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import special
+
+from deadtokens.statistics import intervals
 
 Chunks = Iterable[tuple[int, np.ndarray]]  # (first row, (k, n) displacements), row 0 is step 1
 
-COLUMNS = ("still_from", "still_to", "exposure", "resumed", "rate", "lower_bound", "upper_bound")
-ASSUMPTION = (
-    "Motions are events of a Poisson process of constant rate. Per token-step every token is one "
-    "of its own; per step all tokens together are one, whatever ties them."
+RATES = (
+    *("exposure", "resumed", "rate", "lower_bound", "upper_bound"),
+    *("upper_bound_as_seen", "poisson_lower_bound", "poisson_upper_bound"),
 )
+ASSUMPTION = (
+    "Blocks of block_steps steps are independent of one another, and the rate is constant; within "
+    "a block one push may move all. Poisson's bounds take every token at every step as one of its "
+    "own."
+)
+UNITS = ("per_step", "per_token_step")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How rates are bounded."""
+
+    still_for: Sequence[int]  # steps that a token has been still at least
+    confidence: float  # of each bound
+    block_steps: int  # steps of a block, see `intervals`
 
 
 @dataclass(frozen=True)
 class Resumptions:
-    """How often tokens that had been still moved again.
+    """How often tokens (or elements) that had been still moved again, at every step.
 
-    Index a of exposure and resumed, int64, of one length: token-steps that found a token still for
-    exactly a steps since its last motion, and how many of these made it move. n_moving: tokens that
-    move at each step, (T,).
+    ages: (C+1,) ascending from 1. exposure, resumed: (T, C) int64, how many had been still for
+    ages[c] to ages[c+1] - 1 steps since their last motion, and how many of these then moved.
+    n_moving: (T,), how many move.
     """
 
+    ages: np.ndarray
     exposure: np.ndarray
     resumed: np.ndarray
     n_moving: np.ndarray
     n_tokens: int
 
 
-def follow(chunks: Chunks, threshold: float) -> Resumptions:
-    """One pass over |ΔW′|₂ of all tokens; at least the threshold is motion, NaN is none.
-
-    Steps before a token's first motion are no silence since a motion and count nowhere.
-    """
-    exposure = resumed = np.zeros(1, np.int64)
-    n_moving, still = [], None
+def moving(chunks: Chunks, threshold: float) -> Iterator[np.ndarray]:
+    """Which tokens move at each step, (n,) bool: |ΔW′|₂ of at least the threshold; NaN is none."""
     for _, l2 in chunks:
-        if still is None:
-            still = np.full(l2.shape[1], -1, np.int64)  # steps still, -1 before the first motion
-        for moving in l2 >= np.float32(threshold):
-            exposure = _added(exposure, still[still > 0])
-            resumed = _added(resumed, still[moving & (still > 0)])
-            n_moving.append(np.count_nonzero(moving))
-            still = np.where(moving, 0, still + (still >= 0))
-    resumed = np.pad(resumed, (0, len(exposure) - len(resumed)))
-    return Resumptions(exposure, resumed, np.array(n_moving), len(still))
+        yield from l2 >= np.float32(threshold)
 
 
-def upper_bound(events: int, exposure: float, confidence: float) -> float | None:
-    """The rate at which so few events or fewer have a probability of 1 - confidence; None without
-    exposure.
+def follow(moves: Iterable[np.ndarray], steps: int, still_for: Sequence[int] = ()) -> Resumptions:
+    """One pass over who moves at each step, bool of any shape; memory for them and for the steps.
 
-    Exact for a Poisson count (Garwood, Biometrika 28, 1936): 3.0 / exposure for no event at 95%,
-    the rule of three.
+    Steps before the first motion are no silence since a motion and count nowhere. Ages are octaves
+    and what `still_for` names. Not those that are still are visited, but those that move: `since`
+    counts by the step of the last motion.
     """
-    return float(special.pdtri(events, 1 - confidence)) / exposure if exposure > 0 else None
+    ages = np.array(sorted({*octaves(steps), *(age for age in still_for if age <= steps)}))
+    exposure, resumed = (np.zeros((steps, len(ages) - 1), np.int64) for _ in range(2))
+    n_moving, since = np.zeros(steps, np.int64), np.zeros(steps + 1, np.int64)
+    last = None
+    for before, moved in enumerate(moves):  # steps done before this one
+        if last is None:
+            last = np.zeros(moved.size, np.int32)  # 0: no motion yet
+        who = np.flatnonzero(moved)
+        resuming = np.bincount(last[who], minlength=steps + 1)
+        resuming[0] = 0
+        # Still for a steps: the last motion was at step `before` - a.
+        ends = np.maximum(before - ages + 1, 0)
+        for counts, found in ((since, exposure), (resuming, resumed)):
+            up_to = np.concatenate([[0], np.cumsum(counts[: before + 1])])
+            found[before] = up_to[ends[:-1]] - up_to[ends[1:]]
+        since -= resuming
+        since[before + 1] = n_moving[before] = len(who)
+        last[who] = before + 1
+    return Resumptions(ages, exposure, resumed, n_moving, last.size)
 
 
-def lower_bound(events: int, exposure: float, confidence: float) -> float | None:
-    """The rate at which so many events or more have a probability of 1 - confidence."""
-    if exposure <= 0:
-        return None
-    return float(special.pdtri(events - 1, confidence)) / exposure if events else 0.0
+def octaves(steps: int) -> list[int]:
+    """1, 2, 4 … up to the first that is longer than a run of so many steps."""
+    return [1 << i for i in range(steps.bit_length() + 1)]
 
 
-def table(found: Resumptions, confidence: float) -> pd.DataFrame:
-    """A row per octave of steps still, as long as there is exposure."""
-    edges = [1 << i for i in range(len(found.exposure).bit_length() + 1)]
-    rows = [_rate(found, start, end, confidence) for start, end in itertools.pairwise(edges)]
-    return pd.DataFrame([row for row in rows if row["exposure"]], columns=COLUMNS)
+def table(tokens: Resumptions, elements: Resumptions, rules: Rules) -> pd.DataFrame:
+    """A row per octave of steps still, as long as tokens or elements are so: first of tokens, with
+    `element_` before the names of elements."""
+    edges = octaves(len(tokens.n_moving))
+    rows = []
+    for start, end in itertools.pairwise(edges):
+        of_tokens, of_elements = (rate(found, start, end, rules) for found in (tokens, elements))
+        rows.append(of_tokens | {f"element_{name}": of_elements[name] for name in RATES})
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    return frame[frame["exposure"] + frame["element_exposure"] > 0].reset_index(drop=True)
+
+
+COLUMNS = ("still_from", "still_to", *RATES, *(f"element_{name}" for name in RATES))
 
 
 def summary(
-    found: Resumptions, motion_threshold: float, still_for: Sequence[int], confidence: float
+    tokens: Resumptions, elements: Resumptions, motion_threshold: float, rules: Rules
 ) -> dict[str, object]:
     """What the silences prove, as a JSON object; None where there is no silence to judge.
 
-    `final_silence`: since the last motion of any token, with upper bounds on the rate. `before`:
-    what moved in the window of equal length (or all there is) that ends with that motion.
-    `fell_by_at_least`: the rate in that window over the bound. `still_for`: tokens that had been
-    still for that many steps at least, and how often one moved again.
+    See `silences`; `elements` has the same of elements, for which a changed bit is motion.
+    """
+    return {
+        "steps": len(tokens.n_moving),
+        "tokens": tokens.n_tokens,
+        "motion_threshold": motion_threshold,
+        "confidence": rules.confidence,
+        "block_steps": rules.block_steps,
+        "assumption": ASSUMPTION,
+        **silences(tokens, rules),
+        "elements": {"elements": elements.n_tokens, **silences(elements, rules)},
+    }
+
+
+def silences(found: Resumptions, rules: Rules) -> dict[str, object]:
+    """`final_silence`: since the last motion of any token, with upper bounds on the rate. `before`:
+    what moved in the window of equal length (or all there is) that ends with that motion, with
+    lower bounds. `fell_by_at_least`: the lower bound there over the upper bound here, at such
+    levels that the fall has the confidence of the rules. `still_for`: tokens that had been still
+    for that many steps at least, and how often one moved again.
     """
     steps = len(found.n_moving)
     motions = np.flatnonzero(found.n_moving)
     last = int(motions[-1]) + 1 if len(motions) else 0
     silent = steps - last
     window = found.n_moving[max(last - silent, 0) : last]
-    bounds = {
-        "per_step": upper_bound(0, silent, confidence),
-        "per_token_step": upper_bound(0, silent * found.n_tokens, confidence),
-    }
-    before = {
-        "steps": len(window),
-        "per_step": float((window > 0).mean()) if len(window) else None,
-        "per_token_step": float(window.sum() / (len(window) * found.n_tokens))
-        if len(window)
-        else None,
-    }
+    both = 1 - (1 - rules.confidence) / 2  # Bonferroni: two bounds hold at once
+    after, low = _silent_rate(silent, both, rules), _rates(window, found.n_tokens, both, rules)
     return {
-        "steps": steps,
-        "tokens": found.n_tokens,
-        "motion_threshold": motion_threshold,
-        "confidence": confidence,
-        "assumption": ASSUMPTION,
         "final_silence": {
             "steps": silent,
             "token_steps": silent * found.n_tokens,
-            "upper_bound": bounds,
+            "upper_bound": dict.fromkeys(UNITS, _silent_rate(silent, rules.confidence, rules)),
+            "poisson_upper_bound": {
+                "per_step": intervals.poisson_upper(0, silent, rules.confidence),
+                "per_token_step": intervals.poisson_upper(
+                    0, silent * found.n_tokens, rules.confidence
+                ),
+            },
         },
-        "before": before,
+        "before": {"steps": len(window)}
+        | {
+            unit: float(of.mean()) if len(window) else None
+            for unit, of in _shares(window, found.n_tokens).items()
+        }
+        | {"lower_bound": _rates(window, found.n_tokens, rules.confidence, rules)},
         "fell_by_at_least": {
-            unit: before[unit] / bounds[unit] if before[unit] and bounds[unit] else None
-            for unit in bounds
+            unit: low[unit] / after if low[unit] and after else None for unit in UNITS
         },
         "still_for": {
-            str(least): _rate(found, least, steps + 1, confidence) for least in still_for
+            str(least): rate(found, least, steps + 1, rules) for least in rules.still_for
         },
     }
 
 
-def _rate(found: Resumptions, start: int, end: int, confidence: float) -> dict[str, object]:
-    """Of tokens still for start to end - 1 steps."""
-    exposure, resumed = (int(x[start:end].sum()) for x in (found.exposure, found.resumed))
+def _silent_rate(silent: int, confidence: float, rules: Rules) -> float | None:
+    """Upper bound after so many silent steps: per step and per token-step, a push moves all.
+
+    What moves may do so throughout a block, so a block, and not a step, is a trial.
+    """
+    if silent == 0:
+        return None
+    block = min(rules.block_steps, silent)
+    _, upper = intervals.block_bounds(np.zeros(1), np.array([silent]), block, confidence)
+    return min(upper, 1.0)
+
+
+def _shares(window: np.ndarray, n_tokens: int) -> dict[str, np.ndarray]:
+    """By unit, the share of each step: whether any moves, and how many do."""
+    return {"per_step": (window > 0).astype(float), "per_token_step": window / n_tokens}
+
+
+def _rates(
+    window: np.ndarray, n_tokens: int, confidence: float, rules: Rules
+) -> dict[str, float | None]:
+    """Lower bounds of the rate in a window, (k,) tokens that move at each step."""
+    if len(window) == 0:
+        return dict.fromkeys(UNITS)
+    exposure = intervals.in_blocks(np.ones(len(window)), rules.block_steps)
+    counts = {"per_step": (window > 0).astype(float), "per_token_step": window.astype(float)}
+    sizes = {"per_step": 1, "per_token_step": n_tokens}
+    lows = {}
+    for unit, of in counts.items():
+        events = intervals.in_blocks(of, rules.block_steps)
+        lows[unit], _ = intervals.block_bounds(events, exposure * sizes[unit], 1, confidence)
+    return lows
+
+
+def rate(found: Resumptions, start: int, end: int, rules: Rules) -> dict[str, object]:
+    """Of tokens still for start to end - 1 steps: how often they move again, with bounds.
+
+    The bounds are those by blocks, never narrower than Poisson's, which stand beside. `upper_bound`
+    allows for a push of all that are still, `upper_bound_as_seen` for none that moves more than the
+    block with most: without a resumption they are the same.
+    """
+    wanted = (found.ages[:-1] >= start) & (found.ages[:-1] < end)
+    exposed, moved = (of[:, wanted].sum(axis=1) for of in (found.exposure, found.resumed))
+    exposure, resumed, confidence = int(exposed.sum()), int(moved.sum()), rules.confidence
+    poisson = tuple(
+        bound(resumed, exposure, confidence)
+        for bound in (intervals.poisson_lower, intervals.poisson_upper)
+    )
+    # The heaviest push moves all that are still, and again as soon as they are still so long.
+    again = -(-rules.block_steps // (start + 1))
+    events, of = (intervals.in_blocks(x, rules.block_steps) for x in (moved, exposed))
+    all_still = int(exposed.max(initial=0)) * again
+    most_seen = int(events.max(initial=0))
+    lower, upper = intervals.block_bounds(events, of, max(all_still, most_seen), confidence)
+    _, as_seen = intervals.block_bounds(events, of, most_seen or all_still, confidence)
+    some = exposure > 0
     return {
         "still_from": start,
         "still_to": end - 1,
         "exposure": exposure,
         "resumed": resumed,
-        "rate": resumed / exposure if exposure else None,
-        "lower_bound": lower_bound(resumed, exposure, confidence),
-        "upper_bound": upper_bound(resumed, exposure, confidence),
+        "rate": resumed / exposure if some else None,
+        "lower_bound": min(lower, poisson[0]) if some else None,
+        "upper_bound": min(max(upper, poisson[1]), 1.0) if some else None,
+        "upper_bound_as_seen": min(max(as_seen, poisson[1]), 1.0) if some else None,
+        "poisson_lower_bound": poisson[0],
+        "poisson_upper_bound": min(poisson[1], 1.0) if some else None,
     }
-
-
-def _added(counts: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Counts of each value, with these values counted too; longer if they are larger."""
-    more = np.bincount(values, minlength=len(counts))
-    more[: len(counts)] += counts
-    return more

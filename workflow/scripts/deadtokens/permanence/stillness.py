@@ -27,13 +27,19 @@ def table(starts: np.ndarray, lengths: np.ndarray) -> pd.DataFrame:
 
 
 def summary(
-    n_moving: np.ndarray, n_tokens: int, motion_threshold: float, population: str = "dead"
+    n_moving: np.ndarray,
+    n_tokens: int,
+    motion_threshold: float,
+    still_for: int,
+    population: str = "dead",
 ) -> dict[str, object]:
     """How still the tokens are, as a JSON object; None stands for what there is not.
 
     `final` is the run that reaches the last step. `longest_over_second` compares the two longest
     runs, whichever they are, as the seed does; `final_over_longest_other` the final run with all
-    before it. `median` is the upper one, as the seed takes it. population: see `phases.summary`.
+    before it; both are at least so much, as the end of the run cuts the final one short. `stopped`:
+    whether that is so long that all tokens count as stopped, see `stopping`. `median` is the upper
+    one, as the seed takes it. population: see `phases.summary`.
     """
     starts, lengths = runs(n_moving)
     by_length = np.argsort(-lengths, kind="stable")  # of equal ones the earlier first
@@ -47,6 +53,8 @@ def summary(
         "steps": len(n_moving),
         "tokens": n_tokens,
         "motion_threshold": motion_threshold,
+        "still_for": still_for,
+        "stopped": final is not None and final["length"] >= still_for,
         "still_steps": int(lengths.sum()),
         "count": len(lengths),
         "longest": listed,

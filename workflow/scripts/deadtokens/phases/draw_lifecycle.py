@@ -52,7 +52,7 @@ def draw(table: dict[str, np.ndarray], summary: dict, title: str, width_mm: floa
         pictures.root_step_axis(panel, summary["steps"])
     panels[0].set_ylim(summary["tokens"], 0)
     of_tokens = pictures.tokens_of(summary).capitalize()
-    panels[0].set_ylabel(f"{of_tokens}, the first to freeze on top")
+    panels[0].set_ylabel(f"{of_tokens}, earliest last motion on top")
     panels[0].yaxis.set_major_formatter(FuncFormatter(lambda rank, _: f"{rank:,.0f}"))
     _key(drawing, summary, colours, bool((table["element"] == summary["undefined"]).any()))
     pictures.head(drawing, f"{title}: {_headline(summary)}")

@@ -8,7 +8,8 @@ from deadtokens.report import html
 
 EXPLANATION = (
     "A line per run, below the figures that its notebook published. Freezing is when tokens move "
-    "for the last time; a run in which some still move at its end says so."
+    "for the last time, of those that stay still for a time then (freezing.still_for); “after” "
+    "says that the run does not show it."
 )
 
 

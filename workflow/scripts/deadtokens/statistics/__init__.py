@@ -1,1 +1,1 @@
-"""Resampling, correlations, concordance, densities of traces, and numbers over random seeds."""
+"""Intervals, survival, resampling, correlations, densities of traces, and numbers over seeds."""

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+BOUNDS = (0.0, 1.0)
+
 
 def index(predicted: np.ndarray, times: np.ndarray) -> float | None:
     """Of (n,) predictions and (n,) times; None if all times are equal.

@@ -219,11 +219,12 @@ def masks(dead: np.ndarray, counts: np.ndarray, names: str = "live_dead") -> dic
 
 
 def report_dead(tokenizer: Tokenizer, dead: np.ndarray, counts: np.ndarray) -> dict:
-    """Numbers of live and dead entries, in all and by script; a table for people.
+    """Numbers of live and dead entries, in all and by script, and the dead ones by name.
 
-    The script `partial` is that of bytes which are no whole characters.
+    The script `partial` is that of bytes which are no whole characters; such an entry stands as the
+    tokenizer writes it.
     """
-    _, scripts = texts_and_scripts(tokenizer, range(len(dead)))
+    texts, scripts = texts_and_scripts(tokenizer, range(len(dead)))
     n_entries, n_dead = Counter(scripts), Counter(np.array(scripts)[dead].tolist())
     return {
         "tokens": int(counts.sum()),
@@ -235,6 +236,10 @@ def report_dead(tokenizer: Tokenizer, dead: np.ndarray, counts: np.ndarray) -> d
         "by_script": {
             script: {"entries": entries, "dead": n_dead[script]}
             for script, entries in n_entries.most_common()
+        },
+        "dead_tokens": {
+            str(i): tokenizer.id_to_token(i) if texts[i] is None else texts[i]
+            for i in np.flatnonzero(dead).tolist()
         },
     }
 

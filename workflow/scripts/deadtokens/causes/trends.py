@@ -1,7 +1,7 @@
-"""A forecast of each token's freeze: the trends of |m|, √v and the cell in a window, drawn out.
+"""The trends of each token's |m|, √v and cells in a window, drawn out to its last motion.
 
-Definitions: docs/physics.md. Nothing here reads a step after the last one of the window; what then
-happened is kept apart from it (`causes.outcome`). Distances are log2(|update| / half a cell).
+Definitions: docs/physics.md. Nothing here reads a step after the last one of the window. Distances
+are log2(|update| / half a cell).
 """
 
 from collections.abc import Iterable
@@ -30,15 +30,6 @@ class Trends:
     def slope(self) -> np.ndarray:
         """Of the distance less what is known beforehand, (n,): the sum of those of its parts."""
         return sum(self.slopes.values())
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """What is predicted, of T steps: a last motion for each token, T for one beyond the run."""
-
-    trends: Trends
-    last_motion: np.ndarray  # (n,) int64
-    share_moving: np.ndarray  # (n,) of a token's elements, over the last `window` steps of the run
 
 
 def known(law: UpdateLaw, step: int) -> float:
@@ -103,23 +94,18 @@ def predict(
     level: np.ndarray,
     law: UpdateLaw,
     last_step: int,
-    total_steps: int,
-    window: int,
+    through: int,
     last_motion: np.ndarray,
-) -> Forecast:
-    """Draw the trend out to the last step of the run.
+) -> np.ndarray:
+    """The last motion of each token, (n,) int64, by its trend drawn out to the step `through`.
 
-    last_motion: (n,), that of each token up to the window's end, for those that do not move again.
+    It is `through` for one beyond that. last_motion: (n,), that of each token up to the window's
+    end, for those that do not move again.
     """
     last, largest = last_motion.copy(), level.max(axis=1)
-    peak = np.full(len(last), -np.inf)  # of what is added to all levels, in the last window
-    for step in range(last_step + 1, total_steps + 1):
-        added = _way(trend, last_step, step) + known(law, step)
-        last[largest + added > 0] = step
-        if step > total_steps - window:
-            peak = np.fmax(peak, added)
-    moving = (level + peak[:, None] > 0).mean(axis=1)
-    return Forecast(trend, last, moving)
+    for step in range(last_step + 1, through + 1):
+        last[largest + _way(trend, last_step, step) + known(law, step) > 0] = step
+    return last
 
 
 def _way(trend: Trends, since: int, step: int) -> np.ndarray:

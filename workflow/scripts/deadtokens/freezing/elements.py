@@ -1,0 +1,31 @@
+"""Elements beside tokens: which bits of the rows change at each step, and when they do last.
+
+A token is still while all of its D elements are, so what is said of tokens is said of an extreme of
+D. Definitions: docs/physics.md.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from deadtokens.recorded.rows import TokenRows
+
+CHUNK_BYTES = 8_000_000  # of weights read at a time; larger chunks leave the cache
+
+
+def changes(rows: TokenRows) -> Iterator[np.ndarray]:
+    """Whether the bits of each element change, (n, D) bool of every step, in bounded memory."""
+    for _, weights in rows.chunks("W", CHUNK_BYTES, overlap=1):
+        for before, after in itertools.pairwise(weights):
+            yield before != after
+
+
+def last_motion(changes: Iterable[np.ndarray]) -> np.ndarray:
+    """The last step at which each changes, (n, D) int32, −1 for none."""
+    last = None
+    for step, changed in enumerate(changes, start=1):
+        if last is None:
+            last = np.full(changed.shape, -1, np.int32)
+        last[changed] = step
+    return last
