@@ -78,10 +78,10 @@ def test_every_value_is_that_of_the_tables(made):
 
 
 class Recorder:
-    """Stands for what both tools give: a context manager that is told of values by step."""
+    """Stands for what both tools give: a context manager that takes values by step."""
 
     def __init__(self, *_, **__):
-        self.told = Recorder.told
+        self.taken = Recorder.taken
 
     def __enter__(self):
         return self
@@ -90,10 +90,10 @@ class Recorder:
         pass
 
     def add_scalar(self, name, value, step):
-        self.told[step, name] = value
+        self.taken[step, name] = value
 
     def log(self, values, step):
-        self.told |= {(step, name): value for name, value in values.items()}
+        self.taken |= {(step, name): value for name, value in values.items()}
 
 
 @pytest.mark.parametrize("tool", ["tensorboard", "wandb"])
@@ -111,9 +111,9 @@ def test_the_words_of_the_docs_import_every_value(tmp_path, monkeypatch, tool):
     monkeypatch.setitem(sys.modules, "wandb", stand_in)
     page = (planted.SCRIPTS.parents[1] / "docs/notebook.md").read_text()
     (code,) = [c for c in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if tool in c]
-    Recorder.told = {}
+    Recorder.taken = {}
     exec(code, {})
-    assert Recorder.told == {(1, "loss"): 5, (1, "moving"): 1, (2, "loss"): 4.5}
+    assert Recorder.taken == {(1, "loss"): 5, (1, "moving"): 1, (2, "loss"): 4.5}
 
 
 @pytest.mark.parametrize("made", ["wordybird"], indirect=True)

@@ -89,7 +89,7 @@ def refusal(
         return None
     able = [
         other
-        for other in configuration["runs"]
+        for other in sorted(configuration["runs"])
         if why_not(analysis, other, configuration, population) is None
     ]
     more = f" and {len(able) - SHOWN} more" if len(able) > SHOWN else ""

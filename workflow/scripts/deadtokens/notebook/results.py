@@ -26,7 +26,7 @@ KNOWN = (
     *("momentum_distance.safetensors", "momentum_density.safetensors", "gradients.csv"),
     *("gradients.json", "drift.csv", "drift.json", "drift_autocorrelation.csv"),
     *("drift_tokens.csv", "audit.json", "second_moment.csv", "second_moment.json", "course.csv"),
-    *("account.csv", "account.json", "account_tokens.csv", "rows.json", "summary.json"),
+    *("account.csv", "account.json", "rows.json", "summary.json"),
     "untrained_motion.safetensors",
 )
 # Columns of text, be what stands in them ever so much like numbers.
