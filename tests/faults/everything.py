@@ -36,6 +36,7 @@ causes:
       simulations: 100
       chosen_on: [{state: crucible2, outcome: crucible2}]
       judged_on: [{state: other, outcome: other}]
+census: {frozen: {source: run, run: crucible2}}
 published: {runs: [crucible2, crucible3, wordybird1]}
 comparison: [crucible2, crucible3]
 report: {runs: [crucible2], kick: [], onsets: []}
@@ -60,6 +61,8 @@ TARGETS = (
     "results/wordybird/kick.png",
     "results/onset/onset.png",
     "results/forecast/forecast.png",
+    "results/census/frozen/census.png",
+    "results/crucible2/census_in_time.png",
     "results/seeds/sweep.csv",
     "results/comparison.md",
     "results/published.md",

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from deadtokens.figures import letters, pictures, style
 from deadtokens.figures.inputs import json_of
@@ -110,10 +110,8 @@ def _draw_exponents(panel: Axes, readings: Mapping) -> None:
             panel.axvspan(ends[0] - 0.4, ends[1] + 0.4, color=CORE, alpha=0.12, linewidth=0)
     cut = next(iter(readings.values()))["exponents"]["cut"]
     panel.axvline(cut + 0.5, color=style.FAINT, linewidth=0.8, linestyle=(0, (3, 2)))
-    panel.set_yscale("log")
-    panel.set_ylim(bottom=0.8)
+    _on_a_log(panel, 0.8)
     panel.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    panel.yaxis.set_major_formatter(FuncFormatter(_separated))
     panel.set_xlabel("Exponent distance from the centre\n(dashed: the cut; shaded: a plateau)")
     panel.set_ylabel("Tokens within it")
     panel.legend(loc="lower right")
@@ -131,13 +129,11 @@ def _draw_holes(panel: Axes, readings: Mapping) -> None:
     if not panel.lines:
         _nothing(panel, "no two tokens share a vector")
         return
-    panel.set_yscale("log")
-    panel.set_ylim(bottom=1.5)
+    _on_a_log(panel, 1.5)
     if max(len(found["populations"]) for found in readings.values()) > 30:
         panel.set_xscale("log")
     else:
         panel.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    panel.yaxis.set_major_formatter(FuncFormatter(_separated))
     panel.legend(loc="upper right")
 
 
@@ -153,11 +149,8 @@ def _draw_geography(panel: Axes, vectors: pd.DataFrame) -> None:
             **{"color": colour, "markersize": 3, "alpha": 0.7, "markeredgewidth": 0},
             label=f"{label} ({len(rows):,})",
             rasterized=len(rows) > 5000,
-            clip_on=False,
         )
-    panel.set_yscale("log")
-    panel.set_ylim(bottom=0.7)
-    panel.yaxis.set_major_formatter(FuncFormatter(_separated))
+    _on_a_log(panel, 0.7)
     # The core is small beside the way to the outermost vector.
     panel.set_xscale("function", functions=(lambda x: np.sqrt(np.maximum(x, 0)), np.square))
     panel.set_xlim(left=0)
@@ -179,9 +172,7 @@ def _draw_shells(panel: Axes, found: Mapping) -> None:
     tokens = np.array([shell["tokens"] for shell in shells])
     for height, colour, label in ((tokens, REST, "tokens"), (vectors, OUTSKIRTS, "vectors")):
         panel.bar(left, height, width, align="edge", color=colour, label=label)
-    panel.set_yscale("log")
-    panel.set_ylim(bottom=0.7)
-    panel.yaxis.set_major_formatter(FuncFormatter(_separated))
+    _on_a_log(panel, 0.7)
     panel.xaxis.set_major_locator(MaxNLocator(4))
     panel.set_xlabel(FROM_CENTRE)
     panel.set_ylabel("Number in the shell")
@@ -226,12 +217,19 @@ def _draw_indicator(panel: Axes, tokens: pd.DataFrame) -> None:
                 **{"bins": edges, "histtype": "step", "color": colour, "linewidth": 1.1},
                 label=f"{label} ({int(chosen.sum()):,})",
             )
-    panel.set_yscale("log")
-    panel.set_ylim(bottom=0.7)
-    panel.yaxis.set_major_formatter(FuncFormatter(_separated))
+    _on_a_log(panel, 0.7)
+    panel.xaxis.set_major_locator(MaxNLocator(4))
+    panel.ticklabel_format(axis="x", useOffset=False)
     panel.set_xlabel(INDICATORS[name])
     panel.set_ylabel("Tokens")
     panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.36))
+
+
+def _on_a_log(panel: Axes, bottom: float) -> None:
+    panel.set_yscale("log")
+    panel.set_ylim(bottom=bottom)
+    panel.yaxis.set_major_formatter(FuncFormatter(_separated))
+    panel.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _nothing(panel: Axes, text: str) -> None:
