@@ -25,7 +25,9 @@ from planning.mistakes import ConfigurationError, check_known, found
 
 # Columns of phases.csv that each scale has beside those of its phases.
 BESIDE_PHASES = ("undefined", "mean", "std", "p05", "median", "p95", "nonfinite_tokens")
-SECTIONS = ("permanence", "cohorts", "drift", "report", "published", "figures", "cluster")
+SECTIONS = (
+    *("permanence", "cohorts", "drift", "report", "explorer", "published", "figures", "cluster"),
+)
 
 
 def resolve(configuration: Mapping, rules: Mapping, shipped: Mapping | None = None) -> dict:

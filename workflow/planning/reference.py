@@ -52,6 +52,7 @@ SECTIONS = (
     ("causes.forecasts.NAME", "forecast"),
     ("published", "published"),
     ("report", "report"),
+    ("explorer", "explorer"),
     ("verdicts", "verdicts"),
     ("verdicts.chapters.NAME", "chapter"),
     ("verdicts.questions.NAME", "question"),

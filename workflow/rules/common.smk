@@ -22,6 +22,7 @@ from planning.schema import load as load_schema
 SCRIPTS = os.path.relpath(f"{ROOT}/workflow/scripts")
 PUBLISHED = f"{ROOT}/workflow/report/published.json"
 FINDINGS = f"{ROOT}/workflow/report/findings.md.jinja"
+EXPLORER = sorted(str(path) for path in Path(ROOT, "workflow/report/explorer").glob("*.*"))
 
 try:
     if imported.is_given_configuration(workflow):
