@@ -48,15 +48,21 @@ class Browser:
         entries = self.driver.get_log("browser")
         return [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
 
-    def requests_elsewhere(self) -> list[str]:
-        """The addresses outside of the page that it asked for since it was opened."""
+    def requests_elsewhere(self, blocked: bool = False) -> list[str]:
+        """The addresses outside of the page that it asked for since it was opened.
+
+        blocked: those alone that its own policy did not let out.
+        """
         messages = [json.loads(entry["message"]) for entry in self.driver.get_log("performance")]
-        asked = [
-            message["message"]["params"]["request"]["url"]
-            for message in messages
-            if message["message"]["method"] == "Network.requestWillBeSent"
-        ]
-        return [address for address in asked if not address.startswith(OWN)]
+        asked, stopped = {}, set()
+        for message in (message["message"] for message in messages):
+            about = message["params"]
+            if message["method"] == "Network.requestWillBeSent":
+                asked[about["requestId"]] = about["request"]["url"]
+            elif message["method"] == "Network.loadingFailed" and about.get("blockedReason"):
+                stopped.add(about["requestId"])
+        outside = {name: url for name, url in asked.items() if not url.startswith(OWN)}
+        return [url for name, url in outside.items() if not blocked or name in stopped]
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ function ink() {
 }
 
 function phaseColours() {
-  const coldest = isDark() ? "#7b8fc4" : PHASE_COLOURS[0];
+  const coldest = isDark() ? "#46506b" : PHASE_COLOURS[0];
   const own = [coldest, ...PHASE_COLOURS.slice(1)];
   return data.phases.map((_, i) => own[Math.round((i * (own.length - 1)) / Math.max(1, data.phases.length - 1))]);
 }
@@ -98,20 +98,27 @@ function rangeOfHeights(tracks) {
   return [Math.min(...ends) - room, Math.max(...ends) + room];
 }
 
-// What is exactly zero, and powers of ten, not more than fit; heights are log2.
+// What is exactly zero, and powers of ten, not more than fit; of a narrow range what lies between. Heights are log2.
 function powersOfTen(track, low, high) {
-  const first = Math.ceil(Math.max(low, track.levels.lowest) * Math.log10(2)), last = Math.floor(high * Math.log10(2));
-  const every = Math.max(1, Math.ceil((last - first) / 6)), ticks = [];
-  for (let power = Math.ceil(first / every) * every; power <= last; power += every) ticks.push(power / Math.log10(2));
-  return track.seen[NOTHING] ? [track.heights[NOTHING], ...ticks] : ticks;
+  const bottom = Math.max(low, track.levels.lowest) * Math.log10(2), top = high * Math.log10(2);
+  const every = Math.max(1, Math.ceil((top - bottom) / 6)), powers = [], between = [];
+  for (let power = Math.floor(bottom / every) * every; power <= top; power += every) {
+    powers.push(power);
+    for (const digit of [1, 2, 3, 5, 7]) between.push(power + Math.log10(digit));
+  }
+  const inside = (tick) => tick >= bottom && tick <= top;
+  const ticks = powers.filter(inside).length > 1 ? powers.filter(inside) : between.filter(inside);
+  const heights = ticks.map((tick) => tick / Math.log10(2));
+  return track.seen[NOTHING] ? [track.heights[NOTHING], ...heights] : heights;
 }
 
 function tickOf(track, tick) {
   if (tick === track.heights[NOTHING]) return track.levels.log ? "0" : "none";
   if (track.unit === "log2") return `2^${round(tick, 1)}`;
   if (!track.levels.log) return round(tick, 2);
-  const power = Math.round(tick * Math.log10(2));
-  return power >= -2 && power <= 4 ? number(10 ** power) : `10^${power}`;
+  const power = tick * Math.log10(2), whole = Math.round(power);
+  if (Math.abs(power - whole) > 1e-9) return precise(Number((10 ** power).toPrecision(1)));
+  return whole >= -2 && whole <= 4 ? number(Number((10 ** whole).toPrecision(1))) : `10^${whole}`;
 }
 
 // The cloud: for each column and level the number of tokens, drawn once; a zoom shows a part of it.

@@ -107,7 +107,7 @@ async function start() {
     readAddress();
     showAll();
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawCharts);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", tokensChanged);
   let width = innerWidth;
   addEventListener("resize", () => {
     if (width !== innerWidth) drawCharts();

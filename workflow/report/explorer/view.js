@@ -97,11 +97,13 @@ function tokensChanged() {
   writeAddress();
 }
 
-// Okabe and Ito's, for every kind of colour blindness, and two more.
+// Okabe and Ito's, for every kind of colour blindness, and two more; on dark paper lighter ones.
 const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#8c6bb1", "#7a7a7a"];
+const LIGHT_COLOURS = ["#4aa8e8", "#e69f00", "#2ec79b", "#e79cc4", "#ff8a4c", "#9ad4f5", "#b79be0", "#b0b0b0"];
 
 function colourOf(id) {
-  return COLOURS[view.tokens.indexOf(id) % COLOURS.length];
+  const colours = isDark() ? LIGHT_COLOURS : COLOURS;
+  return colours[view.tokens.indexOf(id) % colours.length];
 }
 
 function lastMotionInWords(place) {
@@ -109,7 +111,7 @@ function lastMotionInWords(place) {
   if (last < 0) return "never moved";
   const still = data.steps - last;
   if (state === "stopped") return `last motion at step ${number(last)}: stopped, still for ${number(still)} steps`;
-  return `last motion at step ${number(last)}: censored, for ${number(still)} still steps to the end are fewer than ${number(data.still_for)}`;
+  return `last motion at step ${number(last)}: censored, still for ${number(still)} steps when the run ends, fewer than ${number(data.still_for)}`;
 }
 
 function listShown() {

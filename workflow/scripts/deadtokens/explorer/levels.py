@@ -22,11 +22,13 @@ Chunks = Iterable[np.ndarray]
 class Levels:
     """`lowest` is the value of the first level, `spacing` that between two: of log2 if `log`.
 
-    kept: ascending bounds; a value of one of them or more has a level of that or more.
+    highest: the largest value. kept: ascending bounds; of each `starts` has the first level that
+    stands for it or more.
     """
 
     log: bool
     lowest: float
+    highest: float
     spacing: float
     kept: tuple[float, ...] = ()
 
@@ -46,7 +48,7 @@ class Levels:
         spacing = (high - low) / (HIGHEST - LOWEST)
         if low == high or (whole and spacing <= 1):
             spacing = 1.0
-        return cls(log, float(low), float(spacing), tuple(map(float, kept)))
+        return cls(log, float(low), float(high), float(spacing), tuple(map(float, kept)))
 
     @property
     def error(self) -> float:
@@ -87,14 +89,17 @@ class Levels:
     @property
     def starts(self) -> list[int]:
         """Of each kept bound the first level that stands for it or more."""
-        found: list[int] = []
-        for bound in self.kept:
-            scaled = np.log2(bound) if self.log else bound
-            place = np.clip(np.ceil((scaled - self.lowest) / self.spacing), 0, HIGHEST)
-            own = int(place) + LOWEST
-            # Bounds that lie closer together than two levels still have one between them.
-            found.append(max([own, *(start + 1 for start in found[-1:])]))
-        return found
+        scaled = _scaled(np.array(self.kept, np.float32), self.log)
+        below = int((scaled <= self.lowest).sum())  # bounds that every value has reached
+        within = scaled[below : int((scaled <= self.highest).sum())]
+        place = np.ceil((within - self.lowest) / self.spacing).astype(int) + LOWEST
+        # Bounds closer together than levels still have one between them; one below the first, and
+        # the last is a level itself.
+        each = np.arange(len(place))
+        place = np.maximum.accumulate(np.maximum(place, LOWEST + 1 + each) - each) + each
+        place = np.minimum(place, HIGHEST - each[::-1])
+        above = len(scaled) - below - len(within)
+        return [LOWEST] * below + place.tolist() + [INFINITE] * above
 
 
 def _scaled(values: np.ndarray, log: bool) -> np.ndarray:
