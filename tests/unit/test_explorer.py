@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import plain_ulp
+from planted import bits_of, plain_ulp, plain_value, write_series
 from planted_explorer import PARTS, PHASES, THRESHOLDS, Planted
 
 from deadtokens.errors import UserError
@@ -61,7 +61,9 @@ def test_linear_levels_hold_their_sign_and_whole_numbers():
     assert np.isneginf(shown[0])
     assert np.isnan(shown[6])
     whole = np.arange(-33.0, -10)
-    assert np.array_equal(Levels.over([whole], False, whole=True).values(np.arange(1, 24)), whole)
+    levels = Levels.over([whole], False, whole=True)
+    assert np.array_equal(levels.values(np.arange(1, 24)), whole)
+    assert levels.error == 0
     for nothing in ([], [np.nan, np.nan], [0.0, 0.0]):
         assert Levels.over([np.array(nothing)], True).spacing == 1
 
@@ -112,6 +114,27 @@ def test_tracks_are_those_of_plain_definitions(planted, every):
     ):
         assert_near(by_name[name], exact.T)
         assert by_name[name].first == (name == "g")
+
+
+@pytest.mark.parametrize("naming", ["crucible", "thimble", "wordybird"])
+def test_every_series_says_the_same_of_a_run(tmp_path, naming):
+    """Whatever a file calls its quantities, and holds before the first step."""
+    random, shape = np.random.default_rng(3), (9, 5, 4)
+    rounded = np.vectorize(plain_value, otypes=[np.float32])
+    state = {
+        name: rounded(bits_of(random.normal(size=shape) ** 2).astype(object))
+        for name in ("m", "v", "g")
+    }
+    rows = {"W": bits_of(random.normal(size=shape))} | state
+    rows["g"] = rows["g"][1:]
+    path = write_series(tmp_path / "trajectory.safetensors", naming, rows)
+    with storage.open_reader(path) as file:
+        tokens = TokenRows(file, naming, np.ones(5, bool), "dead")
+        found = {track.name: track for track in tracks.recorded(tokens, 8, 10**6)}
+    assert_near(found["m"], np.linalg.norm(rows["m"].astype(np.float64), axis=2).T)
+    assert_near(found["v"], rows["v"].mean(axis=2, dtype=np.float64).T)
+    assert_near(found["g"], np.linalg.norm(rows["g"].astype(np.float64), axis=2).T)
+    assert [found[name].first for name in ("cell_mean", "m", "g")] == [0, 0, 1]
 
 
 def assert_near(track, exact):
@@ -190,7 +213,11 @@ def test_bad_input_is_one_message(tmp_path):
     write_file(run.path("live.safetensors"), {"dead_mask": np.zeros(5, bool)})
     assert "a dead token at least" in run.failure(masks="live.safetensors")
     assert "there is no such file. Make it first" in run.failure(trajectory="not_there.safetensors")
-    # A trajectory in the making: its rows are not all there yet.
+    # A trajectory in the making: laid out, but its rows are not all there yet; or cut short.
+    laid_out = run.quantities | {"W": run.weights * (np.arange(41) < 20)[:, None, None]}
+    laid_out["W"] = laid_out["W"].astype(np.uint16)
+    write_file(run.path("laid_out.safetensors"), laid_out)
+    assert "still in the making" in run.failure(trajectory="laid_out.safetensors")
     content = run.path("trajectory.safetensors").read_bytes()
     run.path("making.safetensors").write_bytes(content[: len(content) // 2])
     assert "making.safetensors" in run.failure(trajectory="making.safetensors")

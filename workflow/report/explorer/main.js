@@ -62,10 +62,12 @@ function explain() {
     `Steps are counted from 1; what is drawn at step 0 is the state before the first. A token moves at a step if its motion on the element scale is at least ${data.motion_threshold} cells. It stopped if it has been still for ${number(data.still_for)} steps when the run ends; until then its last motion is censored, for it may only pause.`,
     `|W[0]|₂ is the norm of the token's row before the first step, as stored and less the mean of all recorded rows (${data.relative_to}), which changes no probability.`,
     "Behind the lines is the cloud: the darker, the more of all dead tokens are there. At the foot of a chart lies what is exactly zero.",
+    "Every number is rounded to a byte, and those beside a threshold so that phases, motion and the side of the critical line are those of the exact values; there the error may be twice as large.",
     ...data.tracks.map((track) => {
-      const { levels } = track, size = levels.log ? `${round(100 * levels.error, 1)}% of the value` : `${precise(levels.error)} ${track.unit}`;
+      const { levels } = track, unit = track.unit === "log2" ? "of log2" : track.unit;
+      const size = levels.error === 0 ? "exact" : `off by at most ${levels.log ? `${round(100 * levels.error, 1)}% of the value` : `${precise(levels.error)} ${unit}`}`;
       const taken = track.every === 1 ? "every step" : isMotion(track) ? `the largest of every ${track.every} steps` : `every ${track.every} steps`;
-      return `${TITLES[track.panel] || track.panel}, ${track.label}: ${taken}; rounded to a byte, off by at most ${size}, or twice that beside a threshold, so that phases, motion and the side of the critical line are exact.`;
+      return `${track.label}: ${taken}, ${size}.`;
     }),
     ...Object.entries(data.absent).map(([panel, reason]) => `${TITLES[panel] || panel} is not shown: ${reason}`),
   ];

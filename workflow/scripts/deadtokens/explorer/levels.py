@@ -23,7 +23,7 @@ class Levels:
     """`lowest` is the value of the first level, `spacing` that between two: of log2 if `log`.
 
     highest: the largest value. kept: ascending bounds; of each `starts` has the first level that
-    stands for it or more.
+    stands for it or more. exact: every finite value is that of its level.
     """
 
     log: bool
@@ -31,6 +31,7 @@ class Levels:
     highest: float
     spacing: float
     kept: tuple[float, ...] = ()
+    exact: bool = False
 
     @classmethod
     def over(
@@ -46,9 +47,9 @@ class Levels:
         if low > high:  # nothing finite there
             low, high = 0.0, 0.0
         spacing = (high - low) / (HIGHEST - LOWEST)
-        if low == high or (whole and spacing <= 1):
-            spacing = 1.0
-        return cls(log, float(low), float(high), float(spacing), tuple(map(float, kept)))
+        exact = bool(low == high or (whole and spacing <= 1))
+        spacing = 1.0 if exact else float(spacing)
+        return cls(log, float(low), float(high), spacing, tuple(map(float, kept)), exact)
 
     @property
     def error(self) -> float:
@@ -56,7 +57,8 @@ class Levels:
 
         Half a level; next to a kept bound it may be a whole one.
         """
-        return float(2 ** (self.spacing / 2) - 1) if self.log else self.spacing / 2
+        half = 0.0 if self.exact else self.spacing / 2
+        return float(2**half - 1) if self.log else half
 
     def of(self, values: np.ndarray) -> np.ndarray:
         """The level of each value, uint8."""

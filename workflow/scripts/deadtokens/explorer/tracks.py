@@ -155,6 +155,11 @@ def check(displacement: Reader, rows: TokenRows) -> int:
             f"that of {rows.path}, whose weights of these tokens are {weights}: give the files of "
             "one run."
         )
+    if not rows.read("W", steps, steps + 1).any():
+        raise UserError(
+            f"{rows.path}: the weights after the last of {steps} steps are not there: this "
+            "trajectory is still in the making. Wait until its run has ended."
+        )
     return steps
 
 
