@@ -27,9 +27,13 @@ BOUNDS = st.lists(
 
 
 @settings(max_examples=200, deadline=None)
-@given(values=st.lists(ANY_FLOAT, min_size=1, max_size=60), bounds=BOUNDS)
-def test_what_a_bound_decides_is_exact_and_the_error_is_as_stated(values, bounds):
-    values = np.array(values, np.float32)
+@given(
+    values=st.lists(ANY_FLOAT, min_size=1, max_size=30),
+    beside=st.lists(st.floats(0.25, 4), max_size=10),
+    bounds=BOUNDS,
+)
+def test_what_a_bound_decides_is_exact_and_the_error_is_as_stated(values, beside, bounds):
+    values = np.array([*values, *(b * factor for b in bounds for factor in beside)], np.float32)
     levels = Levels.over([values[:20], values[20:]], True, bounds)
     level = levels.of(values)
     shown = levels.values(level)
