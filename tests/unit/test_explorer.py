@@ -196,6 +196,8 @@ def test_when_a_token_stopped():
 def test_parts_that_are_missing_or_end_too_soon_are_refused():
     with pytest.raises(UserError, match=r"a\.js: must not hold the end of a script"):
         page.named_parts([("a.js", "'</Script>'")])
+    with pytest.raises(UserError, match=r"a\.js~: no part of a page"):
+        page.named_parts([("a.js~", "")])
     with pytest.raises(UserError, match="slot style"):
         page.html({"page": "<!--style-->"}, {"thresholds": [], "motion_threshold": 1}, {}, [])
     parts = page.named_parts((p.name, p.read_text("utf-8")) for p in sorted(PARTS.glob("*.*")))

@@ -8,6 +8,7 @@ const TITLES = {
   cells: "Cells of its elements, as stored", m: "First moment |m|₂", v: "Second moment, mean v", g: "Gradient |g|₂",
   distance: "Distance to the critical line",
 };
+const LINE_WIDTH = 1.5;
 const DASHES = [[], [6, 4], [2, 3]];
 const charts = new Map(); // by panel, what uPlot made
 const clouds = new Map(); // by panel, a picture of how many tokens are at each level in each column
@@ -55,6 +56,16 @@ function withoutShift(_, __, handler) {
   return (event) => { if (!event.shiftKey) handler(event); };
 }
 
+// What moves is drawn with the thinnest lines, without dashes: browsers that paint without a GPU take long for others.
+function styleLines(isMoving) {
+  for (const chart of charts.values()) {
+    for (const series of chart.series.slice(1)) {
+      series.width = isMoving ? 1 : LINE_WIDTH;
+      series.dash = isMoving ? [] : series.restingDash || [];
+    }
+  }
+}
+
 let isSetting = false;
 function rangeOf(chart) {
   if (!isSetting) setRange(chart.scales.x.min, chart.scales.x.max);
@@ -87,7 +98,7 @@ function seriesOf({ id, track, i, place }) {
   const several = data.panels.get(track.panel).length > 1 ? `, ${track.label}` : "";
   return {
     label: `${visible(data.tokens.text[place])} ${id}${several}`,
-    stroke: colourOf(id), width: 1.5, dash: DASHES[i % DASHES.length], spanGaps: false, points: { show: false },
+    stroke: colourOf(id), width: LINE_WIDTH, dash: DASHES[i % DASHES.length], restingDash: DASHES[i % DASHES.length], spanGaps: false, points: { show: false },
     value: (_, height, __, column) => (column === null || column === undefined ? "" : shownValue(track, levelAt(track, place, column))),
   };
 }

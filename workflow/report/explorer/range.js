@@ -1,7 +1,8 @@
 "use strict";
 // The range of steps that all charts show, and how it is moved: pointer, wheel, keys, fields.
 
-let isPlanned = false;
+const RESTS_AFTER = 150; // milliseconds
+let isPlanned = false, resting = 0;
 
 function setRange(from, to) {
   const width = Math.min(Math.max(to - from, Math.min(LEAST_STEPS, data.steps)), data.steps);
@@ -11,9 +12,17 @@ function setRange(from, to) {
     isPlanned = true;
     requestAnimationFrame(() => {
       isPlanned = false;
+      styleLines(true);
       showRange();
+      clearTimeout(resting);
+      resting = setTimeout(rest, RESTS_AFTER);
     });
   }
+}
+
+function rest() {
+  styleLines(false);
+  for (const chart of charts.values()) chart.redraw();
 }
 
 function showRange() {

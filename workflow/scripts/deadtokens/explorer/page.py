@@ -102,11 +102,14 @@ def packed(level: np.ndarray) -> str:
 def named_parts(files: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Parts by the name of their slot, as HTML, from names of files and their content.
 
-    UserError where a script or a style would end before its end.
+    UserError for any other file, and where a script or a style would end before its end.
     """
     found: dict[str, str] = {}
     for file, content in files:
-        slot, tag = SLOTS[file.rpartition(".")[2]]
+        kind = file.rpartition(".")[2]
+        if kind not in SLOTS:
+            raise UserError(f"{file}: no part of a page; expected a file of {', '.join(SLOTS)}.")
+        slot, tag = SLOTS[kind]
         if tag and f"</{tag}" in content.lower():
             raise UserError(f"{file}: must not hold the end of a {tag}, which would end it there.")
         whole = f"<{tag}>\n{content}</{tag}>\n" if tag else content
