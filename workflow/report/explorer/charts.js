@@ -112,13 +112,14 @@ function rangeOfHeights(tracks) {
 // What is exactly zero, and powers of ten, not more than fit; of a narrow range what lies between. Heights are log2.
 function powersOfTen(track, low, high) {
   const bottom = Math.max(low, track.levels.lowest) * Math.log10(2), top = high * Math.log10(2);
-  const every = Math.max(1, Math.ceil((top - bottom) / 6)), powers = [], between = [];
+  const every = Math.max(1, Math.ceil((top - bottom) / 6)), powers = [], between = [], fine = [];
   for (let power = Math.floor(bottom / every) * every; power <= top; power += every) {
     powers.push(power);
     for (const digit of [1, 2, 3, 5, 7]) between.push(power + Math.log10(digit));
+    for (let tenth = 10; tenth < 100; tenth += 5) fine.push(power + Math.log10(tenth / 10));
   }
   const inside = (tick) => tick >= bottom && tick <= top;
-  const ticks = powers.filter(inside).length > 1 ? powers.filter(inside) : between.filter(inside);
+  const ticks = [powers, between].map((some) => some.filter(inside)).find((some) => some.length > 1) || fine.filter(inside);
   const heights = ticks.map((tick) => tick / Math.log10(2));
   return track.seen[NOTHING] ? [track.heights[NOTHING], ...heights] : heights;
 }
@@ -128,7 +129,7 @@ function tickOf(track, tick) {
   if (track.unit === "log2") return `2^${round(tick, 1)}`;
   if (!track.levels.log) return round(tick, 2);
   const power = tick * Math.log10(2), whole = Math.round(power);
-  if (Math.abs(power - whole) > 1e-9) return precise(Number((10 ** power).toPrecision(1)));
+  if (Math.abs(power - whole) > 1e-9) return precise(Number((10 ** power).toPrecision(2))).replace(/\.?0*e/, "e");
   return whole >= -2 && whole <= 4 ? number(Number((10 ** whole).toPrecision(1))) : `10^${whole}`;
 }
 
