@@ -8,7 +8,7 @@
         --distance results/crucible2/momentum_distance.safetensors \\
         --parts workflow/report/explorer/* --page explorer.html
 
-settings.json: what the rule passes of the configuration. --distance may be left out.
+--distance may be left out.
 """
 
 from deadtokens.program import command  # first: what follows takes its time
@@ -33,10 +33,8 @@ def main(options):
     parts = page.named_parts((path.name, opening.text(path)) for path in sorted(options.parts))
     table = tables.read(options.freezing, page.COLUMNS, text=("token", "script"))
     with ExitStack() as stack:
-        file, moved = (
-            stack.enter_context(open_reader(path))
-            for path in (options.trajectory, options.displacement)
-        )
+        paths = options.trajectory, options.displacement
+        file, moved = (stack.enter_context(open_reader(path)) for path in paths)
         rows = TokenRows(file, wanted["naming"], read_dead_mask(options.masks), "dead")
         moved.expect(patterns("l2", "vector_ulp", "token_ids"))
         steps, n_tokens = tracks.check(moved, rows), len(rows.token_ids)

@@ -5,7 +5,7 @@ those of its elements, as stored, which is what rounding sees; |m|₂, the mean 
 in rows.json; distances to the critical line those of `cohorts.momentum`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -206,8 +206,3 @@ def _of_rows(
         for values, (*_, take) in zip(found, measured, strict=True):
             values[column : column + len(chosen)] = take(chosen)
     return found
-
-
-def known(tracks: list[Track]) -> Mapping[str, Track]:
-    """By their names."""
-    return {track.name: track for track in tracks}
