@@ -7,8 +7,6 @@
         --freezing results/crucible2/freezing.csv \\
         --distance results/crucible2/momentum_distance.safetensors \\
         --parts workflow/report/explorer/* --page explorer.html
-
---distance may be left out.
 """
 
 from deadtokens.program import command  # first: what follows takes its time
@@ -55,6 +53,6 @@ if __name__ == "__main__":
     arguments = command.parser(__doc__, *SETTINGS)
     for name in ("trajectory", "masks", "displacement", "freezing", "page"):
         arguments.add_argument(f"--{name}", type=Path, required=True)
-    arguments.add_argument("--distance", type=Path, nargs="*", default=[], help="to the line")
+    arguments.add_argument("--distance", type=Path, nargs="*", default=[], help="may be left out")
     arguments.add_argument("--parts", type=Path, nargs="+", required=True, help="of the page")
     command.run(main, arguments)
