@@ -17,7 +17,7 @@ RUN ?= crucible2
 ARCHIVE ?= $(RUN).tar
 RESULTS ?= results
 
-.PHONY: help report findings watch verify archive import docs bench test faults test-slow test-long test-cuda test-slurm lint format lock FORCE
+.PHONY: help report findings watch verify archive import docs bench test faults test-slow test-long test-cuda test-slurm test-browser lint format lock FORCE
 
 help:
 	@echo "make results/RUN/FILE   compute one file, for instance results/crucible2/phases.png;"
@@ -33,6 +33,7 @@ help:
 	@echo "make test-slow          what takes a minute or so each; make test-long what takes many"
 	@echo "make faults             kills, damage, failures, wrong and foreign files: docs/reliability.md"
 	@echo "make test-cuda          what needs a CUDA device; make test-slurm what needs a real Slurm"
+	@echo "make test-browser       the pages, in a real browser (Debian's chromium and chromium-driver)"
 	@echo "make bench              ratios: steps, neighbours, analyses, files, a fetch, calls of Snakemake, growth, watching, a sweep"
 	@echo "make lint               format and lint checks; make format mends what it can"
 	@echo "make lock               rewrite the second half of requirements.txt from the first"
@@ -48,7 +49,11 @@ results/report.html: $(ready) FORCE
 	snakemake --cores $(CORES) report_results $(OPTIONS)
 	snakemake report_results --report results/.partial.report.html \
 	  --report-stylesheet workflow/report/style.css $(OPTIONS)
-	python workflow/scripts/provenance/put_report.py --page results/.partial.report.html --report $@
+	PYTHONPATH=workflow/scripts python workflow/scripts/report/finish_report.py \
+	  --made results/.partial.report.html --script workflow/report/report.js \
+	  --report results/.partial.finished.html
+	rm results/.partial.report.html
+	python workflow/scripts/provenance/put_report.py --page results/.partial.finished.html --report $@
 
 PLANNING = PYTHONPATH=workflow:workflow/scripts python -m planning
 
@@ -80,7 +85,7 @@ endef
 $(foreach name,phases phase_transitions freezing momentum gradients drift kick onset account,$(eval $(call picture,$(name))))
 
 test: $(ready)
-	pytest -m "not cuda and not slurm and not slow and not long" --numprocesses auto --dist worksteal
+	pytest -m "not cuda and not slurm and not slow and not long and not browser" --numprocesses auto --dist worksteal
 
 # All faults of docs/reliability.md, which takes long; `make test` has a few of each kind.
 faults: $(ready)
@@ -97,6 +102,9 @@ test-cuda: $(ready)
 
 test-slurm: $(ready)
 	pytest -m slurm
+
+test-browser: $(ready)
+	pytest -m browser tests/browser
 
 bench: $(ready)
 	PYTHONPATH=workflow:workflow/scripts python benchmarks/steady.py

@@ -15,7 +15,7 @@ QUESTIONS = ("phases", "freezing", "permanence", "cohorts", "drift", "kick", "ca
 ROOMS = (
     *("errors", "openmp", "lattice", "gauge", "statistics", "files", "recorded", "text"),
     *("hub", "training", "update_law", "displacement", "figures", *QUESTIONS),
-    *("comparison", "report", "notebook", "program"),
+    *("comparison", "explorer", "report", "notebook", "program"),
 )
 # A part of the room that a table for planning may know: what runs an analysis is of.
 LIGHT = "requirements"

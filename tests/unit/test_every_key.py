@@ -38,6 +38,7 @@ PLACES = {
     "cohorts": ("cohorts",),
     "account": ("causes", "account"),
     "report": ("report",),
+    "explorer": ("explorer",),
     "verdicts": ("verdicts",),
     "chapter": ("verdicts", "chapters", "freezing"),
     "question": ("verdicts", "questions", "all_moved"),

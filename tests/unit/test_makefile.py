@@ -18,10 +18,10 @@ touch "$HOME/cache" && echo "$HOME" > home
 for word; do case $word in results/*) mkdir -p results/x; touch "$word";; esac; done
 rmdir .snakemake-lock
 """
-
-# Stands for the program that gives the report its name.
-NAMING = """#!/bin/sh
-test "$2" != --page || mv "$3" "$5"
+# Stands for the programs that finish the report and give it its name.
+PYTHON = """#!/bin/sh
+case $1 in *put_report.py) mv "$3" "$5"; exit;; esac
+for word; do case $word in results/*) touch "$word";; esac; done
 """
 
 
@@ -30,13 +30,11 @@ def make(tmp_path):
     """Call make in a folder that has no Snakemake but ours."""
     shutil.copy(ROOT / "Makefile", tmp_path)
     (tmp_path / "requirements.txt").write_text("")
-    stand_in = tmp_path / ".venv/bin/snakemake"
-    stand_in.parent.mkdir(parents=True)
-    stand_in.write_text(LOCKING)
-    stand_in.chmod(0o755)
-    naming = tmp_path / ".venv/bin/python"
-    naming.write_text(NAMING)
-    naming.chmod(0o755)
+    for name, script in (("snakemake", LOCKING), ("python", PYTHON)):
+        stand_in = tmp_path / ".venv/bin" / name
+        stand_in.parent.mkdir(parents=True, exist_ok=True)
+        stand_in.write_text(script)
+        stand_in.chmod(0o755)
     (tmp_path / ".venv/installed").write_text("")
     later = time.time() + 60
     os.utime(tmp_path / ".venv/installed", (later, later))

@@ -69,6 +69,20 @@ def test_a_changed_rule_judges_again_and_computes_nothing(finished):
     assert after == {"judge_questions", "write_verdicts_page"}
 
 
+def test_the_page_of_tokens_is_made_again_when_a_part_of_it_changes(finished):
+    page, script = "results/crucible2/explorer.html", "workflow/report/explorer/main.js"
+    finished.run(page)
+    text = (finished.root / page).read_text("utf-8")
+    for name in ("l2", "vector_ulp", "cell_mean", "m", "v", "g", "distance"):
+        assert f'id="track-{name}">' in text
+    assert finished.planned(page) == set()
+    with (finished.root / script).open("a", encoding="utf-8") as file:
+        file.write("// changed\n")
+    assert finished.planned(page) == {"write_explorer"}
+    settings = "explorer: {state_values: 1000}"
+    assert finished.planned(page, changes=settings) == {"write_explorer"}
+
+
 STRANGE = "costs $5 and \\frac $6 {{ 7*7 }} `b` *c* d_ ไทย 😀\n\n.. raw:: html\n\n   </script><i>"
 
 

@@ -30,7 +30,7 @@ from planning.mistakes import ConfigurationError, check_known, found
 BESIDE_PHASES = ("undefined", "mean", "std", "p05", "median", "p95", "nonfinite_tokens")
 SECTIONS = (
     *("freezing", "permanence", "cohorts", "drift", "census_in_time"),
-    *("report", "published", "figures", "cluster"),
+    *("report", "explorer", "published", "figures", "cluster"),
 )
 
 

@@ -60,6 +60,7 @@ SECTIONS = (
     ("census_in_time", "census_in_time"),
     ("published", "published"),
     ("report", "report"),
+    ("explorer", "explorer"),
     ("verdicts", "verdicts"),
     ("verdicts.chapters.NAME", "chapter"),
     ("verdicts.questions.NAME", "question"),

@@ -51,6 +51,8 @@ ANALYSES: dict[str, WhyNot] = {
         _motion,
     ),
     "freezing": _freezing,
+    # Of dead tokens alone, whatever else is recorded.
+    "explorer": lambda name, run, *_: why_no_population(name, run, "dead", "W"),
     "rows": lambda name, run, _, population: why_no_population(
         name, run, population, *ROWS_OF_TOKENS
     ),

@@ -6,7 +6,7 @@ makes one text of them.
 
 from collections.abc import Mapping
 
-from planning import censuses, entries, forecasts, kick, onsets
+from planning import censuses, entries, forecasts, kick, onsets, requirements
 from planning.findings import present as sources_of_findings
 from planning.inputs import Wildcards, population
 
@@ -90,6 +90,21 @@ def freezing(configuration: Mapping, wildcards: Wildcards) -> dict:
 
 def stillness(configuration: Mapping, wildcards: Wildcards) -> dict:
     return motion(configuration, wildcards) | _still_for(configuration)
+
+
+def explorer(configuration: Mapping, wildcards: Wildcards) -> dict:
+    """What its page shows and says, and how many values it may hold."""
+    name = wildcards["run"]
+    scheme = entries.scheme(configuration, name)
+    absent = {"distance": requirements.why_not("momentum", name, configuration)}
+    return (
+        {"run": name}
+        | _still_for(configuration)
+        | {key: scheme[key] for key in ("phases", "thresholds")}
+        | _of_run(configuration, wildcards, "experiment", "naming", "motion_threshold")
+        | {"absent": {panel: reason for panel, reason in absent.items() if reason}}
+        | configuration["explorer"]
+    )
 
 
 def permanence(configuration: Mapping, wildcards: Wildcards) -> dict:

@@ -2,7 +2,8 @@
 
 Needs the statistics (JSON) of the runs in the report. Leaves the verdicts as JSON, as a table (CSV)
 and as a page (HTML), a page of provenance, and from the files that `findings.sources` names the findings
-(Markdown, and findings.json, which of its sources is which). `make report` asks for `report_results` and then has
+(Markdown, and findings.json, which of its sources is which); of any run with weights a page to look at
+its tokens with (explorer.html). `make report` asks for `report_results` and then has
 Snakemake put it all into one page that needs no network.
 """
 
@@ -129,6 +130,37 @@ rule write_provenance_page:
         'python "$scripts"/report/write_provenance_page.py --identity {params.identity} --log {log:q}'
         " --settings {params.settings:q}"
         " --metadata {input:q} --page {output:q}"
+
+
+rule write_explorer:
+    """Write a page to look at single tokens of a run with, which needs no network."""
+    input:
+        trajectory=plan.input(inputs.trajectory, "explorer"),
+        masks=plan.input(inputs.of_its_corpus, "masks.safetensors"),
+        displacement="results/{run}/displacement.safetensors",
+        freezing="results/{run}/freezing.csv",
+        distance=plan.input(inputs.if_possible, "momentum_distance.safetensors", "momentum"),
+        parts=local(EXPLORER),
+    output:
+        "results/{run}/explorer.html",
+    log:
+        "results/{run}/logs/write_explorer.log",
+    benchmark:
+        "results/{run}/benchmarks/write_explorer.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=growing(plan.resource(memory_to_read)),
+        runtime=growing(30),
+    params:
+        settings=plan.settings(slices.explorer),
+        code=plan.code("report/write_explorer.py", "analysis"),
+    shell:
+        'python "$scripts"/report/write_explorer.py --identity {params.identity} --log {log:q}'
+        " --settings {params.settings:q}"
+        " --trajectory {input.trajectory:q} --masks {input.masks:q}"
+        " --displacement {input.displacement:q} --freezing {input.freezing:q}"
+        " --distance {input.distance:q} --parts {input.parts:q} --page {output:q}"
 
 
 rule write_findings:

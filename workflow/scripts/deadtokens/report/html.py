@@ -11,14 +11,20 @@ import pandas as pd
 # The report's own stylesheet undoes most of a browser's defaults, so all that is needed is here.
 STYLE = """\
 .fimbulwinter { font: 14px/1.45 system-ui, sans-serif; color: #222; max-width: 72rem; }
+.fimbulwinter { --line: #ddd; --heavy: #888; --faint: #5f5f5f; }
 .fimbulwinter h3 { font-size: 1.15em; font-weight: 600; margin: 1.8em 0 0.4em; }
 .fimbulwinter p { margin: 0.4em 0; max-width: 48rem; }
 .fimbulwinter table { border-collapse: collapse; width: 100%; margin: 0.6em 0 1em; }
-.fimbulwinter th { text-align: left; font-weight: 600; border-bottom: 1px solid #888; }
+.fimbulwinter th { text-align: left; font-weight: 600; border-bottom: 1px solid var(--heavy); }
 .fimbulwinter th, .fimbulwinter td { padding: 0.35em 0.8em 0.35em 0; vertical-align: top; }
-.fimbulwinter td { border-bottom: 1px solid #ddd; }
-.fimbulwinter small { color: #6b6b6b; display: block; font-size: 0.88em; }
+.fimbulwinter td { border-bottom: 1px solid var(--line); }
+.fimbulwinter small { color: var(--faint); display: block; font-size: 0.88em; }
 .fimbulwinter pre { white-space: pre-wrap; font-size: 0.88em; background: none; color: inherit; }
+.fimbulwinter summary { cursor: pointer; font-weight: 600; margin: 0.4em 0; }
+@media (prefers-color-scheme: dark) {
+  :root { color-scheme: dark; }
+  .fimbulwinter { color: #dfe3e8; --line: #3a414c; --heavy: #7d8794; --faint: #a7b0bb; }
+}
 """
 
 
@@ -34,6 +40,12 @@ def heading(text: str) -> str:
 
 def paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>"
+
+
+def folded(summary: str, *parts: str) -> str:
+    """HTML that is opened by a click on its summary, or by Enter."""
+    body = "\n".join(parts)
+    return f"<details>\n<summary>{escape(summary)}</summary>\n{body}\n</details>"
 
 
 def table(cells: pd.DataFrame) -> str:

@@ -149,6 +149,16 @@ def statistic(evidence: Mapping, path: str) -> object:
     return value
 
 
+def not_in_report(run: str) -> str:
+    """The reason of a question whose run is not in the report."""
+    return f"there is no {run} in this report"
+
+
+def had_no_run(row: Mapping) -> bool:
+    """Whether nothing that was run could answer a question, of a row of `judge`."""
+    return row["run"] is None or row["reason"] == not_in_report(row["run"])
+
+
 def in_words(question: Mapping) -> str:
     """The rule of a question as a sentence."""
     if question["undecided_because"]:
@@ -194,7 +204,7 @@ def _measured(question: Mapping, evidence: Mapping) -> dict[str, object]:
         raise Missing(question["undecided_because"])
     run, file = question["run"], question["file"]
     if f"{run}/{file}" not in evidence:
-        raise Missing(f"there is no {run} in this report")
+        raise Missing(not_in_report(run))
     try:
         return _numbers(question, evidence[f"{run}/{file}"])
     except Missing as missing:

@@ -1,6 +1,6 @@
 """The page of verdicts: every chapter of the story with its questions and how they were judged."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -8,11 +8,11 @@ import pandas as pd
 
 from deadtokens.files.documents import NUMBER, STEP, Maybe
 from deadtokens.report import html
-from deadtokens.report.verdicts import KINDS, VERDICT_WORDS
+from deadtokens.report.verdicts import KINDS, VERDICT_WORDS, had_no_run
 
 # Words distinguish verdicts; the colours, distinct for every kind of colour blindness, only help.
 COLOURS = {
-    **{"supported": "#1f5fa8", "contradicted": "#b5301f", "undecided": "#6b6b6b"},
+    **{"supported": "#1f5fa8", "contradicted": "#b5301f", "undecided": "#5f5f5f"},
     "by_construction": "#8a6d1a",
 }
 STYLE = "".join(
@@ -55,8 +55,23 @@ def page(found: Mapping) -> str:
         own = [row for row in rows if row["chapter"] == name]
         if own:
             parts += [html.heading(chapter["title"]), html.paragraph(chapter["text"])]
-            parts.append(html.table(pd.DataFrame(map(_cells, own), columns=HEADER)))
+            parts += _questions(own)
     return html.page(STYLE, *parts)
+
+
+def _questions(rows: Sequence[Mapping]) -> list[str]:
+    """A table of those that a run answers; another, folded away, of those that had no run."""
+    idle = [row for row in rows if had_no_run(row)]
+    busy = [row for row in rows if not had_no_run(row)]
+    parts = [_table(busy)] if busy else []
+    if idle:
+        more = "1 question" if len(idle) == 1 else f"{len(idle)} questions"
+        parts.append(html.folded(f"{more} that no run of this report answers", _table(idle)))
+    return parts
+
+
+def _table(rows: Sequence[Mapping]) -> str:
+    return html.table(pd.DataFrame(map(_cells, rows), columns=HEADER))
 
 
 def in_words(counts: Mapping[str, int]) -> str:
