@@ -93,7 +93,9 @@ class Planted:
             np.flatnonzero(self.dead),
             ["Thai" if t == "ไทย" else "other" for t in self.texts],
         )
-        table = freezing.table(ids, self.texts, scripts, norm, last, self.steps)
+        table = freezing.table(
+            ids, self.texts, scripts, norm, last, freezing.Rules(self.steps, 20, 0.95)
+        )
         tables.write(self.path("freezing.csv"), table.assign(initial_norm_relative=norm / 2))
         distance = np.random.default_rng(2).normal(size=(self.steps, len(self.texts)))
         distance = distance.astype(np.float32)

@@ -20,7 +20,7 @@ rmdir .snakemake-lock
 """
 # Stands for the programs that finish the report and give it its name.
 PYTHON = """#!/bin/sh
-case $1 in *put_report.py) mv "$3" "$5"; exit;; esac
+case $1-$2 in *put_report.py---page) mv "$3" "$5"; exit;; *put_report.py*) exit;; esac
 for word; do case $word in results/*) touch "$word";; esac; done
 """
 
