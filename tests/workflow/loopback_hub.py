@@ -188,7 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.hub.requests.append(asked)
         fault = self.hub.fault(asked)
         if isinstance(fault, tuple):
-            return self._send(asked, fault[0], b'{"error": "as told"}', fault[1])
+            return self._send(asked, fault[0], b'{"error": "as asked"}', fault[1])
         if found := ELSEWHERE.fullmatch(address.path):
             kind, name, path = map(unquote, found.groups())
             content = self.hub.repository(kind, name).files[path]

@@ -23,7 +23,7 @@ KEY_COLUMNS = 4
 COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)))
 REFERENCE = {"color": style.INK, "linewidth": 1.6}
-FEW = 4  # arms whose bands can be told apart where they lie upon each other
+FEW = 4  # arms whose bands can be distinguished where they lie upon each other
 BAND = {"linewidth": 0}
 UNITS = {
     "tokens": ("dead tokens", {"marker": "s"}),

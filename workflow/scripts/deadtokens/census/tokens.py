@@ -20,7 +20,7 @@ from deadtokens.errors import UserError
 from deadtokens.text import library
 from deadtokens.text.entries import texts_and_scripts
 
-# A quotation mark joins no letter in BPE; a letter or a digit is what a WordPiece goes on from.
+# A quotation mark joins no letter in BPE; a WordPiece continues a letter or a digit.
 PREFIXES = ("«", "a", "7")
 AT_ONCE = 10_000
 PADDED, UNUSED, SPECIAL, ADDED, PLAIN = "padded", "unused", "special", "added", "plain"

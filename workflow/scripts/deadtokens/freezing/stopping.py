@@ -1,4 +1,4 @@
-"""Who has stopped: the one place where a pause is told from a stop.
+"""Who has stopped: the one place where a pause is distinguished from a stop.
 
 A token (or an element) has *stopped* at its last motion if it was still for `still_for` steps at
 least from there to the end of the run. A later last motion is *censored*: it may be a pause.
