@@ -17,8 +17,8 @@ def fetch(kept: Kept, parts: Sequence[Mapping], key: str, progress: Callable[[in
     """Fetch what is missing of a text.
 
     kept: of these parts, entries of the configuration; each ends with the document that reaches its
-    `bytes` of UTF-8. key: where they stand in it, for messages. progress: is called with the bytes
-    are there. Raises UserError if a part cannot be had, or is not the one whose `sha256` is stated;
+    `bytes` of UTF-8. key: where they stand in it, for messages. progress: is called with the
+    number of bytes so far. Raises UserError if a part cannot be had, or is not the one whose `sha256` is stated;
     what was fetched before stays and is not fetched again.
     """
     progress(kept.bytes)
