@@ -168,7 +168,7 @@ FIGURES = (
     Figure(
         "census",
         "census_in_time",
-        "black holes and islands at every step",
+        "black holes and components at every step",
         {"table": "census_in_time*.csv"},
         populations=True,
     ),

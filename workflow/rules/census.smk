@@ -1,4 +1,4 @@
-"""Which exact structure has an embedding matrix ("frozen smoke")? Equal rows, neighbours, islands.
+"""Which exact structure has an embedding matrix ("frozen smoke")? Equal rows, neighbours, components.
 
 Needs for every entry of `census` the safetensors files of a model, one such file, or the trajectory
 of a run that records W; a tokenizer.json, if there is one, and of a run the masks of its corpus.

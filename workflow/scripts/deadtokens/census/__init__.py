@@ -1,1 +1,1 @@
-"""Which exact structure an embedding matrix has: equal rows, neighbours on the lattice, islands."""
+"""The exact structure of an embedding matrix: equal rows, neighbours on the lattice, components."""

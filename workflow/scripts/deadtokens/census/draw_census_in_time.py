@@ -45,14 +45,14 @@ def draw(table: pd.DataFrame, title: str, width_mm: float) -> Figure:
             "black_holes": (HOLES, "black holes"),
         },
     )
-    b.set_title("b  Vectors and islands of neighbours")
+    b.set_title("b  Vectors and components of neighbours")
     _lines(
         b,
         table,
         {
             "vectors": (TOKENS, "vectors"),
-            "components": (HOLES, "islands"),
-            "largest_component_vectors": (LARGEST, "vectors of the largest island"),
+            "components": (HOLES, "components"),
+            "largest_component_vectors": (LARGEST, "vectors of the largest component"),
         },
     )
     c.set_title("c  Extent: longest side of the box around all tokens")

@@ -88,7 +88,7 @@ def take(bits: np.ndarray, form: Format, padded: np.ndarray, rules: Rules) -> Ce
     inside = np.flatnonzero(vectors["within_cut"])
     order = formats.order_index(own[found.first[inside]], form)
     near = adjacency.neighbours(order, rules.pair_limit)
-    vectors = vectors.assign(**_islands(near, inside, vectors, home))
+    vectors = vectors.assign(**_by_component(near, inside, vectors, home))
     apart = _counted_apart(bits, padded & finite, own, found)
     vectors["padded_rows"] = apart.pop("of_vector")
     of_vector = {name: vectors[name].to_numpy()[found.label] for name in ("component", "core")}
@@ -150,7 +150,9 @@ def _counted_apart(bits, apart: np.ndarray, own, found) -> dict[str, Any]:
     }
 
 
-def _islands(near, inside: np.ndarray, vectors: pd.DataFrame, home: int) -> dict[str, np.ndarray]:
+def _by_component(
+    near, inside: np.ndarray, vectors: pd.DataFrame, home: int
+) -> dict[str, np.ndarray]:
     """component: by the number of its tokens, the largest 0; core: whether it holds the centre."""
     component = np.full(len(vectors), OUTSIDE)
     core = np.zeros(len(vectors), bool)

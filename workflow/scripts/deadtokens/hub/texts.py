@@ -18,8 +18,8 @@ def fetch(kept: Kept, parts: Sequence[Mapping], key: str, progress: Callable[[in
 
     kept: of these parts, entries of the configuration; each ends with the document that reaches its
     `bytes` of UTF-8. key: where they stand in it, for messages. progress: is called with the
-    number of bytes so far. Raises UserError if a part cannot be had, or is not the one whose `sha256` is stated;
-    what was fetched before stays and is not fetched again.
+    number of bytes so far. Raises UserError if a part cannot be had, or is not the one whose
+    `sha256` is stated; what was fetched before stays and is not fetched again.
     """
     progress(kept.bytes)
     for number, part in enumerate(parts):
