@@ -80,9 +80,13 @@ def processes():
     return context
 
 
+# One with its moments, one of GPT-2's; `make test-slow` has all.
+IN_EVERY_RUN = ("crucible2", "wordybird1")
+
+
 @pytest.mark.parametrize(
     "family",
-    [pytest.param(f, marks=[pytest.mark.slow] if "small" in f else []) for f in FAMILIES],
+    [pytest.param(f, marks=[] if f in IN_EVERY_RUN else [pytest.mark.slow]) for f in FAMILIES],
 )
 def test_sigkills_at_random_moments_leave_the_same_bytes(tmp_path, processes, family):
     kills = SIGKILLS[family]

@@ -112,7 +112,11 @@ sys.exit(subprocess.call(sys.argv[1:]))
 
 @pytest.mark.parametrize(
     "family",
-    [{}, hugging_face.THIMBLE_7, hugging_face.WORDYBIRD_1],
+    [
+        {},
+        pytest.param(hugging_face.THIMBLE_7, marks=pytest.mark.slow),
+        hugging_face.WORDYBIRD_1,
+    ],
     ids=["crucible", "thimble", "wordybird"],
 )
 def test_the_same_bytes_whatever_a_scheduler_grants(tmp_path, family):

@@ -39,6 +39,7 @@ def test_every_recorded_state_is_predicted(fresh, group):
     assert fresh.planned(*paths, changes=CHANGES + "figures: {dpi: 77}") == set()
 
 
+@pytest.mark.slow
 def test_the_second_moment_falls_in_float32_alone(fresh):
     for run, falls in (("crucible2", False), ("wide", True)):
         fresh.run(f"results/{run}/second_moment.json", changes=CHANGES)

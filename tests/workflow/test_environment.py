@@ -64,6 +64,7 @@ def test_a_user_without_a_name_makes_a_corpus(fresh, environment):
     assert (fresh.root / CORPUS).exists()
 
 
+@pytest.mark.slow
 def test_neither_settings_of_python_nor_modules_of_the_users_own_matter(fresh):
     """And what is made has the permissions that the umask leaves, here those of the group too."""
     for name in ("command", "messages", "drawing", "deadtokens", "planning"):

@@ -4,6 +4,7 @@ import csv
 import json
 
 import numpy as np
+import pytest
 from safetensors.numpy import load_file
 
 FIGURE = "results/forecast/forecast.png"
@@ -39,6 +40,7 @@ def concordance(predicted, order):
     return (right * later).sum() / later.sum()
 
 
+@pytest.mark.slow
 def test_a_small_forecast_from_text_to_figure(finished):
     finished.run(FIGURE, changes=CHANGES)
     results = finished.root / "results"

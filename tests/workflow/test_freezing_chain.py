@@ -4,6 +4,7 @@ import csv
 import json
 
 import numpy as np
+import pytest
 from safetensors.numpy import load_file
 
 NAMES = ("stillness", "freezing", "permanence", "lifecycle")
@@ -63,6 +64,7 @@ def test_the_three_tables_agree_with_what_training_recorded(finished):
     np.testing.assert_allclose((lives["element"] == 3).mean(axis=0), shares, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_threshold_of_motion_runs_what_uses_it_and_a_colour_only_draws(finished):
     finished.run(*FIGURES)
     computing = {f"compute_{name}" for name in NAMES}

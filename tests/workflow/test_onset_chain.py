@@ -5,6 +5,7 @@ import json
 
 import facts_of_results
 import numpy as np
+import pytest
 from safetensors.numpy import load_file
 
 FIGURE, VERDICTS = "results/onset/onset.png", "results/verdicts.json"
@@ -72,6 +73,7 @@ def plain_mean_onset(moves):
     return np.mean(firsts)
 
 
+@pytest.mark.slow
 def test_a_small_comparison_from_text_to_verdicts(finished):
     finished.run(FIGURE, VERDICTS, changes=CHANGES, seconds=900)
     results = finished.root / "results"

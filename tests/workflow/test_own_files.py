@@ -40,6 +40,7 @@ def looks(path):
     return path.read_bytes(), stat.st_mtime_ns, stat.st_ino, sorted(os.listdir(path.parent))
 
 
+@pytest.mark.slow
 def test_the_same_figures_without_a_training(finished, elsewhere):
     given, figures = elsewhere
     before = looks(given)
