@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from deadtokens.census import formats, indicators, structure
 from deadtokens.census.formats import BFLOAT16, Format
 from deadtokens.census.structure import Rules
 from deadtokens.census.tokens import PADDED, UNUSED
 from deadtokens.errors import UserError
+from deadtokens.statistics import correlation
 
 ROWS_AT_ONCE = 4096
 OURS = ("black_hole", "within_cut")
@@ -199,6 +199,6 @@ def _areas(rows: pd.DataFrame, among: np.ndarray, unused: np.ndarray) -> Mapping
         if not 0 < n < len(values) or np.isnan(values).any():
             found[name] = None
             continue
-        below = rankdata(-values)[is_unused].sum() - n * (n + 1) / 2
+        below = correlation.ranks(-values)[is_unused].sum() - n * (n + 1) / 2
         found[name] = float(below / (n * (len(values) - n)))
     return found

@@ -11,6 +11,7 @@ import pandas as pd
 
 from deadtokens.errors import UserError
 from deadtokens.explorer.tracks import Track
+from deadtokens.freezing import stopping
 
 # How its last motion is to be read, by the places in a token's row.
 NEVER, STOPPED, CENSORED = STATES = ("never moved", "stopped", "censored")
@@ -31,7 +32,7 @@ def states(last: np.ndarray, steps: int, still_for: int) -> list[str]:
 
     One that moved later than that may only pause at the end of the run: its stop is censored.
     """
-    stopped = last <= steps - still_for
+    stopped = stopping.stopped(last, steps, still_for)
     return [
         NEVER if step < 0 else STOPPED if has else CENSORED
         for step, has in zip(last, stopped, strict=True)

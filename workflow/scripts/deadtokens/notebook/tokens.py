@@ -8,7 +8,7 @@ import pandas as pd
 
 from deadtokens import displacement
 from deadtokens.errors import UserError
-from deadtokens.freezing import freezing
+from deadtokens.freezing import freezing, stopping
 
 NEAR = 5  # texts that a message proposes
 LEAST_LIKENESS = 0.3  # of a text that it proposes, by difflib's ratio
@@ -54,7 +54,7 @@ def table(
     if last is None:
         state = np.full(len(ids), UNKNOWN, object)
     else:
-        state = np.where(steps - np.maximum(last, 0) >= still_for, "frozen", "censored")
+        state = np.where(stopping.stopped(last, steps, still_for), "frozen", "censored")
     return pd.DataFrame(
         {
             "token_id": ids,
