@@ -167,6 +167,42 @@ def test_zoom_moves_all_charts_and_the_address(opened, planted):
     opened.wait(f"view.from === 0 && view.to === {planted.steps}")
 
 
+def heights(browser):
+    return browser.run(
+        "return Object.fromEntries([...charts].map(([n, c]) => [n, [c.scales.y.min, c.scales.y.max]]))"
+    )
+
+
+def test_a_drag_up_or_down_zooms_into_the_heights_of_one_chart(opened, planted):
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    before = heights(opened)
+    over = opened.run("return document.querySelector('#chart-element .u-over')")
+    drag = ActionChains(opened.driver).move_to_element_with_offset(over, 0, -40)
+    drag.click_and_hold().move_by_offset(3, 80).release().perform()
+    opened.wait("view.heights.has('element')")
+    after = heights(opened)
+    low, high = before.pop("element"), after.pop("element")
+    assert low[0] < high[0] < high[1] < low[1]
+    assert after == before  # of no other chart
+    assert opened.run("return [view.from, view.to]") == [0, planted.steps]
+    opened.wait("location.hash.includes('y=element_')")
+    opened.open(planted.path("explorer.html"), opened.run("return location.hash"))
+    opened.wait(OPENED)
+    assert heights(opened)["element"] == pytest.approx(high, abs=1e-3)
+    # Aslant it zooms into both, and a double click shows all.
+    over = opened.run("return document.querySelector('#chart-element .u-over')")
+    drag = ActionChains(opened.driver).move_to_element_with_offset(over, -100, -50)
+    drag.click_and_hold().move_by_offset(200, 60).release().perform()
+    opened.wait("view.to - view.from < 200")
+    within = heights(opened)["element"]
+    assert within[1] - within[0] < high[1] - high[0]
+    ActionChains(opened.driver).double_click(over).perform()
+    opened.wait(f"view.heights.size === 0 && view.to === {planted.steps}")
+    opened.wait(f"charts.get('element').scales.y.max > {low[1]} - 0.01")
+    assert heights(opened) == {"element": low, **before}
+
+
 def test_the_keyboard_alone_zooms_moves_reads_sorts_and_removes(opened, planted):
     def to(condition):
         for _ in range(80):
@@ -195,8 +231,11 @@ def test_the_keyboard_alone_zooms_moves_reads_sorts_and_removes(opened, planted)
     reading = opened.run("return document.getElementById('reading').textContent")
     assert reading.startswith("step ")
     assert "|ΔW′|₂" in reading
+    zoomed = ActionChains(opened.driver).key_down(Keys.SHIFT).send_keys(Keys.ARROW_UP)
+    zoomed.key_up(Keys.SHIFT).perform()
+    opened.wait("view.heights.size === charts.size - 1")  # phases have none
     keys(opened, "0")
-    opened.wait(f"view.to === {planted.steps} && view.from === 0")
+    opened.wait(f"view.to === {planted.steps} && view.from === 0 && view.heights.size === 0")
     to("at.closest('th')?.dataset.key === 'id'")
     keys(opened, "ENTER")
     sorted_by = "document.querySelector('#table th[data-key=id]').ariaSort"
@@ -259,11 +298,16 @@ def test_the_address_brings_a_view_back_and_says_what_is_not_there(browser, open
     opened.wait(OPENED)
     assert opened.run("return [view.tokens, view.from, view.to]") == [[5, 3], 40, 90]
     # An address of another run, or of another version of the page.
-    opened.open(planted.path("explorer.html"), "#t=5.999.abc&x=90-40&p=vector.wind&sort=colour&z=1")
+    opened.open(
+        planted.path("explorer.html"),
+        "#t=5.999.abc&x=90-40&y=wind_1_2+m_5_2&p=vector.wind&sort=colour&z=1",
+    )
     opened.wait(OPENED)
     message = opened.run("return document.getElementById('message').textContent")
     assert "no dead token 999, abc" in message
     assert "no steps 90-40" in message
+    assert "no heights wind_1_2" in message
+    assert "no heights m_5_2" in message
     assert "no chart wind" in message
     assert shown_ids(opened) == [5]
 

@@ -2,6 +2,7 @@
 // Charts by step, one below the other, with a common range of steps and a common cursor.
 
 const CHART_HEIGHT = 230, X_AXIS = 30, PHASE_ROW = 16, AXIS_WIDTH = 74, LEAST_STEPS = 5;
+const CLEARLY_BOTH = 40; // pixels to drag across and up or down for both to be chosen, not the longer alone
 const PHASE_COLOURS = ["#14213d", "#4a8fd4", "#fcc75e", "#b5301f"], UNDEFINED_COLOUR = "#bdbdbd";
 const TITLES = {
   element: "Motion, element scale: |ΔW′|₂", vector: "Motion, vector scale: |ΔW|₂ / (|W|₂ · 2⁻⁷)", phase: "Phase by step",
@@ -44,10 +45,10 @@ function common(title, width, height) {
   const axis = { stroke: ink, grid: { stroke: isDark() ? "#ffffff18" : "#00000014" }, ticks: { show: false } };
   return {
     title, width, height,
-    cursor: { sync: { key: "steps", scales: ["x", null], setSeries: false }, drag: { x: true, y: false, dist: 4 }, bind: { mousedown: withoutShift } },
+    cursor: { sync: { key: "steps", scales: ["x", null], setSeries: false }, drag: { x: true, y: true, uni: CLEARLY_BOTH, dist: 4 }, bind: { mousedown: withoutShift } },
     scales: { x: { time: false, auto: false, range: (_, from, to) => [from, to] } },
     axes: [{ ...axis, size: X_AXIS, values: (_, ticks) => ticks.map((step) => (Number.isInteger(step) ? number(step) : "")) }, { ...axis, size: AXIS_WIDTH }],
-    hooks: { setScale: [(chart, key) => key === "x" && rangeOf(chart)], ready: [moveByDragging] },
+    hooks: { setScale: [(chart, key) => scaleWasSet(chart, key)], ready: [moveByDragging] },
   };
 }
 
@@ -67,8 +68,12 @@ function styleLines(isMoving) {
 }
 
 let isSetting = false;
-function rangeOf(chart) {
-  if (!isSetting) setRange(chart.scales.x.min, chart.scales.x.max);
+function scaleWasSet(chart, key) {
+  if (isSetting) return;
+  const { min, max } = chart.scales[key];
+  if (key === "x") setRange(min, max);
+  const name = [...charts.keys()].find((panel) => charts.get(panel) === chart);
+  if (key === "y" && data.panels.has(name)) setHeights(name, min, max);
 }
 
 function widthOfCharts() {
@@ -80,7 +85,8 @@ function trackChart(name, box) {
   const steps = Array.from({ length: first.columns }, (_, column) => stepOf(first, column));
   const shown = view.tokens.flatMap((id) => tracks.map((track, i) => ({ id, track, i, place: placeOf.get(id) })));
   const options = common(`${TITLES[name] || name}${first.unit ? ` (${first.unit})` : ""}`, widthOfCharts(), CHART_HEIGHT);
-  options.scales.y = { auto: false, range: rangeOfHeights(tracks) };
+  const [min, max] = view.heights.get(name) || allHeights(name);
+  options.scales.y = { auto: false, min, max, range: (_, low, high) => [low, high] };
   options.axes[1].values = (_, ticks) => ticks.map((tick) => tickOf(first, tick));
   options.axes[1].space = 24;
   if (levels.log) options.axes[1].splits = (_, __, low, high) => powersOfTen(first, low, high);
@@ -104,8 +110,8 @@ function seriesOf({ id, track, i, place }) {
 }
 
 // All that is there, with a little room.
-function rangeOfHeights(tracks) {
-  const ends = tracks.flatMap(extent), room = Math.max(1e-9, ...tracks.map((track) => 3 * track.levels.spacing));
+function allHeights(name) {
+  const tracks = data.panels.get(name), ends = tracks.flatMap(extent), room = Math.max(1e-9, ...tracks.map((track) => 3 * track.levels.spacing));
   return [Math.min(...ends) - room, Math.max(...ends) + room];
 }
 
@@ -232,6 +238,7 @@ function phaseChart(box) {
   const track = scales[0];
   const options = common(TITLES.phase, widthOfCharts(), 62 + PHASE_ROW * Math.max(1, rows.length));
   options.scales.y = { auto: false, range: [0, Math.max(1, rows.length)] };
+  options.cursor.drag.y = false;
   options.axes[1] = { ...options.axes[1], grid: { show: false }, values: () => [] };
   options.series = [{ label: "step", value: (_, step) => (step === null ? "" : number(step)) }, ...rows.map(({ id, track: of, place }) => ({
     label: `${visible(data.tokens.text[place])} ${id}, ${of.panel} scale`, stroke: colourOf(id), show: true, paths: () => null, points: { show: false },

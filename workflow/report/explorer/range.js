@@ -1,5 +1,5 @@
 "use strict";
-// The range of steps that all charts show, and how it is moved: pointer, wheel, keys, fields.
+// The range of steps that all charts show, and the heights that each does, and how both are moved: pointer, wheel, keys, fields.
 
 const RESTS_AFTER = 150; // milliseconds
 let isPlanned = false, resting = 0;
@@ -27,8 +27,13 @@ function rest() {
 
 function showRange() {
   isSetting = true;
-  for (const chart of charts.values()) {
-    chart.batch(() => chart.setScale("x", { min: view.from, max: view.to }));
+  for (const [name, chart] of charts) {
+    chart.batch(() => {
+      chart.setScale("x", { min: view.from, max: view.to });
+      if (!data.panels.has(name)) return;
+      const [min, max] = view.heights.get(name) || allHeights(name);
+      chart.setScale("y", { min, max });
+    });
   }
   isSetting = false;
   for (const end of ["from", "to"]) {
@@ -36,6 +41,29 @@ function showRange() {
     if (document.activeElement !== field) field.value = view[end];
   }
   addressSoon();
+}
+
+// Heights are those of the levels, so log2 of a value where the scale is logarithmic.
+function setHeights(name, low, high) {
+  const all = allHeights(name), tiny = 1e-6 * (all[1] - all[0]);
+  const bounds = [Math.max(low, all[0]), Math.min(high, all[1])];
+  const isAll = bounds[0] - all[0] < tiny && all[1] - bounds[1] < tiny;
+  if (isAll || bounds[1] - bounds[0] < tiny) view.heights.delete(name);
+  else view.heights.set(name, bounds.map((height) => Number(height.toFixed(4))));
+  setRange(view.from, view.to);
+}
+
+function zoomHeights(factor) {
+  for (const name of charts.keys()) {
+    if (!data.panels.has(name)) continue;
+    const [low, high] = view.heights.get(name) || allHeights(name), room = ((high - low) * (1 - factor)) / 2;
+    setHeights(name, low + room, high - room);
+  }
+}
+
+function showEverything() {
+  view.heights.clear();
+  setRange(0, data.steps);
 }
 
 // factor below 1 zooms in; what lies at `around` (0 to 1 of the range) stays.
@@ -66,7 +94,7 @@ function moveByDragging(chart) {
     const box = over.getBoundingClientRect();
     zoom(event.deltaY < 0 ? 0.8 : 1.25, (event.clientX - box.left) / box.width);
   }, { passive: false });
-  over.addEventListener("dblclick", () => setRange(0, data.steps));
+  over.addEventListener("dblclick", showEverything);
 }
 
 let cursorStep = null;
@@ -98,9 +126,10 @@ function readingAt(step) {
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const acts = {
-    "+": () => zoom(0.5), "=": () => zoom(0.5), "-": () => zoom(2), 0: () => setRange(0, data.steps),
+    "+": () => zoom(0.5), "=": () => zoom(0.5), "-": () => zoom(2), 0: showEverything,
     ArrowLeft: () => (event.shiftKey ? moveCursor(-1) : move(-0.2)),
     ArrowRight: () => (event.shiftKey ? moveCursor(1) : move(0.2)),
+    ArrowUp: event.shiftKey && (() => zoomHeights(0.5)), ArrowDown: event.shiftKey && (() => zoomHeights(2)),
     Home: () => move(-1e9), End: () => move(1e9),
   };
   if (!acts[event.key]) return;
@@ -109,7 +138,7 @@ function onKey(event) {
 }
 
 function startRange() {
-  const acts = { all: () => setRange(0, data.steps), in: () => zoom(0.5), out: () => zoom(2), earlier: () => move(-0.5), later: () => move(0.5) };
+  const acts = { all: showEverything, in: () => zoom(0.5), out: () => zoom(2), earlier: () => move(-0.5), later: () => move(0.5) };
   for (const [id, act] of Object.entries(acts)) document.getElementById(id).addEventListener("click", act);
   for (const end of ["from", "to"]) {
     const field = document.getElementById(end);

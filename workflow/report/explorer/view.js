@@ -1,15 +1,15 @@
 "use strict";
-// What is seen now, and the address that says it: #t=TOKENS&x=FROM-TO&p=CHARTS&sort=COLUMN&q=FILTER&script=&state=
+// What is seen now, and the address that says it: #t=TOKENS&x=FROM-TO&y=CHART_LOW_HIGH&p=CHARTS&sort=COLUMN&q=FILTER&script=&state=
 
 const MOST_SHOWN = 8;
-const view = { tokens: [], from: 0, to: 0, panels: [], sort: "last", down: true, filter: "", script: "", state: "" };
+const view = { tokens: [], from: 0, to: 0, heights: new Map(), panels: [], sort: "last", down: true, filter: "", script: "", state: "" };
 
 function defaultView() {
   const byLast = data.tokens.last.map((_, place) => place).sort((a, b) => data.tokens.last[a] - data.tokens.last[b]);
   const chosen = [byLast[byLast.length - 1], byLast[byLast.length >> 1], byLast[0]];
   return {
     tokens: [...new Set(chosen)].map((place) => data.tokens.id[place]),
-    from: 0, to: data.steps, panels: panelNames(), sort: "last", down: true, filter: "", script: "", state: "",
+    from: 0, to: data.steps, heights: new Map(), panels: panelNames(), sort: "last", down: true, filter: "", script: "", state: "",
   };
 }
 
@@ -35,6 +35,12 @@ function readAddress() {
   if (range && Number(range[1]) < Math.min(Number(range[2]), data.steps)) {
     [found.from, found.to] = [Number(range[1]), Math.min(Number(range[2]), data.steps)];
   } else if (asked.has("x")) problems.push(`There are no steps ${asked.get("x")} in this run.`);
+  for (const words of (asked.get("y") || "").split(" ").filter((text) => text !== "")) {
+    const [name, ...ends] = words.split("_"), [low, high] = ends.map(Number);
+    const [lowest, highest] = data.panels.has(name) ? allHeights(name) : [Infinity, -Infinity];
+    if (ends.length === 2 && low < high && low < highest && high > lowest) found.heights.set(name, [Math.max(low, lowest), Math.min(high, highest)]);
+    else problems.push(`There are no heights ${words} in this run.`);
+  }
   if (asked.has("p")) {
     const wanted = asked.get("p").split(".");
     const there = panelNames().filter((name) => wanted.includes(name));
@@ -57,6 +63,7 @@ function writeAddress() {
   const words = new URLSearchParams();
   words.set("t", view.tokens.join("."));
   if (view.from !== 0 || view.to !== data.steps) words.set("x", `${view.from}-${view.to}`);
+  if (view.heights.size) words.set("y", [...view.heights].map(([name, ends]) => [name, ...ends].join("_")).join(" "));
   if (view.panels.length !== panelNames().length) words.set("p", view.panels.join("."));
   if (view.sort !== "last" || !view.down) words.set("sort", `${view.down ? "-" : ""}${view.sort}`);
   for (const [key, name] of [["filter", "q"], ["script", "script"], ["state", "state"]]) {
