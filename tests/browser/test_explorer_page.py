@@ -169,7 +169,8 @@ def test_zoom_moves_all_charts_and_the_address(opened, planted):
 
 def heights(browser):
     return browser.run(
-        "return Object.fromEntries([...charts].map(([n, c]) => [n, [c.scales.y.min, c.scales.y.max]]))"
+        "const ends = ({scales: {y}}) => [y.min, y.max];"
+        "return Object.fromEntries([...charts].map(([name, chart]) => [name, ends(chart)]))"
     )
 
 
