@@ -43,9 +43,10 @@ rule all:
 
 
 rule report_results:
-    """Everything that the report shows."""
+    """Everything that the report shows, and the pages that it leads to."""
     input:
         report_figures(plan.configuration),
+        pages_of_tokens(plan.configuration).values(),
         "results/verdicts.html",
         "results/runs.html",
         "results/provenance.html",

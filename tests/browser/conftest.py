@@ -43,6 +43,12 @@ class Browser:
         asked = condition if callable(condition) else lambda: self.run(f"return {condition}")
         return WebDriverWait(self.driver, seconds, 0.05).until(lambda _: asked())
 
+    def busy(self) -> float:
+        """Processor time of the page's own thread, in seconds, which other work hardly touches."""
+        self.driver.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
+        found = self.driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+        return next(metric["value"] for metric in found if metric["name"] == "TaskDuration")
+
     def errors(self) -> list[str]:
         """What the page complained of in its console."""
         entries = self.driver.get_log("browser")
@@ -69,6 +75,7 @@ class Browser:
 def _browser(tmp_path_factory) -> Iterator[Browser]:
     if not (CHROMIUM and DRIVER):
         pytest.skip("no chromium with its driver here: apt-get install chromium chromium-driver")
+    pytest.importorskip("selenium", reason="no selenium here: pip install -r requirements.txt")
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 

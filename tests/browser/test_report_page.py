@@ -2,6 +2,9 @@
 
 import subprocess
 import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 from smoke import ROOT, Project, copy_sources
@@ -104,7 +107,13 @@ def test_every_link_leads_somewhere(opened):
     )
     assert {"Statistics", "Workflow"} <= {text for text, _ in links}
     for text, address in links:
-        assert address.startswith(("https://", "javascript:show_panel(")), text
+        if address.startswith("file:"):  # the page of tokens, which lies beside
+            assert Path(url2pathname(urlsplit(address).path)).is_file(), text
+        else:
+            assert address.startswith(("https://", "javascript:show_panel(")), text
+    assert [
+        address.rpartition("/results/")[2] for text, address in links if text == "crucible1"
+    ] == ["crucible1/explorer.html"]
     show = f"[...document.querySelectorAll('#app .prose a')].{BY_WORDS}"
     opened.run(f"{show}.click()", "Statistics")
     opened.wait("document.querySelector('#app .vega-embed')")

@@ -25,6 +25,15 @@ def report_figures(configuration: Mapping) -> list[str]:
     return of_runs + kicks + onsets + forecasts + censuses
 
 
+def pages_of_tokens(configuration: Mapping) -> dict[str, str]:
+    """By run in the report the page to look at its tokens with; some can have none."""
+    return {
+        name: f"results/{name}/explorer.html"
+        for name in configuration["report"]["runs"]
+        if requirements.why_not("explorer", name, configuration) is None
+    }
+
+
 def chapter(configuration: Mapping, question: str) -> str:
     """The title of a question's chapter; a word without a chapter stands for itself."""
     chapters = configuration["verdicts"]["chapters"]

@@ -15,7 +15,7 @@ from planning import codedigest, configuration, corpora, figures, findings, iden
 from planning import renamed, slices, trainings
 from planning.mistakes import ConfigurationError
 from planning.plan import Plan, options, shell_prefix
-from planning.report import chapter, evidence, report_figures
+from planning.report import chapter, evidence, pages_of_tokens, report_figures
 from planning.resources import growing, memory_of_census, memory_to_compare, memory_to_read
 from planning.schema import load as load_schema
 
@@ -49,8 +49,8 @@ except ConfigurationError as error:
     hint = f"\n{imported.HINT}" if imported.is_given_configuration(workflow) else ""
     raise WorkflowError(f"Wrong configuration.\n{error}{hint}") from None
 
-# Captions of the report read the configuration; this way they find every key, defaults too.
-config = dict(plan.configuration)
+# The opening and the captions of the report read it; this way they find every key, defaults too.
+config = {**plan.configuration, "pages_of_tokens": pages_of_tokens(plan.configuration)}
 
 shell = imported.own_shell(
     shell,

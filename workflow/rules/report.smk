@@ -3,7 +3,7 @@
 Needs the statistics (JSON) of the runs in the report. Leaves the verdicts as JSON, as a table (CSV)
 and as a page (HTML), a page of provenance, and from the files that `findings.sources` names the findings
 (Markdown, and findings.json, which of its sources is which); of any run with weights a page to look at
-its tokens with (explorer.html). `make report` asks for `report_results` and then has
+its tokens with (explorer.html), to which the opening of the report leads. `make report` asks for `report_results` and then has
 Snakemake put it all into one page that needs no network.
 """
 
