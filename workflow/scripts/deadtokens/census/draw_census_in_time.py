@@ -77,7 +77,8 @@ def _lines(panel: Axes, table: pd.DataFrame, columns: dict[str, tuple[str, str]]
         pictures.remark(panel, "none at any step")
     panel.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:,.0f}"))
     panel.set_ylabel("Number")
-    panel.legend(loc="best")
+    # Lines that fall from the first step to the last leave no place free of them.
+    panel.legend(loc="best", frameon=True, framealpha=0.85, edgecolor="none")
 
 
 def _draw_meetings(panel: Axes, table: pd.DataFrame) -> None:
