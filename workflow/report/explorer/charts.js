@@ -126,8 +126,9 @@ function powersOfTen(track, low, high) {
   }
   const inside = (tick) => tick >= bottom && tick <= top;
   const ticks = [powers, between].map((some) => some.filter(inside)).find((some) => some.length > 1) || fine.filter(inside);
-  const heights = ticks.map((tick) => tick / Math.log10(2));
-  return track.seen[NOTHING] ? [track.heights[NOTHING], ...heights] : heights;
+  const heights = ticks.map((tick) => tick / Math.log10(2)), zero = track.heights[NOTHING];
+  if (!track.seen[NOTHING]) return heights;
+  return [zero, ...heights.filter((height) => height - zero > (high - low) / 15)]; // where words would overlap, zero's are read
 }
 
 function tickOf(track, tick) {
