@@ -58,7 +58,9 @@ def write(folder: Path, *matrices: counting.Matrix) -> None:
     summary = {
         **{"census": "planted <i>one</i>", "run": None, "tied": len(matrices) < 2},
         **{"exponent_cut": RULES.exponent_cut},
-        "matrices": {name: {"tensor": f"{name}.weight", **of.summary} for name, of in found.items()},
+        "matrices": {
+            name: {"tensor": f"{name}.weight", **of.summary} for name, of in found.items()
+        },
     }
     command.write_json(folder / "census.json", summary)
     for name in TABLES:

@@ -65,9 +65,11 @@ async function readReading(chosen) {
 
 // Tokens prepared for the search, when it is first needed.
 function searchedTokens() {
-  const { tokens } = shown, script = tokens.of.script || (() => "");
-  const places = Array.from({ length: tokens.rows }, (_, place) => place);
-  shown.searched ??= searchable(places.map(tokens.of.token_id), tokens.of.token.texts, places.map((place) => script(place) || ""));
+  if (!shown.searched) {
+    const { rows, of } = shown.tokens, places = Array.from({ length: rows }, (_, place) => place);
+    const scripts = places.map((place) => (of.script && of.script(place)) || "");
+    shown.searched = searchable(places.map(of.token_id), of.token.texts, scripts);
+  }
   return shown.searched;
 }
 

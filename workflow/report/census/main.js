@@ -6,6 +6,10 @@ function nameOf({ matrix, reading }) {
   return `${matrix}, ${reading === format ? `exact bits (${reading})` : `rounded to ${reading}`}`;
 }
 
+function counted(count, name) {
+  return `${number(count)} ${name}${count === 1 ? "" : "s"}`;
+}
+
 function share(some, all) {
   return all ? ` (${round((100 * some) / all, 1)}%)` : "";
 }
@@ -14,8 +18,8 @@ function neighboursInWords({ adjacency }) {
   if (adjacency.pairs === null) return `not counted: ${number(adjacency.candidate_pairs)} candidate pairs, more than ${number(adjacency.pair_limit)}`;
   const kinds = Object.entries(adjacency.kinds).filter(([, count]) => count).map(([kind, count]) => `${number(count)} by ${kind.replace("_", " ")}`);
   const largest = adjacency.largest_component;
-  return `${number(adjacency.pairs)} pairs of neighbours${kinds.length ? ` (${kinds.join(", ")})` : ""}, ${number(adjacency.components)} components; `
-    + `the one of most vectors has ${number(largest.vectors)}, with ${number(largest.tokens)} tokens and ${number(largest.black_holes)} black holes`;
+  return `${counted(adjacency.pairs, "pair")} of neighbours${kinds.length ? ` (${kinds.join(", ")})` : ""}, ${counted(adjacency.components, "component")}; `
+    + `the one of most vectors has ${number(largest.vectors)}, with ${counted(largest.tokens, "token")} and ${counted(largest.black_holes, "black hole")}`;
 }
 
 function centreInWords({ centre }) {
@@ -35,10 +39,11 @@ function fillShort() {
     apart.length > 0 && fact("Counted apart", apart.join(", ")),
     fact("Black holes", found.black_holes ? `${number(found.black_holes)}, of ${number(found.black_hole_tokens)} tokens${share(found.black_hole_tokens, found.tokens)}; the largest of ${number(found.largest_population)}` : "none: no two tokens share a vector"),
     fact("Centre", ...centreInWords(found)),
-    fact("Structure", `within exponent distance ${exponents.cut}: ${number(inside.tokens)} tokens on ${number(inside.vectors)} vectors, ${number(inside.black_holes)} of them black holes; ${precise(inside.width)} wide`),
+    fact("Structure", `within exponent distance ${exponents.cut}: ${counted(inside.tokens, "token")} on ${counted(inside.vectors, "vector")}, ${counted(inside.black_holes, "black hole")} among them; ${precise(inside.width)} wide`),
     fact("Plateau", exponents.plateau ? `${number(exponents.plateau.tokens)} tokens from exponent distance ${exponents.plateau.first} to ${exponents.plateau.last}` : "none"),
     fact("Components", neighboursInWords(found)),
-    fact("Core", `${number(geography.core.tokens)} tokens on ${number(geography.core.vectors)} vectors; outskirts ${number(geography.outskirts.tokens)} on ${number(geography.outskirts.vectors)}`),
+    fact("Core", `${counted(geography.core.tokens, "token")} on ${counted(geography.core.vectors, "vector")}`),
+    fact("Outskirts", `${counted(geography.outskirts.tokens, "token")} on ${counted(geography.outskirts.vectors, "vector")}`),
     fact("Norms", `${precise(geography.norm_min, DIGITS)} to ${precise(geography.norm_max, DIGITS)} in the structure`),
     areas.length > 0 && fact("Indicators", `area under the receiver operating characteristic, against ${indicators.truth_is}: ${areas.join(", ")}`),
   ];
