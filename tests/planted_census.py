@@ -1,4 +1,4 @@
-"""A small planted census with odd tokens, and its page, made by the program; and one of any size."""
+"""A small planted census with odd tokens, and its page, made by the program; and a large one."""
 
 import subprocess
 import sys
