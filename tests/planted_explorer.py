@@ -17,7 +17,11 @@ from deadtokens.recorded.rows import TokenRows, read_dead_mask
 
 ROOT = Path(__file__).parents[1]
 PROGRAM = ROOT / "workflow/scripts/report/write_explorer.py"
-PARTS = ROOT / "workflow/report/explorer"
+PARTS = [
+    path
+    for folder in ("pages", "explorer")
+    for path in sorted((ROOT / "workflow/report" / folder).glob("*.*"))
+]
 PHASES = ["Fimbulwinter", "Thermal Solid", "Quantum Regime", "Classical Gas"]
 THRESHOLDS = [0.1, 10, 100]
 ELEMENTS = 4
@@ -129,7 +133,7 @@ class Planted:
         words = ["--settings", json.dumps(settings)]
         for option, name in files.items():
             words += [f"--{option}", str(self.path(name))]
-        words += ["--parts", *map(str, sorted(PARTS.glob("*.*")))]
+        words += ["--parts", *map(str, PARTS)]
         words += ["--distance", str(self.path("distance.safetensors"))] * self.moments
         return subprocess.run(
             [sys.executable, PROGRAM, *words], capture_output=True, text=True, check=False

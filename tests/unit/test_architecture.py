@@ -14,7 +14,7 @@ QUESTIONS = ("phases", "freezing", "permanence", "cohorts", "drift", "kick", "ca
 # From left to right; docs/architecture.md says what each is for.
 ROOMS = (
     *("errors", "openmp", "lattice", "gauge", "statistics", "files", "recorded", "text"),
-    *("hub", "training", "update_law", "displacement", "figures", *QUESTIONS),
+    *("hub", "training", "update_law", "displacement", "figures", "pages", *QUESTIONS),
     *("comparison", "explorer", "report", "notebook", "program"),
 )
 # A part of the room that a table for planning may know: what runs an analysis is of.

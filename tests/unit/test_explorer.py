@@ -17,6 +17,7 @@ from deadtokens.explorer import page, tracks
 from deadtokens.explorer.levels import INFINITE, NONE, NOTHING, Levels
 from deadtokens.files import storage
 from deadtokens.files.trajectory import write_file
+from deadtokens.pages.parts import named_parts
 from deadtokens.phases.phases import Scheme, phase_index
 from deadtokens.recorded.rows import TokenRows
 
@@ -195,12 +196,12 @@ def test_when_a_token_stopped():
 
 def test_parts_that_are_missing_or_end_too_soon_are_refused():
     with pytest.raises(UserError, match=r"a\.js: must not hold the end of a script"):
-        page.named_parts([("a.js", "'</Script>'")])
+        named_parts([("a.js", "'</Script>'")])
     with pytest.raises(UserError, match=r"a\.js~: no part of a page"):
-        page.named_parts([("a.js~", "")])
+        named_parts([("a.js~", "")])
     with pytest.raises(UserError, match="slot style"):
         page.html({"page": "<!--style-->"}, {"thresholds": [], "motion_threshold": 1}, {}, [])
-    parts = page.named_parts((p.name, p.read_text("utf-8")) for p in sorted(PARTS.glob("*.*")))
+    parts = named_parts((p.name, p.read_text("utf-8")) for p in PARTS)
     assert {*parts} == {"page", "style", "script"}
     # uPlot's licence goes along with it.
     assert "The MIT License" in parts["script"]

@@ -291,6 +291,9 @@ def test_the_report_shows_what_its_runs_can_have(configured):
     assert "results/wide/phase_transitions.png" not in shown
     assert "results/thimble7/phase_transitions.png" in shown
     assert shown[-1] == "results/wordybird/kick.png"
+    changed["report"]["census"] = ["qwen"]
+    pages = [f"results/census/qwen/{name}" for name in ("census.png", "explorer.html")]
+    assert report.report_figures(changed)[-2:] == pages
 
 
 def test_a_chapter_never_ends_the_script_that_holds_it(configured):

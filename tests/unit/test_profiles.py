@@ -15,7 +15,7 @@ ACROSS_RUNS = {
     *("compute_kick", "draw_kick", "compute_onset", "draw_onset"),
     *("compute_forecast", "draw_forecast"),
     # Of any matrix, of whatever size, with or without a run.
-    *("compute_census", "draw_census"),
+    *("compute_census", "draw_census", "write_census_page"),
     "judge_questions",
     *("write_verdicts_page", "write_runs_page", "write_provenance_page", "write_findings"),
 }

@@ -18,6 +18,7 @@ PICTURES = [
     *(f"results/census/{name}/census.png" for name in ("model", "frozen")),
     "results/crucible2/census_in_time.png",
 ]
+PAGE = "results/census/model/explorer.html"
 
 
 def test_a_model_and_a_run_are_counted_and_followed(finished):
@@ -32,7 +33,7 @@ def test_a_model_and_a_run_are_counted_and_followed(finished):
         {"model.embed_tokens.weight": rows, "model.norm.weight": rows[0]},
         finished.root / "the model/model.safetensors",
     )
-    finished.run(*PICTURES, changes=CHANGES)
+    finished.run(*PICTURES, PAGE, changes=CHANGES)
     for name in PICTURES:
         assert (finished.root / name).read_bytes().startswith(b"\x89PNG")
     summary = json.loads((finished.root / "results/census/model/census.json").read_text("utf-8"))
@@ -61,10 +62,15 @@ def test_a_model_and_a_run_are_counted_and_followed(finished):
     assert len(tokens) == weights.shape[1]
     assert {row["dead"] for row in tokens} == {"1"}
 
+    page = (finished.root / PAGE).read_text("utf-8")
+    assert '"census":"model"' in page
+    assert page.count('<script type="text/plain" id="column-') > 10
+
     # A rule of one census computes that one again, a file of the model too; nothing else.
-    assert finished.planned(*PICTURES, changes=CHANGES) == set()
+    assert finished.planned(*PICTURES, PAGE, changes=CHANGES) == set()
     other = CHANGES.replace("the model}", "the model, exponent_cut: 4}")
-    assert finished.planned(*PICTURES, changes=other) == {"compute_census", "draw_census"}
+    again = {"compute_census", "draw_census", "write_census_page"}
+    assert finished.planned(*PICTURES, PAGE, changes=other) == again
     save_file(
         {"model.embed_tokens.weight": rows + 1}, finished.root / "the model/model.safetensors"
     )

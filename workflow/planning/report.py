@@ -10,7 +10,7 @@ OF_ONE_SERIES = {"phase_transitions": "thimble"}
 
 
 def report_figures(configuration: Mapping) -> list[str]:
-    """All figures of the runs and comparisons in the report."""
+    """All figures of the runs and comparisons in the report, and the pages of its censuses."""
     report, kind = configuration["report"], configuration["report"]["format"]
     of_runs = [
         f"results/{name}/{figure.name}.{kind}"
@@ -21,7 +21,9 @@ def report_figures(configuration: Mapping) -> list[str]:
     kicks = [f"results/{name}/kick.{kind}" for name in report["kick"]]
     onsets = [f"results/{name}/onset.{kind}" for name in report["onsets"]]
     forecasts = [f"results/{name}/forecast.{kind}" for name in report["forecasts"]]
-    censuses = [f"results/census/{name}/census.{kind}" for name in report["census"]]
+    # The caption leads to the page beside the report, which is too large to stand in it.
+    files = (f"census.{kind}", "explorer.html")
+    censuses = [f"results/census/{name}/{file}" for name in report["census"] for file in files]
     return of_runs + kicks + onsets + forecasts + censuses
 
 

@@ -4,7 +4,7 @@ Needs for every entry of `census` the safetensors files of a model, one such fil
 of a run that records W; a tokenizer.json, if there is one, and of a run the masks of its corpus.
 Leaves in results/census/{census}/ all in short (census.json), a row per vector of the structure
 (vectors.csv), per token (tokens.csv) and per component of neighbours on the lattice
-(components.csv). Of a run that records W in results/{run}/ the same in time (census_in_time.csv).
+(components.csv), and a page to look at all of it with (explorer.html). Of a run that records W in results/{run}/ the same in time (census_in_time.csv).
 """
 
 
@@ -38,6 +38,34 @@ rule compute_census:
         " --tokenizer {input.tokenizer:q} --masks {input.masks:q}"
         " --summary {output.summary:q} --vectors {output.vectors:q}"
         " --tokens {output.tokens:q} --components {output.components:q}"
+
+
+rule write_census_page:
+    """Write a page to look at a census with, token by token, which needs no network."""
+    input:
+        summary="results/census/{census}/census.json",
+        vectors="results/census/{census}/vectors.csv",
+        tokens="results/census/{census}/tokens.csv",
+        components="results/census/{census}/components.csv",
+        parts=local(page_parts("census")),
+    output:
+        "results/census/{census}/explorer.html",
+    log:
+        "results/census/{census}/logs/write_census_page.log",
+    benchmark:
+        "results/census/{census}/benchmarks/write_census_page.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(15),
+    params:
+        code=plan.code("census/write_census_page.py", "analysis"),
+    shell:
+        'python "$scripts"/census/write_census_page.py --identity {params.identity} --log {log:q}'
+        " --summary {input.summary:q} --vectors {input.vectors:q}"
+        " --tokens {input.tokens:q} --components {input.components:q}"
+        " --parts {input.parts:q} --page {output:q}"
 
 
 rule compute_census_in_time:

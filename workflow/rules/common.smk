@@ -22,11 +22,17 @@ from planning.schema import load as load_schema
 SCRIPTS = os.path.relpath(f"{ROOT}/workflow/scripts")
 PUBLISHED = f"{ROOT}/workflow/report/published.json"
 FINDINGS = f"{ROOT}/workflow/report/findings.md.jinja"
-EXPLORER = [
-    str(path)
-    for kind in ("css", "html", "js")
-    for path in sorted(Path(ROOT, "workflow/report/explorer").glob(f"*.{kind}"))
-]
+
+
+def page_parts(page):
+    """HTML, style and scripts of a page, those that all pages share first."""
+    return [
+        str(path)
+        for folder in ("pages", page)
+        for kind in ("css", "html", "js")
+        for path in sorted(Path(ROOT, "workflow/report", folder).glob(f"*.{kind}"))
+    ]
+
 
 try:
     if imported.is_given_configuration(workflow):

@@ -35,14 +35,7 @@ function heightOf(levels, level) {
 }
 
 async function unpack(track) {
-  const element = document.getElementById(`track-${track.name}`);
-  const text = element.textContent.trim();
-  const bytes = Uint8Array.fromBase64
-    ? Uint8Array.fromBase64(text)
-    : Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  element.remove();
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const level = new Uint8Array(await new Response(stream).arrayBuffer());
+  const level = await unpackedBytes(`track-${track.name}`);
   if (level.length !== data.tokens.id.length * track.columns) throw new Error("cut short");
   track.level = level;
   const seen = new Uint8Array(256);
@@ -91,40 +84,6 @@ function shownValue(track, level) {
   return track.levels.log ? precise(value) : round(value, 2);
 }
 
-function precise(value) {
-  if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6)) return value.toExponential(2);
-  return value >= 1000 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(3)));
-}
-
-function round(value, digits) {
-  return String(Number(value.toFixed(digits)));
-}
-
-// Text that can be seen: blanks at the ends and what has no shape are written as signs.
-function visible(text) {
-  if (text === "") return "(empty)";
-  const seen = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (letter) => {
-    const known = { "\n": "⏎", "\t": "⇥", "\r": "␍" }[letter];
-    return known || `⟨U+${letter.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
-  });
-  return seen.replace(/^\p{Zs}+|\p{Zs}+$/gu, (blanks) => "␣".repeat([...blanks].length));
-}
-
-function element(name, properties = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(properties)) {
-    if (key in made && key !== "role" && key !== "list") made[key] = value;
-    else made.setAttribute(key, value);
-  }
-  made.append(...children);
-  return made;
-}
-
-// A token's text stands apart, so that right-to-left writing turns nothing else round.
 function tokenText(place) {
-  return element("bdi", { className: "token" }, visible(data.tokens.text[place]));
-}
-
-function number(value) {
-  return value.toLocaleString("en");
+  return textElement(data.tokens.text[place]);
 }

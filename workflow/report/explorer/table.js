@@ -1,7 +1,6 @@
 "use strict";
-// All tokens: sorted, filtered, a page of rows at a time.
+// All tokens of the run, sorted and filtered.
 
-const ROWS = 50;
 const COLUMNS = [
   { key: "id", title: "number" },
   { key: "text", title: "token" },
@@ -12,16 +11,11 @@ const COLUMNS = [
   { key: "norm", title: "|W[0]|₂ as stored" },
   { key: "relative", title: "less the mean" },
 ];
-let firstRow = 0;
+let tableOfTokens = null;
 
 function cell(key, place) {
   if (key === "still") return data.steps - Math.max(data.tokens.last[place], 0);
   return data.tokens[key][place];
-}
-
-function compare(a, b) {
-  if (typeof a === "number") return a - b;
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 // Places of the tokens that the filters leave, in the order asked for.
@@ -30,27 +24,14 @@ function rowsOfTable() {
   const kept = data.tokens.id.map((_, place) => place).filter((place) => {
     if (view.script && data.tokens.script[place] !== view.script) return false;
     if (view.state && data.tokens.state[place] !== view.state) return false;
-    if (!words) return true;
-    const texts = [data.tokens.text[place], data.tokens.script[place], String(data.tokens.id[place])];
-    return texts.some((text) => text.toLowerCase().includes(words));
+    return !words || hasWords(place, words, searchedTokens());
   });
   const sign = view.down ? -1 : 1;
-  return kept.sort((a, b) => sign * compare(cell(view.sort, a), cell(view.sort, b)) || a - b);
+  return kept.sort((a, b) => compare(cell(view.sort, a), cell(view.sort, b), sign) || a - b);
 }
 
 function fillTable() {
-  const rows = rowsOfTable();
-  firstRow = Math.max(0, Math.min(firstRow, (Math.ceil(rows.length / ROWS) - 1) * ROWS));
-  const seen = rows.slice(firstRow, firstRow + ROWS);
-  document.querySelector("#table tbody").replaceChildren(...seen.map(rowOfTable));
-  const range = rows.length ? `${number(firstRow + 1)} to ${number(firstRow + seen.length)} of ` : "";
-  document.getElementById("count").textContent = `${range}${number(rows.length)} tokens`;
-  document.getElementById("previous").disabled = firstRow === 0;
-  document.getElementById("next").disabled = firstRow + ROWS >= rows.length;
-  for (const head of document.querySelectorAll("#table th[data-key]")) {
-    const sorted = head.dataset.key === view.sort;
-    head.setAttribute("aria-sort", !sorted ? "none" : view.down ? "descending" : "ascending");
-  }
+  tableOfTokens.fill();
 }
 
 function rowOfTable(place) {
@@ -71,16 +52,16 @@ function rowOfTable(place) {
 }
 
 function startTable() {
-  const heads = COLUMNS.map(({ key, title }) => {
-    const button = element("button", { type: "button" }, title);
-    button.addEventListener("click", () => {
+  tableOfTokens = pagedTable({
+    ids: { table: "table", count: "count", previous: "previous", next: "next" },
+    noun: "tokens", columns: () => COLUMNS, further: ["charts"], rows: rowsOfTable, row: rowOfTable,
+    sorted: () => ({ key: view.sort, down: view.down }),
+    sort: (key) => {
       [view.sort, view.down] = [key, view.sort === key ? !view.down : false];
-      firstRow = 0;
       tableChanged();
-    });
-    return element("th", { scope: "col", "data-key": key }, button);
+    },
   });
-  document.querySelector("#table thead").append(element("tr", {}, ...heads, element("th", { scope: "col" }, "charts")));
+  tableOfTokens.heads();
   for (const [id, key] of [["script", "script"], ["state", "state"]]) {
     const choice = document.getElementById(id);
     for (const value of [...new Set(data.tokens[key])].sort()) choice.append(element("option", { value }, value));
@@ -88,19 +69,12 @@ function startTable() {
   }
   const filter = document.getElementById("filter");
   filter.addEventListener("input", () => filtered("filter", filter.value));
-  document.getElementById("previous").addEventListener("click", () => turn(-ROWS));
-  document.getElementById("next").addEventListener("click", () => turn(ROWS));
 }
 
 function filtered(key, value) {
   view[key] = value;
-  firstRow = 0;
+  tableOfTokens.toFirst();
   tableChanged();
-}
-
-function turn(rows) {
-  firstRow += rows;
-  fillTable();
 }
 
 function tableChanged() {

@@ -6,7 +6,7 @@
         --displacement results/crucible2/displacement.safetensors \\
         --freezing results/crucible2/freezing.csv \\
         --distance results/crucible2/momentum_distance.safetensors \\
-        --parts workflow/report/explorer/* --page explorer.html
+        --parts workflow/report/pages/* workflow/report/explorer/* --page explorer.html
 """
 
 from deadtokens.program import command  # first: what follows takes its time
@@ -19,6 +19,7 @@ from deadtokens.displacement import patterns
 from deadtokens.explorer import page, tracks
 from deadtokens.files import documents, opening, tables
 from deadtokens.files.storage import open_reader
+from deadtokens.pages.parts import named_parts
 from deadtokens.recorded.rows import TokenRows, read_dead_mask
 
 SHOWN = ("run", "experiment", "phases", "thresholds", "motion_threshold", "still_for", "absent")
@@ -28,7 +29,7 @@ SETTINGS = (*SHOWN, "naming", "motion_values", "state_values")
 def main(options):
     """All tracks of all dead tokens, in one file."""
     wanted = options.settings
-    parts = page.named_parts((path.name, opening.text(path)) for path in sorted(options.parts))
+    parts = named_parts((path.name, opening.text(path)) for path in sorted(options.parts))
     table = tables.read(options.freezing, page.COLUMNS, text=("token", "script"))
     with ExitStack() as stack:
         paths = options.trajectory, options.displacement

@@ -1,10 +1,6 @@
-"""The page: its parts, the tokens and the tracks, put into one file that needs nothing else."""
+"""The page of tokens: what it holds of each, and of the tracks."""
 
-import base64
-import json
-import re
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,14 +8,12 @@ import pandas as pd
 from deadtokens.errors import UserError
 from deadtokens.explorer.tracks import Track
 from deadtokens.freezing import stopping
+from deadtokens.pages.parts import filled, packed
 
 # How its last motion is to be read, by the places in a token's row.
 NEVER, STOPPED, CENSORED = STATES = ("never moved", "stopped", "censored")
 NORMS = {"norm": "initial_norm", "relative": "initial_norm_relative"}
 COLUMNS = ("token_id", "token", "script", *NORMS.values(), "last_motion_step")
-# By the ending of a part's file: its slot, and the tag that it stands in.
-SLOTS = {"html": ("page", ""), "css": ("style", "style"), "js": ("script", "script")}
-SLOT = re.compile(r"<!--(\w+)-->")  # in the page's HTML, what a part is put in place of
 
 
 def bounds(settings: Mapping) -> tuple[float, ...]:
@@ -72,47 +66,5 @@ def html(parts: Mapping[str, str], about: Mapping, listed: Mapping, tracks: Sequ
         "tokens": listed,
         "tracks": [track.described() for track in tracks],
     }
-    held = [f'<script type="application/json" id="data">{as_json(data)}</script>']
-    held += [
-        f'<script type="text/plain" id="track-{track.name}">{packed(track.level)}</script>'
-        for track in tracks
-    ]
-    filled = {**parts, "data": "\n".join(held)}
-
-    def part(slot: re.Match) -> str:
-        if slot[1] not in filled:
-            raise UserError(f"the page has a slot {slot[1]}, and there is no such part: give it.")
-        return filled[slot[1]]
-
-    return SLOT.sub(part, parts["page"])
-
-
-def as_json(value: object) -> str:
-    """JSON that ends no script, whatever text is in it."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for letter in "<>&\u2028\u2029":
-        text = text.replace(letter, f"\\u{ord(letter):04x}")
-    return text
-
-
-def packed(level: np.ndarray) -> str:
-    """Bytes as a browser unpacks them: zlib's deflate, then base64."""
-    return base64.b64encode(zlib.compress(np.ascontiguousarray(level).tobytes(), 9)).decode("ascii")
-
-
-def named_parts(files: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Parts by the name of their slot, as HTML, from names of files and their content.
-
-    UserError for any other file, and where a script or a style would end before its end.
-    """
-    found: dict[str, str] = {}
-    for file, content in files:
-        kind = file.rpartition(".")[2]
-        if kind not in SLOTS:
-            raise UserError(f"{file}: no part of a page; expected a file of {', '.join(SLOTS)}.")
-        slot, tag = SLOTS[kind]
-        if tag and f"</{tag}" in content.lower():
-            raise UserError(f"{file}: must not hold the end of a {tag}, which would end it there.")
-        whole = f"<{tag}>\n{content}</{tag}>\n" if tag else content
-        found[slot] = found.get(slot, "") + whole
-    return found
+    held = {f"track-{track.name}": packed(track.level) for track in tracks}
+    return filled(parts, data, held)
