@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from planted_explorer import ODD, PHASES, Planted
 
-from deadtokens.explorer import page
+from deadtokens.pages import parts
 
 pytestmark = pytest.mark.browser
 
@@ -430,11 +430,11 @@ def many_tokens(path, times):
         about = json.loads(found[2])
         listed = {key: values * times for key, values in about["tokens"].items()}
         listed["id"] = [2 + i for i in range(len(listed["id"]))]
-        return found[1] + page.as_json(about | {"tokens": listed}) + found[3]
+        return found[1] + parts.as_json(about | {"tokens": listed}) + found[3]
 
     def more_rows(found):
         rows = np.frombuffer(zlib.decompress(b64decode(found[2])), np.uint8)
-        return found[1] + page.packed(np.tile(rows, times)) + found[3]
+        return found[1] + parts.packed(np.tile(rows, times)) + found[3]
 
     text = re.sub(r'(id="data">)(.*?)(</script>)', more_data, text, flags=re.DOTALL)
     path.write_text(re.sub(r'(id="track-\w+">)(.*?)(</script>)', more_rows, text), encoding="utf-8")

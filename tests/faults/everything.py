@@ -62,6 +62,8 @@ TARGETS = (
     "results/onset/onset.png",
     "results/forecast/forecast.png",
     "results/census/frozen/census.png",
+    "results/census/frozen/explorer.html",
+    "results/crucible2/explorer.html",
     "results/crucible2/census_in_time.png",
     "results/seeds/sweep.csv",
     "results/comparison.md",

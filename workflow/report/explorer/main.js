@@ -1,10 +1,9 @@
 "use strict";
 // The page from its data to what is seen, and what is taken away from it.
 
-// What is shown, as CSV (RFC 4180): a row per step and token, a column per track.
+// What is shown, as CSV: a row per step and token, a column per track.
 function csv() {
   const tracks = data.tracks.filter((track) => view.panels.includes(track.panel));
-  const field = (value) => (/[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
   const scales = view.panels.includes("phase") ? ["l2", "vector_ulp"].map((name) => data.tracks.find((track) => track.name === name)) : [];
   const head = ["step", "token_id", "token", "script", ...tracks.map((track) => track.name), ...scales.map((track) => `phase_${track.panel}`)];
   const rows = [head];
@@ -20,7 +19,7 @@ function csv() {
       rows.push([String(step), String(id), data.tokens.text[place], data.tokens.script[place], ...values, ...phases]);
     }
   }
-  return rows.map((row) => row.map(field).join(",") + "\r\n").join("");
+  return csvText(rows);
 }
 
 function csvNumber(value) {
@@ -29,9 +28,7 @@ function csvNumber(value) {
 }
 
 function download() {
-  const link = element("a", { download: `${data.run}_tokens.csv`, href: URL.createObjectURL(new Blob([csv()], { type: "text/csv" })) });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  saveFile(`${data.run}_tokens.csv`, csv());
 }
 
 async function copyLink() {
