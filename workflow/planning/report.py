@@ -22,7 +22,8 @@ def report_figures(configuration: Mapping) -> list[str]:
     onsets = [f"results/{name}/onset.{kind}" for name in report["onsets"]]
     forecasts = [f"results/{name}/forecast.{kind}" for name in report["forecasts"]]
     censuses = [f"results/census/{name}/census.{kind}" for name in report["census"]]
-    return of_runs + kicks + onsets + forecasts + censuses
+    holes = [f"results/{name}/black_holes.{kind}" for name in report["black_holes"]]
+    return of_runs + kicks + onsets + forecasts + censuses + holes
 
 
 def chapter(configuration: Mapping, question: str) -> str:

@@ -5,8 +5,8 @@
         --masks results/corpora/flannel/masks.safetensors \\
         --table null_census_in_time.csv --centres null_centres.safetensors
 
-`training` in the settings holds those of the run, by which its initial weights are drawn again; they
-must be the recorded ones, bit for bit, when they are rounded.
+`training` in the settings holds those of the run, by which its initial weights are drawn again;
+they must be the recorded ones, bit for bit, when they are rounded.
 """
 
 from deadtokens.program import command  # first: what follows takes its time
@@ -36,7 +36,9 @@ def main(options):
         cloud, states = cloud[rows.token_ids], rows.field("W")[1][0]
         initial_cloud.check(cloud, rows.read("W", 0, 1)[0], options.trajectory)
         progress = command.Progress(states, "step")
-        model = null_model.NullModel(cloud, options.settings["pair_limit"], options.settings["ranks"])
+        model = null_model.NullModel(
+            cloud, options.settings["pair_limit"], options.settings["ranks"]
+        )
         for first, chunk in rows.chunks("W", CHUNK_BYTES):
             for number, bits in enumerate(chunk.view(np.uint16)):
                 model.add(null_model.centroid(bits))

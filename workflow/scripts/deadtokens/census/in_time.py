@@ -3,7 +3,7 @@
 With P different pairs of (vector of a token before, vector after), n vectors before and m after:
 coalescences = P - m, the vectors beyond one that each vector was made from; evaporations = P - n,
 the vectors beyond one that each vector fell into. A step whose rows are those of the step before
-has its numbers, so that a frozen cloud takes no time. Coalescences where cells became coarser: `merges`.
+has its numbers, so that a frozen cloud takes no time. Where cells became coarser: `merges`.
 """
 
 from collections.abc import Iterable
@@ -57,7 +57,7 @@ class Follower:
 def follow(
     chunks: Iterable[tuple[int, np.ndarray]], form: Format, most_pairs: int, ranks: int = 20
 ) -> pd.DataFrame:
-    """The table of a `Follower` that is given all states of chunks (first state, (k, n, D) bits)."""
+    """The table of a `Follower` of all states, from chunks (first state, (k, n, D) bits)."""
     follower = Follower(form, most_pairs, ranks)
     for _, states in chunks:
         for bits in states:

@@ -2,8 +2,8 @@
 
 No training: every token is moved by what the mean of all of them was moved by, so that whatever
 meets or parts does so by rounding alone. Two readings. `stepwise`: from the rounded cloud on, the
-increment of each step is added and the sum rounded, as an update to a weight in bfloat16 is; what is
-below half a cell is lost. `at_once`: the cloud in float32, the whole drift added, rounded once.
+increment of each step is added and the sum rounded, as an update to a weight in bfloat16 is; what
+is below half a cell is lost. `at_once`: the cloud in float32, the whole drift added, rounded once.
 """
 
 from collections.abc import Iterator

@@ -12,9 +12,7 @@ SPREADS_PER_DECADE = 12
 QUANTILES = {"low": 0.05, "median": 0.5, "high": 0.95}
 
 
-def needed(
-    published: Mapping, draws: int, clouds: int, seed: int, ranks: int
-) -> dict[str, object]:
+def needed(published: Mapping, draws: int, clouds: int, seed: int, ranks: int) -> dict[str, object]:
     """Of random points of the published norm: the spread that gives each published number.
 
     published: norm, dimensions, tokens, points, populations, lowest_spread, highest_spread, and
@@ -39,7 +37,9 @@ def needed(
             found = cloud_formula.expected(cloud, draws, random)
             for name in SUMS:
                 at_vectors[name].append(found[name])
-            tables.append(cloud_formula.ranked(cloud_formula.simulated(cloud, clouds, random), ranks))
+            tables.append(
+                cloud_formula.ranked(cloud_formula.simulated(cloud, clouds, random), ranks)
+            )
     return {
         **published,
         "spreads": {name: _geometric(values) for name, values in spreads.items()},
@@ -57,9 +57,10 @@ def _curve(
     """Expected numbers along spreads, up to where every published number has been passed."""
     decades = np.log10(published["highest_spread"] / published["lowest_spread"])
     number = int(np.ceil(decades * SPREADS_PER_DECADE)) + 1
-    spreads, found = np.geomspace(
-        published["lowest_spread"], published["highest_spread"], number
-    ), []
+    spreads, found = (
+        np.geomspace(published["lowest_spread"], published["highest_spread"], number),
+        [],
+    )
     for spread in spreads:
         random = np.random.default_rng(seed)  # the same draws at each, so that curves are smooth
         cloud = Cloud(point, float(spread), published["tokens"])
