@@ -72,9 +72,11 @@ def test_a_probability_is_that_of_its_cells():
 def test_cells_lie_side_by_side_and_zeros_share_theirs():
     bits = np.arange(0x7F7F, dtype=np.uint16)
     low, high = cloud_formula.cell(bits)
-    assert (low[1:] == high[:-1]).all() and low[0] == 0
+    assert (low[1:] == high[:-1]).all()
+    assert low[0] == 0
     mirrored = cloud_formula.cell(bits | np.uint16(0x8000))
-    assert (mirrored[0] == -high).all() and (mirrored[1] == -low).all()
+    assert (mirrored[0] == -high).all()
+    assert (mirrored[1] == -low).all()
 
 
 def test_the_formula_is_what_drawn_clouds_have():
@@ -94,7 +96,8 @@ def test_the_formula_is_what_drawn_clouds_have():
         error = np.hypot(np.std(of) / np.sqrt(len(of)), found[f"{name}_error"])
         assert found[name] == pytest.approx(np.mean(of), abs=5 * error), name
     assert abs(plain - found["vectors"]) < 6 * np.std(numbers["vectors"])
-    assert all(sizes.sum() == 500 and (np.diff(sizes) <= 0).all() for sizes in drawn)
+    assert all(sizes.sum() == 500 for sizes in drawn)
+    assert all((np.diff(sizes) <= 0).all() for sizes in drawn)
 
 
 def test_one_point_is_one_vector_and_a_wide_cloud_has_none_in_common():

@@ -1,5 +1,7 @@
 """The null model of black holes: rigid motion and rounding, step by step, against a plain one."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tiny_run
@@ -34,7 +36,7 @@ def test_both_readings_are_those_of_single_elements():
     for centroid in centroids:
         model.add(centroid)
     stepwise = [[[plain_rounded(x) for x in row] for row in cloud]]
-    for before, after in zip(centroids, centroids[1:], strict=False):
+    for before, after in itertools.pairwise(centroids):
         rise = np.float32(after - before)
         stepwise.append(
             [
@@ -74,7 +76,7 @@ def test_the_cloud_is_what_the_run_rounds(changes):
     built = models.build(run).W.detach().view(torch.uint16).numpy()
     initial_cloud.check(cloud, built, "t")
     other = initial_cloud.drawn(tiny_run.settings(random_seed=43, **changes))
-    with pytest.raises(UserError, match="t: W at step 0 differs in .* of .* elements"):
+    with pytest.raises(UserError, match=r"t: W at step 0 differs in .* of .* elements"):
         initial_cloud.check(other, built, "t")
 
 

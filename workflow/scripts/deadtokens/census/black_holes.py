@@ -21,8 +21,15 @@ SOURCES = (TRAINING, *READINGS, FORMULA)
 COUNTED = (*SUMS, "largest_population", "components")
 SINCE_START = ("coalescences", "evaporations", *merges.COUNTS)
 NUMBERS = (*COUNTED, *SINCE_START)
+ENDS = {"": "mean", "_low": "low", "_high": "high"}
+# By name what is divided by what.
+SHARES = {
+    "share_coarser": ("coalescences_coarser", "coalescences"),
+    "changes_coarser": ("merged_changes_coarser", "merged_changes"),
+    "others_coarser": ("other_changes_coarser", "other_changes"),
+}
 KEYS = ("arm", "step", "source", "seeds")
-COLUMNS = (*KEYS, *(f"{name}{end}" for name in NUMBERS for end in ("", "_low", "_high")))
+COLUMNS = (*KEYS, *(f"{name}{end}" for name in NUMBERS for end in ENDS))
 OF_CENSUS = ("step", *NUMBERS)  # what is needed of census_in_time.csv
 TEXT = ("populations", "reading")
 
@@ -91,15 +98,12 @@ def table(arms: Mapping[str, Sequence[OfRun]], tokens: Mapping[str, int]) -> pd.
                 row = {"arm": arm, "step": step, "source": source, "seeds": len(runs)}
                 for name in NUMBERS:
                     values = [run[source][step].get(name) for run in runs]
-                    bounds = (0.0, float(tokens[arm])) if name in COUNTED else None
-                    found = over_seeds(values, bounds, 1.0)
+                    most = tokens[arm] * (1 if name in COUNTED else max(1, step))
+                    found = over_seeds(values, (0.0, float(most)), 1.0)
                     row |= {f"{name}{e}": found[k] for e, k in ENDS.items()}
                 rows.append(row)
     found = pd.DataFrame(rows, columns=COLUMNS)
     return found.astype(dict.fromkeys(COLUMNS[len(KEYS) :], float))
-
-
-ENDS = {"": "mean", "_low": "low", "_high": "high"}
 
 
 def errors(runs: Sequence[OfRun]) -> dict[str, dict]:
@@ -121,7 +125,7 @@ def errors(runs: Sequence[OfRun]) -> dict[str, dict]:
     }
 
 
-def meetings(runs: Sequence[OfRun], source: str) -> dict[str, dict]:
+def meetings(runs: Sequence[OfRun], source: str, tokens: int) -> dict[str, dict]:
     """Coalescences up to the last step, and the share of them where cells became coarser.
 
     share_coarser: of coalescences; changes_coarser: of changes of the elements in which vectors
@@ -129,16 +133,15 @@ def meetings(runs: Sequence[OfRun], source: str) -> dict[str, dict]:
     """
     last = max(runs[0][source])
     of = [run[source][last] for run in runs]
-    shares = {
-        "share_coarser": ("coalescences_coarser", "coalescences"),
-        "changes_coarser": ("merged_changes_coarser", "merged_changes"),
-        "others_coarser": ("other_changes_coarser", "other_changes"),
+    bounds = 0.0, float(tokens * max(1, last))
+    found = {
+        name: over_seeds([numbers[name] for numbers in of], bounds, 1.0)
+        for name in ("coalescences", "evaporations")
     }
-    found = {"coalescences": over_seeds([numbers["coalescences"] for numbers in of])}
-    found["evaporations"] = over_seeds([numbers["evaporations"] for numbers in of])
-    for name, (part, whole) in shares.items():
+    for name, (part, whole) in SHARES.items():
         values = [numbers[part] / numbers[whole] if numbers[whole] else None for numbers in of]
-        found[name] = over_seeds(values, (0.0, 1.0))
+        grain = 1 / max(1.0, *(numbers[whole] or 0 for numbers in of))
+        found[name] = over_seeds(values, (0.0, 1.0), grain)
     return found
 
 

@@ -15,7 +15,7 @@ from deadtokens.files.trajectory import TrajectoryReader
 
 SETTINGS = ("arms", "steps", "draws", "clouds", "random_seed", "ranks", "published_cloud")
 CENTRES = {"centre": ("F64", ("states", "elements"))}
-INTERVALS = "95% over random seeds, by Student's t; counts of tokens and vectors inside 0 to N"
+INTERVALS = "95% over random seeds, by Student's t; inside 0 and the largest possible number"
 NO_INTERVALS = "none: one random seed does not say what another would give"
 
 
@@ -116,7 +116,8 @@ def _arm(arm: Mapping, found: Sequence[Found]) -> dict[str, object]:
         "elements": found[0].elements,
         "errors": black_holes.errors(numbers),
         "meetings": {
-            source: black_holes.meetings(numbers, source) for source in (TRAINING, *READINGS)
+            source: black_holes.meetings(numbers, source, found[0].tokens)
+            for source in (TRAINING, *READINGS)
         },
         "populations": black_holes.populations([one.ranked for one in found]),
     }

@@ -99,7 +99,7 @@ def _draw_over_spread(panel: Axes, table: pd.DataFrame, name: str, arms: Mapping
             panel.vlines(at, *ends, color=look["color"], linewidth=0.8)
     names = [f"{arms[arm]['spread']:g}" for arm in along] + [_name(arm) for arm in others]
     panel.set_xticks(range(len(order)), names, rotation=45, ha="right")
-    panel.set_xlabel("Standard deviation of the initial rows around their point")
+    panel.set_xlabel("Initial spread of the rows (standard deviation)")
     panel.set_yscale("symlog", linthresh=1)
     panel.set_ylim(0, 1.5 * max(of["tokens"] for of in arms.values()))
     panel.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:,.0f}"))
