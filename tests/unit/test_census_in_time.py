@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as arrays
 from plain_census import BFLOAT16
 from planted import run_script, write_masks, write_weights
 
-from deadtokens.census import in_time
+from deadtokens.census import in_time, merges
 from deadtokens.files import tables
 
 STATES = arrays.arrays(
@@ -70,6 +70,65 @@ def test_planted_meetings_and_partings():
     assert swapped[["coalescences", "evaporations"]].iloc[1].tolist() == [0, 0]
 
 
+def plain_cell(bits: int) -> int:
+    return max((bits >> 7) & 0xFF, 1)
+
+
+def plain_merges(before, after) -> dict[str, int]:
+    """`merges.COUNTS`, vector by vector and element by element."""
+    made_from = {}
+    for one, other in zip(before, after, strict=True):
+        made_from.setdefault(other.tobytes(), {})[one.tobytes()] = one
+    counts = dict.fromkeys(merges.COUNTS, 0)
+    for key, vectors in made_from.items():
+        new, olds = np.frombuffer(key, np.uint16), [*vectors.values()]
+        rose_where_they_differed = False
+        for d in range(len(new)):
+            differed = len({int(old[d]) for old in olds}) > 1
+            for old in olds:
+                changed = old[d] != new[d]
+                coarser = changed and plain_cell(int(new[d])) > plain_cell(int(old[d]))
+                if differed:
+                    counts["merged_changes"] += changed
+                    counts["merged_changes_coarser"] += coarser
+                    rose_where_they_differed |= coarser
+                if len(olds) == 1:
+                    counts["other_changes"] += changed
+                    counts["other_changes_coarser"] += coarser
+        counts["coalescences_coarser"] += (len(olds) - 1) * rose_where_they_differed
+    return counts
+
+
+AT_A_BINADE = arrays.arrays(
+    np.uint16,
+    st.tuples(st.integers(2, 4), st.integers(1, 8), st.integers(1, 3)),
+    elements=st.sampled_from((0x0000, 0x8000, 0x0080, 0x0100, 0x3C7F, 0x3C80, 0xBC7F, 0xBC80)),
+)
+
+
+@settings(deadline=None, max_examples=80)
+@given(AT_A_BINADE)
+def test_coalescences_at_coarser_cells_are_those_of_the_definition(states):
+    table = followed(states)
+    for step in range(1, len(states)):
+        found = table.iloc[step][[*merges.COUNTS]].to_dict()
+        assert found == plain_merges(states[step - 1], states[step])
+
+
+def test_planted_meetings_inside_a_binade_and_beyond_it():
+    """Two that differ in the first element alone meet there; the second crosses without need."""
+    inside = [[0x3C10, 0x3C7F], [0x3C11, 0x3C7F]], [[0x3C12, 0x3C80]] * 2
+    beyond = [[0x3C7E, 0x3C10], [0x3C7F, 0x3C10]], [[0x3C80, 0x3C11]] * 2
+    for (before, after), expected in ((inside, [0, 2, 0, 0, 0]), (beyond, [1, 2, 2, 0, 0])):
+        row = followed(np.array([before, after], np.uint16)).iloc[1]
+        assert row["coalescences"] == 1
+        assert row[[*merges.COUNTS]].tolist() == expected
+    # Closer to zero cells get finer; that of the smallest normal numbers is that of subnormals.
+    for before, after in (([0x3C80, 0x3C81], 0x3C7F), ([0x0070, 0x0071], 0x0080)):
+        states = np.array([[[bits] for bits in before], [[after]] * 2], np.uint16)
+        assert followed(states)["coalescences_coarser"].tolist() == [0, 0]
+
+
 def test_what_stands_still_is_not_counted_again_and_chunks_change_nothing(monkeypatch):
     states = np.stack(
         [plain.normal(30, 4, seed) for seed in (1, 2)] + [plain.normal(30, 4, 2)] * 20
@@ -105,14 +164,16 @@ def test_the_program_follows_a_trajectory(tmp_path, naming):
     states[2, 3] = states[2, 4]
     write_weights(tmp_path / "trajectory.safetensors", states)
     write_masks(tmp_path / "masks.safetensors", 12)
-    given = {"naming": naming, "population": "dead", "pair_limit": 1000}
+    given = {"naming": naming, "population": "dead", "pair_limit": 1000, "ranks": 3}
     done = run_script(
         *("compute_census_in_time", "--settings", given),
         *("--trajectory", tmp_path / "trajectory.safetensors"),
         *("--masks", tmp_path / "masks.safetensors", "--table", tmp_path / "t.csv"),
     )
     assert done.returncode == 0, done.stderr
-    table = tables.read(tmp_path / "t.csv")
+    read = tables.read(tmp_path / "t.csv", text=("populations",))
+    table = read.drop(columns="populations")
     assert table["black_holes"].tolist() == [0, 0, 1, 0]
     assert table["coalescences"].tolist() == [0, 0, 1, 0]
+    assert read["populations"].tolist() == ["1 1 1", "1 1 1", "2 1 1", "1 1 1"]
     assert table["evaporations"].tolist() == [0, 0, 0, 1]

@@ -31,6 +31,8 @@ PLACES = {
     "freezing": ("freezing",),
     "census": ("census", "mine"),
     "census_in_time": ("census_in_time",),
+    "black_holes": ("black_holes", "mine"),
+    "published_cloud": ("black_holes", "mine", "published_cloud"),
     "permanence": ("permanence",),
     "figures": ("figures",),
     "cluster": ("cluster",),
@@ -48,6 +50,7 @@ PLACES = {
 PAIR = {"state": "crucible2", "outcome": "crucible1"}
 FORECAST = {"ours": {"chosen_on": [PAIR], "judged_on": [PAIR]}}
 CENSUS = {"mine": {"folder": "model"}}
+HOLES = {"mine": {"arms": {"a": ["crucible1"]}, "steps": [0]}}
 ONSET = {"mine": {"reference": "a", "arms": {"a": ["crucible1"], "b": ["crucible1"]}}}
 NOWHERE = {  # of no key, whatever its type
     "NaN": math.nan,
@@ -152,6 +155,7 @@ def changed(place, key, value):
     given = copy.deepcopy(SMALL)
     given["causes"] = copy.deepcopy({"onsets": ONSET, "forecasts": FORECAST})
     given["census"] = copy.deepcopy(CENSUS)
+    given["black_holes"] = copy.deepcopy(HOLES)
     entry = given
     for name, following in zip(place, (*place[1:], key), strict=True):
         if isinstance(entry, list):
@@ -198,6 +202,7 @@ def test_a_wrong_section_is_reported(section):
 
 
 NAMED = ("corpora", "phases", "runs", "kick", "causes.onsets", "causes.forecasts", "census")
+NAMED += ("black_holes",)
 BAD_NAMES = [
     "",
     " ",
@@ -221,6 +226,7 @@ BAD_NAMES = [
 def test_a_name_that_is_no_file_name_is_reported(section, name):
     causes = copy.deepcopy({"onsets": ONSET, "forecasts": FORECAST})
     given = copy.deepcopy(DEFAULT) | {"causes": causes, "census": copy.deepcopy(CENSUS)}
+    given["black_holes"] = copy.deepcopy(HOLES)
     entries = given
     for key in section.split("."):
         entries = entries[key]

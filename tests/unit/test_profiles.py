@@ -16,6 +16,7 @@ ACROSS_RUNS = {
     *("compute_forecast", "draw_forecast"),
     # Of any matrix, of whatever size, with or without a run.
     *("compute_census", "draw_census", "write_census_page"),
+    *("compute_black_holes", "draw_black_holes"),
     "judge_questions",
     *("write_verdicts_page", "write_runs_page", "write_provenance_page", "write_findings"),
 }

@@ -82,3 +82,41 @@ def test_a_model_and_a_run_are_counted_and_followed(finished):
     late = CHANGES.replace("step: 40", "step: 41")
     output = finished.failure(PICTURES[1], "--dry-run", changes=late)
     assert "census.late has run: crucible2. crucible2 has 40 steps, and step 41" in output
+
+
+HOLES = """
+runs:
+  point: {like: crucible2, record: [W], init: point, init_spread: 1.0e-5, total_steps: 12}
+  point_1: {like: point, random_seed: 1}
+  float32: {like: point, weight_precision: float32}
+black_holes:
+  holes:
+    steps: [0, 5, 12]
+    draws: 500
+    clouds: 3
+    arms: {point: [point, point_1], float32: [float32]}
+    published_cloud: {points: 2, dimensions: 64, tokens: 200}
+report: {runs: [], kick: [], black_holes: [holes]}
+"""
+
+
+def test_black_holes_of_arms_beside_rounding_alone(finished):
+    picture = "results/holes/black_holes.png"
+    finished.run(picture, changes=HOLES)
+    assert (finished.root / picture).read_bytes().startswith(b"\x89PNG")
+    weights = load_file(finished.root / "results/point/trajectory.safetensors")["W"]
+    other = load_file(finished.root / "results/point_1/trajectory.safetensors")["W"]
+    with (finished.root / "results/holes/black_holes.csv").open(newline="") as file:
+        table = {(row["arm"], row["source"], row["step"]): row for row in csv.DictReader(file)}
+    assert len(table) == 2 * 4 * 3
+    for step in (0, 5, 12):
+        seen = [len({row.tobytes() for row in of[step]}) for of in (weights, other)]
+        assert float(table["point", "training", str(step)]["vectors"]) == np.mean(seen)
+    summary = json.loads((finished.root / "results/holes/black_holes.json").read_text("utf-8"))
+    assert summary["arms"]["float32"]["changes"] == {"weight_precision": "float32"}
+    # Another number of draws compares again, and moves no cloud.
+    more = HOLES.replace("draws: 500", "draws: 600")
+    assert finished.planned(picture, changes=HOLES) == set()
+    assert finished.planned(picture, changes=more) == {"compute_black_holes", "draw_black_holes"}
+    output = finished.failure("results/hole/black_holes.png", "--dry-run", changes=HOLES)
+    assert "'hole' is no entry of black_holes. Did you mean holes?" in output

@@ -16,6 +16,8 @@ def check(configuration: Mapping) -> None:
     }
     for name, onset in configuration["causes"]["onsets"].items():
         lists[f"causes.onsets.{name}.arms"] = [run for arm in onset["arms"].values() for run in arm]
+    for name, entry in configuration["black_holes"].items():
+        lists[f"black_holes.{name}.arms"] = [run for arm in entry["arms"].values() for run in arm]
     for name, others in configuration["verdicts"]["seeds"].items():
         lists[f"verdicts.seeds.{name}"] = others
     for key, names in lists.items():

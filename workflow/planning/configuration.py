@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from planning import (
     adopted,
+    black_holes,
     censuses,
     commands,
     corpora,
@@ -53,6 +54,7 @@ def resolve(configuration: Mapping, rules: Mapping, shipped: Mapping | None = No
         "kick": schema.completed(configuration.get("kick", {}), entries["kick"]),
         "causes": _causes(configuration.get("causes", {}), entries),
         "census": schema.completed(configuration.get("census", {}), entries["census"]),
+        "black_holes": _black_holes(configuration.get("black_holes", {}), entries),
         "comparison": configuration.get("comparison", rules["properties"]["comparison"]["default"]),
         "verdicts": questions.completed(verdicts, entries),
         "inputs": configuration["inputs"],
@@ -66,6 +68,8 @@ def resolve(configuration: Mapping, rules: Mapping, shipped: Mapping | None = No
         resolved[section]["runs"] = sweeps.runs_in(resolved[section]["runs"], swept)
     for onset in resolved["causes"]["onsets"].values():
         onset["arms"] = {arm: sweeps.runs_in(of, swept) for arm, of in onset["arms"].items()}
+    for entry in resolved["black_holes"].values():
+        entry["arms"] = {arm: sweeps.runs_in(of, swept) for arm, of in entry["arms"].items()}
     resolved["findings"] = findings.completed(
         schema.defaults(entries["findings"]) | configuration.get("findings", {}),
         resolved["verdicts"]["runs"],
@@ -83,8 +87,9 @@ def resolve(configuration: Mapping, rules: Mapping, shipped: Mapping | None = No
         check_known("report.runs", name, "runs", resolved)
     for name in resolved["report"]["kick"]:
         check_known("report.kick", name, "kick", resolved)
-    for name in resolved["report"]["census"]:
-        check_known("report.census", name, "census", resolved)
+    for section in ("census", "black_holes"):
+        for name in resolved["report"][section]:
+            check_known(f"report.{section}", name, section, resolved)
     for kind in ("onsets", "forecasts"):
         by_key = {f"causes.{kind}": resolved["causes"][kind]}
         for name in resolved["report"][kind]:
@@ -106,6 +111,8 @@ def resolve(configuration: Mapping, rules: Mapping, shipped: Mapping | None = No
         forecasts.check(f"causes.forecasts.{name}", forecast, resolved)
     for name, entry in resolved["census"].items():
         censuses.check(f"census.{name}", entry, resolved)
+    for name, entry in resolved["black_holes"].items():
+        black_holes.check(f"black_holes.{name}", entry, resolved)
     commands.check(resolved)
     return resolved
 
@@ -117,6 +124,14 @@ def _causes(given: Mapping, entries: Mapping) -> dict:
         "onsets": schema.completed(given.get("onsets", {}), entries["onset"]),
         "forecasts": schema.completed(given.get("forecasts", {}), entries["forecast"]),
     }
+
+
+def _black_holes(given: Mapping, entries: Mapping) -> dict:
+    filled = schema.completed(given, entries["black_holes"])
+    default = schema.defaults(entries["published_cloud"])
+    for name, entry in filled.items():
+        entry["published_cloud"] = default | given[name].get("published_cloud", {})
+    return filled
 
 
 def _without_sweeps(configuration: Mapping, rules: Mapping) -> tuple[dict, dict]:

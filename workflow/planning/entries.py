@@ -37,6 +37,11 @@ def census(configuration: Configuration, name: str) -> dict:
     return _entry(configuration["census"], name, "entry of census")
 
 
+def black_holes(configuration: Configuration, name: str) -> dict:
+    """A comparison of the black holes of arms of runs."""
+    return _entry(configuration["black_holes"], name, "entry of black_holes")
+
+
 def sweep(configuration: Configuration, name: str) -> dict:
     """What each run of a sweep was given."""
     return _entry(configuration["sweeps"], name, "sweep")

@@ -172,4 +172,11 @@ FIGURES = (
         {"table": "census_in_time*.csv"},
         populations=True,
     ),
+    Figure(
+        "census",
+        "black_holes",
+        "whether training makes black holes, beside rounding alone",
+        _table_and_summary("black_holes"),
+        folder="black_holes",
+    ),
 )

@@ -9,6 +9,7 @@ from deadtokens.causes.requirements import chain
 from deadtokens.kick.requirements import first_of
 from planning import (
     adopted,
+    black_holes,
     censuses,
     corpora,
     entries,
@@ -208,6 +209,12 @@ def of_arms(configuration: Mapping, wildcards: Wildcards, file: str, analysis: s
         for name in names
         if onsets.shows(analysis, name, configuration)
     ]
+
+
+def of_black_holes(configuration: Mapping, wildcards: Wildcards, file: str) -> list[str]:
+    """A file of each run of all arms of a comparison of black holes, in their order."""
+    entry = entries.black_holes(configuration, wildcards["black_holes"])
+    return [f"results/{name}/{file}" for name in black_holes.runs_of(entry)]
 
 
 def of_pairs(configuration: Mapping, wildcards: Wildcards, part: str, file: str) -> list[str]:

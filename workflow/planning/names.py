@@ -44,6 +44,7 @@ def tables(configuration: Mapping) -> list[tuple[str, Mapping]]:
         ("kick", configuration["kick"]),
         ("causes.onsets", configuration["causes"]["onsets"]),
         ("causes.forecasts", configuration["causes"]["forecasts"]),
+        ("black_holes", configuration["black_holes"]),
     ]
 
 
@@ -68,6 +69,7 @@ def _take(key: str, name: str, taken: dict[str, str], folder: str) -> None:
     if other != key:
         raise ConfigurationError(
             f"{key} and {other} would share {folder}{name}; allowed: names that differ in more "
-            "than case, of runs, sweeps, kick, causes.onsets and causes.forecasts together. "
+            "than case, of runs, sweeps, kick, causes.onsets, causes.forecasts and "
+            "black_holes together. "
             "Rename one."
         )

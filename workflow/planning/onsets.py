@@ -58,7 +58,7 @@ def check(key: str, onset: Mapping, configuration: Mapping) -> None:
             check_known(f"{key}.arms.{arm}", name, "runs", configuration)
     for arm, names in arms.items():
         _check_arm(f"{key}.arms.{arm}", names, reference[0], configuration)
-        _check_seeds(f"{key}.arms.{arm}", names, runs)
+        check_seeds(f"{key}.arms.{arm}", names, runs)
         if not {*seeds(names, runs)} & {*seeds(reference, runs)}:
             raise ConfigurationError(
                 f"{key}.arms.{arm} has the seeds {seeds(names, runs)}, the reference "
@@ -76,7 +76,19 @@ def check_arm(key: str, names: list[str], configuration: Mapping) -> None:
     steps = {name: {"total_steps": length(name, configuration["runs"])} for name in names}
     for name in names:
         _check_same(key, name, names[0], "runs of one question", steps[name], steps[names[0]])
-    _check_seeds(key, names, configuration["runs"])
+    check_seeds(key, names, configuration["runs"])
+
+
+def check_seeds(key: str, names: list[str], runs: Mapping) -> None:
+    """No two of these runs have one seed."""
+    first = {}
+    for name, seed in zip(names, seeds(names, runs), strict=True):
+        if seed in first:
+            raise ConfigurationError(
+                f"{key} has {first[seed]} and {name}, both with random_seed: {seed}; allowed: runs "
+                "that differ in it."
+            )
+        first[seed] = name
 
 
 def seeds(names: list[str], runs: Mapping) -> list[int]:
@@ -134,17 +146,6 @@ def _check_same(key: str, name: str, other: str, of: str, found: Mapping, wanted
                 f"{as_yaml(wanted[setting])}, for it is one in {of}. Set runs.{name}.{setting}, or "
                 f"take {name} out."
             )
-
-
-def _check_seeds(key: str, names: list[str], runs: Mapping) -> None:
-    first = {}
-    for name, seed in zip(names, seeds(names, runs), strict=True):
-        if seed in first:
-            raise ConfigurationError(
-                f"{key} has {first[seed]} and {name}, both with random_seed: {seed}; allowed: runs "
-                "that differ in it."
-            )
-        first[seed] = name
 
 
 def _check_steps(key: str, onset: Mapping, configuration: Mapping) -> None:

@@ -58,6 +58,8 @@ SECTIONS = (
     ("causes.forecasts.NAME", "forecast"),
     ("census.NAME", "census"),
     ("census_in_time", "census_in_time"),
+    ("black_holes.NAME", "black_holes"),
+    ("black_holes.NAME.published_cloud", "published_cloud"),
     ("published", "published"),
     ("report", "report"),
     ("explorer", "explorer"),

@@ -24,7 +24,8 @@ def report_figures(configuration: Mapping) -> list[str]:
     # The caption leads to the page beside the report, which is too large to stand in it.
     files = (f"census.{kind}", "explorer.html")
     censuses = [f"results/census/{name}/{file}" for name in report["census"] for file in files]
-    return of_runs + kicks + onsets + forecasts + censuses
+    holes = [f"results/{name}/black_holes.{kind}" for name in report["black_holes"]]
+    return of_runs + kicks + onsets + forecasts + censuses + holes
 
 
 def pages_of_tokens(configuration: Mapping) -> dict[str, str]:

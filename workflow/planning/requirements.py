@@ -59,6 +59,7 @@ ANALYSES: dict[str, WhyNot] = {
     "census_in_time": lambda name, run, _, population: census.why_no_census_in_time(
         name, run, population
     ),
+    "null_census_in_time": lambda name, run, *_: census.why_no_null_census_in_time(name, run),
     "momentum": lambda name, run, *_: cohorts.why_no_momentum(name, run),
     "gradients": lambda name, run, *_: cohorts.why_no_gradients(name, run),
     "drift": _drift,

@@ -6,6 +6,7 @@ makes one text of them.
 
 from collections.abc import Mapping
 
+from planning import black_holes as holes
 from planning import censuses, entries, forecasts, kick, onsets, requirements
 from planning.findings import present as sources_of_findings
 from planning.inputs import Wildcards, population
@@ -280,6 +281,31 @@ def census_in_time(configuration: Mapping, wildcards: Wildcards) -> dict:
     return given | configuration["census_in_time"]
 
 
+def null_census_in_time(configuration: Mapping, wildcards: Wildcards) -> dict:
+    """The settings by which the initial weights of a run are drawn again, and the rules."""
+    return {"training": training(configuration, wildcards)} | configuration["census_in_time"]
+
+
+def black_holes(configuration: Mapping, wildcards: Wildcards) -> dict:
+    entry, runs = (
+        entries.black_holes(configuration, wildcards["black_holes"]),
+        configuration["runs"],
+    )
+    first = next(iter(entry["arms"].values()))[0]
+    arms = []
+    for arm, names in entry["arms"].items():
+        changes = onsets.changes(names[0], first, runs)
+        of_runs = [{"run": name, "seed": runs[name]["random_seed"]} for name in names]
+        along = {*changes} <= {*holes.OF_SPREAD}
+        spread = holes.spread(runs[names[0]])
+        arms.append(
+            {"arm": arm, "spread": spread, "along_spread": along, "changes": changes}
+            | {"runs": of_runs}
+        )
+    rules = {key: value for key, value in entry.items() if key != "arms"}
+    return rules | {"ranks": configuration["census_in_time"]["ranks"], "arms": arms}
+
+
 def rows(configuration: Mapping, wildcards: Wildcards) -> dict:
     step = {"separation_step": configuration["published"]["separation_step"]}
     return _of_run(configuration, wildcards, "naming", "rows") | step
@@ -312,6 +338,9 @@ def figure(configuration: Mapping, wildcards: Wildcards) -> dict:
     elif "census" in wildcards:
         entries.census(configuration, wildcards["census"])
         title = wildcards["census"]
+    elif "black_holes" in wildcards:
+        of = entries.black_holes(configuration, wildcards["black_holes"])
+        title = runs[holes.runs_of(of)[0]]["series"]
     elif "forecast" in wildcards:
         _, pair = next(forecasts.pairs(entries.forecast(configuration, wildcards["forecast"])))
         title = runs[pair["outcome"]]["experiment"]

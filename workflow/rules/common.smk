@@ -75,6 +75,7 @@ wildcard_constraints:
     kick="(?!corpora/)[^/]+",
     onset="(?!corpora/)[^/]+",
     forecast="(?!corpora/)[^/]+",
+    black_holes="(?!corpora/)[^/]+",
     census="[^/]+",
     corpus="[^/]+",
     population="|".join(inputs.POPULATIONS),

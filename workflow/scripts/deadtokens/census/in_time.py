@@ -3,7 +3,7 @@
 With P different pairs of (vector of a token before, vector after), n vectors before and m after:
 coalescences = P - m, the vectors beyond one that each vector was made from; evaporations = P - n,
 the vectors beyond one that each vector fell into. A step whose rows are those of the step before
-has its numbers, so that a frozen cloud takes no time.
+has its numbers, so that a frozen cloud takes no time. Where cells became coarser: `merges`.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from deadtokens.census import adjacency, formats, populations
+from deadtokens.census import adjacency, formats, merges, populations
 from deadtokens.census.formats import Format
 
 WHOLE = (
@@ -23,32 +23,57 @@ WHOLE = (
 )
 
 
-def follow(chunks: Iterable[tuple[int, np.ndarray]], form: Format, most_pairs: int) -> pd.DataFrame:
-    """A row per state, 0 the initial one, of chunks (first state, (k, n, D) bits).
+class Follower:
+    """The census of one state after the other; `table` has a row for each, 0 the initial one.
 
-    Columns: step, those of WHOLE, width and nonfinite_rows. Coalescences and evaporations are those
-    since the state before; columns of components are missing where there are too many pairs.
-    Rows with a NaN or an infinity are in no vector at that state.
+    Columns: step, those of WHOLE and of `merges.COUNTS`, width, nonfinite_rows and `populations`,
+    those of the `ranks` most populous vectors, a text of numbers. Coalescences, evaporations and
+    counts are those since the state before; columns of components are missing where there are too
+    many pairs. Rows with a NaN or an infinity are in no vector at that state.
     """
-    found, before, last = [], None, None
-    for first, states in chunks:
-        for number, bits in enumerate(states):
-            if last is None or not np.array_equal(bits, last):
-                row, label = state(bits, form, most_pairs)
-            met = _met(before, label)
-            found.append({"step": first + number, **row, **met})
-            before, last = label, bits
-        last = last.copy()  # the chunk need not be kept for it
-    table = pd.DataFrame(found)
-    return table.astype(dict.fromkeys(WHOLE, "Int64"))
+
+    def __init__(self, form: Format, most_pairs: int, ranks: int):
+        self._form, self._most_pairs, self._ranks = form, most_pairs, ranks
+        self._found: list[dict[str, object]] = []
+        self._row: dict[str, object] = {}
+        self._bits: np.ndarray | None = None
+        self._label: np.ndarray | None = None
+
+    def add(self, bits: np.ndarray) -> None:
+        """The next state: (n, D) bits, which are kept until the one after."""
+        met = dict.fromkeys(("coalescences", "evaporations"), 0) | merges.NONE
+        if self._bits is None or not np.array_equal(bits, self._bits):
+            self._row, label = state(bits, self._form, self._most_pairs, self._ranks)
+            if self._bits is not None:
+                met = _met(self._bits, self._label, bits, label, self._form)
+            self._bits, self._label = bits, label
+        self._found.append({"step": len(self._found), **self._row, **met})
+
+    def table(self) -> pd.DataFrame:
+        table = pd.DataFrame(self._found)
+        return table.astype(dict.fromkeys((*WHOLE, *merges.COUNTS), "Int64"))
 
 
-def state(bits: np.ndarray, form: Format, most_pairs: int) -> tuple[dict[str, object], np.ndarray]:
+def follow(
+    chunks: Iterable[tuple[int, np.ndarray]], form: Format, most_pairs: int, ranks: int = 20
+) -> pd.DataFrame:
+    """The table of a `Follower` of all states, from chunks (first state, (k, n, D) bits)."""
+    follower = Follower(form, most_pairs, ranks)
+    for _, states in chunks:
+        for bits in states:
+            follower.add(bits.copy())  # the chunk need not be kept for it
+    return follower.table()
+
+
+def state(
+    bits: np.ndarray, form: Format, most_pairs: int, ranks: int
+) -> tuple[dict[str, object], np.ndarray]:
     """One state: its numbers, and the vector of every token, (n,), -1 where it is in none."""
     rows = np.flatnonzero(~formats.has_nonfinite(bits, form))
     label = np.full(len(bits), -1)
     if not len(rows):
-        return {"nonfinite_rows": len(bits), **dict.fromkeys(WHOLE), "width": np.nan}, label
+        nothing = dict.fromkeys(WHOLE) | {"width": np.nan, "populations": ""}
+        return {"nonfinite_rows": len(bits), **nothing}, label
     own = bits[rows]
     of = populations.of_rows(own)
     label[rows] = of.label
@@ -64,6 +89,7 @@ def state(bits: np.ndarray, form: Format, most_pairs: int) -> tuple[dict[str, ob
         "width": float((values.max(axis=0) - values.min(axis=0)).max()),
         "nonfinite_rows": len(bits) - len(rows),
         "candidate_pairs": near.candidates,
+        "populations": " ".join(map(str, of.size[:ranks])),
     }
     return numbers | _components(near.pairs, of.size), label
 
@@ -79,16 +105,20 @@ def _components(pairs: pd.DataFrame | None, sizes: np.ndarray) -> dict[str, int 
     return dict(zip(names, (len(pairs), number, *most), strict=True))
 
 
-def _met(before: np.ndarray | None, after: np.ndarray) -> dict[str, int]:
-    """Coalescences and evaporations between two states, of tokens that are in a vector at both."""
-    if before is None:
-        return {"coalescences": 0, "evaporations": 0}
-    both = (before >= 0) & (after >= 0)
-    if not both.any() or np.array_equal(before, after):
-        return {"coalescences": 0, "evaporations": 0}
+def _met(
+    bits_before: np.ndarray,
+    before: np.ndarray,
+    bits: np.ndarray,
+    after: np.ndarray,
+    form: Format,
+) -> dict[str, int]:
+    """What happened between two states to the tokens that are in a vector at both."""
+    both = np.flatnonzero((before >= 0) & (after >= 0))
     one, other = before[both].astype(np.int64), after[both].astype(np.int64)
-    pairs = len(np.unique(one * (other.max() + 1) + other))
-    return {
-        "coalescences": pairs - len(np.unique(other)),
-        "evaporations": pairs - len(np.unique(one)),
+    pairs, first = np.unique(one * (other.max(initial=0) + 1) + other, return_index=True)
+    shown = both[first]  # a token of each pair
+    met = {
+        "coalescences": len(pairs) - len(np.unique(other)),
+        "evaporations": len(pairs) - len(np.unique(one)),
     }
+    return met | merges.count(bits_before[shown], bits[shown], after[shown], form)

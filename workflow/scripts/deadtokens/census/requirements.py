@@ -27,6 +27,28 @@ def why_no_census_in_time(name: str, run: Mapping, population: str) -> str | Non
     return why_no_population(name, run, population, "W")
 
 
+def why_no_null_census_in_time(name: str, run: Mapping) -> str | None:
+    """Of a run whose dead rows are recorded from initial weights on that its settings draw."""
+    if run["trajectory_file"] is not None:
+        return (
+            f"{name} has trajectory_file: {run['trajectory_file']}, so it was made elsewhere. The "
+            "null model moves the cloud that a run began with, in float32, which is known of runs "
+            "that are trained here: ask for it for one of these."
+        )
+    if run["resume_run"] is not None:
+        return (
+            f"{name} has resume_run: {run['resume_run']}. The null model moves the cloud that a "
+            "run began with, before it was rounded: ask for it for a run that begins at step 0."
+        )
+    if run["weight_precision"] == "centred":
+        return (
+            f"{name} has weight_precision: centred, which rounds W without what its rows have in "
+            "common. The null model rounds W itself: ask for it for a run of another "
+            "weight_precision."
+        )
+    return why_no_quantities(name, run, "W")
+
+
 def memory_mb(rows: int, dimensions: int, dtype: str) -> int:
     """What the census of a matrix takes at most: itself, a copy if rows without a token lie between
     others, the same rounded to bfloat16, products of its columns, blocks of rows, tables."""
