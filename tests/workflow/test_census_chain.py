@@ -96,7 +96,7 @@ black_holes:
     clouds: 3
     arms: {point: [point, point_1], float32: [float32]}
     published_cloud: {points: 2, dimensions: 64, tokens: 200}
-report: {runs: [], kick: [], black_holes: [holes]}
+report: {runs: [point], kick: [], black_holes: [holes]}
 """
 
 

@@ -24,8 +24,10 @@ COLUMNS = (
 )
 MOST_BARS = 200  # steps are drawn together where there are more
 
+TEXT = ("populations",)  # in the file, and not drawn
+
 # By the option of the program: how a file is read, and what it holds.
-INPUTS = {"table": (partial(tables.read, columns=COLUMNS), "CSV: a row per state")}
+INPUTS = {"table": (partial(tables.read, columns=COLUMNS, text=TEXT), "CSV: a row per state")}
 
 
 def draw(table: pd.DataFrame, title: str, width_mm: float) -> Figure:
