@@ -136,6 +136,7 @@ def check_all(project: Project, found: list[Job], each: int = len(DAMAGES)) -> N
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_every_input_of_the_default(finished):
     check_all(finished, jobs(finished, "results/crucible2/phases.png"), each=1)
 

@@ -281,6 +281,7 @@ def test_a_damaged_library_is_noticed_before_it_is_loaded(empty_cache, quick):
     assert done.stderr.count("is damaged: ") == tried
 
 
+@pytest.mark.slow
 @needs_kernels
 def test_a_run_with_a_damaged_library_has_the_same_numbers(empty_cache, tmp_path, quick):
     tiny_run.make_inputs(tmp_path)

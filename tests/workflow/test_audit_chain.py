@@ -24,7 +24,7 @@ runs:
 
 @pytest.mark.parametrize(
     "group",
-    [pytest.param(g, marks=[pytest.mark.slow] if g == "resumed" else []) for g in GROUPS],
+    [pytest.param(g, marks=[] if g == "crucible" else [pytest.mark.slow]) for g in GROUPS],
 )
 def test_every_recorded_state_is_predicted(fresh, group):
     paths = [f"results/{run}/audit.json" for run in GROUPS[group]]

@@ -191,6 +191,7 @@ def test_disk_full_while_a_text_step_writes(finished, name):
     assert_absent(finished, name, f".partial.{name}")
 
 
+@pytest.mark.slow
 def test_disk_too_small_for_the_trajectory(fresh):
     fresh.run("results/corpora/flannel/masks.safetensors")
     output = fresh.failure("results/crucible2/trajectory.safetensors", largest_file=1_000_000)

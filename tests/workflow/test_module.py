@@ -216,6 +216,7 @@ use rule draw_phases from second as second_draw_phases with:
 """
 
 
+@pytest.mark.slow
 def test_two_modules_and_derived_rules(tmp_path, finished):
     project = importing(tmp_path / "project", TWICE.format(root=ROOT))
     for place in ("results", "second/results"):
@@ -248,6 +249,7 @@ corpora:
 """
 
 
+@pytest.mark.slow
 def test_a_text_that_another_rule_makes(tmp_path):
     """It need not be there yet, and its identity is how it is made."""
     module = statement(f'"{ROOT}/Snakefile"')
@@ -305,6 +307,7 @@ def github(tmp_path, monkeypatch) -> Path:
     return repository
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("github")
 def test_as_snakedeploy_writes_it(tmp_path, finished):
     project = importing(tmp_path / "project", DEPLOYED, "workflow/Snakefile")

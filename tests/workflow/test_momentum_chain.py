@@ -8,6 +8,7 @@ import pytest
 FIGURES = ("results/crucible2/momentum.png", "results/crucible2/gradients.png")
 
 
+@pytest.mark.slow
 def test_every_motion_of_a_real_run_is_predicted(finished):
     finished.run(*FIGURES)
     results = finished.root / "results/crucible2"
@@ -25,6 +26,7 @@ def test_every_motion_of_a_real_run_is_predicted(finished):
     assert "train_run" not in finished.planned(*FIGURES, changes="figures: {dpi: 77}")
 
 
+@pytest.mark.slow
 def test_gradients_are_held_against_h_of_the_same_training_and_of_no_other(finished):
     finished.run(FIGURES[1])
     summary = json.loads((finished.root / "results/crucible2/gradients.json").read_text())

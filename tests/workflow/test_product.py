@@ -60,7 +60,7 @@ def test_every_analysis_has_a_run_and_none_is_of_all_runs_but_those_of_motion():
     assert {analysis for analysis, _ in POSSIBLE} == {*requirements.ANALYSES} - WITHOUT_A_FILE
     assert {analysis for analysis, _ in REFUSED} == {
         *("momentum", "gradients", "drift", "untrained_motion"),
-        *("audit", "second_moment", "account", "course"),
+        *("audit", "second_moment", "account", "course", "null_census_in_time"),
     }
 
 

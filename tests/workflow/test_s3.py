@@ -33,6 +33,7 @@ def local_results(project: Project) -> set[str]:
     return {str(p.relative_to(project.root)) for p in files if ".provenance" not in p.parts}
 
 
+@pytest.mark.slow
 def test_bucket_gets_the_bytes_of_a_plain_run_and_nothing_runs_again(s3, fresh, finished, tmp_path):
     fresh.run(PICTURE, *at(s3))
     assert not (fresh.root / "results").exists()
