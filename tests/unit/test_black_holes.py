@@ -86,6 +86,8 @@ def test_planted_clouds_are_compared_with_themselves(tmp_path):
     assert arm["errors"]["formula"]["vectors"]["9"]["mean"] == pytest.approx(expected[0], abs=0.1)
     first = [int(of["populations"][9].split()[0]) for of in plain]
     assert arm["populations"]["training"][0]["mean"] == pytest.approx(np.mean(first))
+    sizes = [one for of in arm["populations"].values() for one in of]
+    assert all(0 <= one["low"] <= one["mean"] <= one["high"] <= TOKENS for one in sizes)
     assert summary["published_cloud"]["spreads"]["vectors"]["seeds"] == 2
 
 

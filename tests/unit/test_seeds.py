@@ -102,6 +102,17 @@ def test_a_share_of_none_or_all_is_not_known_better_than_by_one_token(tokens):
     assert high == pytest.approx(4.302653 / 3 / tokens, rel=0.05)
 
 
+def test_what_is_nearer_to_a_bound_than_one_token_has_the_interval_of_one():
+    """As expected numbers can be, which are no counts."""
+    none = over_seeds([0.0] * 3, (0.0, 100.0), 1.0)
+    few = over_seeds([1e-12, 3e-9, 2e-10], (0.0, 100.0), 1.0)
+    assert (few["low"], few["high"]) == pytest.approx((0.0, none["high"]))
+    all_but = over_seeds([100.0, 100.0 - 3e-9, 100.0], (0.0, 100.0), 1.0)
+    assert all_but["low"] == pytest.approx(100.0 - none["high"])
+    one = over_seeds([0.0, 0.0, 1.0], (0.0, 100.0), 1.0)
+    assert 0 < one["low"] < 1 / 3 < one["high"]
+
+
 def test_an_interval_of_shares_holds_the_truth_as_often_as_it_says():
     """5 seeds of a skewed share, 4,000 times: 95% of means, if not to the last percent."""
     random = np.random.default_rng(1)

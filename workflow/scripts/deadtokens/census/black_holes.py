@@ -145,10 +145,14 @@ def meetings(runs: Sequence[OfRun], source: str, tokens: int) -> dict[str, dict]
     return found
 
 
-def populations(runs: Sequence[Ranked]) -> dict[str, list[dict]]:
+def populations(runs: Sequence[Ranked], tokens: int) -> dict[str, list[dict]]:
     """By source and rank the population at the last step, over seeds."""
+    bounds = 0.0, float(tokens)
     return {
-        source: [over_seeds([float(run[source][rank]) for run in runs]) for rank in range(len(of))]
+        source: [
+            over_seeds([float(run[source][rank]) for run in runs], bounds, 1.0)
+            for rank in range(len(of))
+        ]
         for source, of in runs[0].items()
     }
 

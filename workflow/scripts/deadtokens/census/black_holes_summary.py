@@ -119,5 +119,5 @@ def _arm(arm: Mapping, found: Sequence[Found]) -> dict[str, object]:
             source: black_holes.meetings(numbers, source, found[0].tokens)
             for source in (TRAINING, *READINGS)
         },
-        "populations": black_holes.populations([one.ranked for one in found]),
+        "populations": black_holes.populations([one.ranked for one in found], found[0].tokens),
     }

@@ -53,16 +53,18 @@ def _inside(
     logit(p) ± t · error / (p (1 − p)), the error by the delta method, as for proportions of
     clustered samples (Korn and Graubard, Survey Methodology 24 (1998), 193-201): a seed is a
     cluster. The error is at least that of a single grain in a single seed, for values that are
-    equal do not show more than that; a mean on a bound has the interval of such a grain beside it.
+    equal do not show more than that; a mean on a bound, or nearer to it than that, as only what is
+    predicted can have, has the interval of such a grain beside it.
     """
     least, most = bounds
     width = most - least
     seen = grain / width / seeds
     share, error = (mean - least) / width, max(error / width, seen)
-    if share <= 0:
-        return least, least + width * _ends(seen, seen, seeds)[1]
-    if share >= 1:
-        return most - width * _ends(seen, seen, seeds)[1], most
+    near = seen * (1 - 1e-9)  # a single grain itself is not nearer
+    if share <= 0 or share < near:
+        return least, least + width * _ends(seen, error if share > 0 else seen, seeds)[1]
+    if share >= 1 or 1 - share < near:
+        return most - width * _ends(seen, error if share < 1 else seen, seeds)[1], most
     low, high = (least + width * end for end in _ends(share, error, seeds))
     return min(low, mean), max(high, mean)
 
