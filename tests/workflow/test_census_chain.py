@@ -100,6 +100,7 @@ report: {runs: [point], kick: [], black_holes: [holes]}
 """
 
 
+@pytest.mark.slow
 def test_black_holes_of_arms_beside_rounding_alone(finished):
     picture = "results/holes/black_holes.png"
     finished.run(picture, changes=HOLES)

@@ -174,6 +174,7 @@ def test_keys_of_the_importing_workflow_are_refused_with_what_to_do(tmp_path):
     assert 'config: config["fimbulwinter"]' in output
 
 
+@pytest.mark.slow
 def test_a_prefix_moves_the_results(tmp_path, finished):
     project = importing(
         tmp_path / "project", statement(f'"{ROOT}/Snakefile"', 'prefix: "embeddings"')

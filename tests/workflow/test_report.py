@@ -86,6 +86,7 @@ def test_the_page_of_tokens_is_made_again_when_a_part_of_it_changes(finished):
 STRANGE = "costs $5 and \\frac $6 {{ 7*7 }} `b` *c* d_ ไทย 😀\n\n.. raw:: html\n\n   </script><i>"
 
 
+@pytest.mark.slow
 def test_text_of_users_ends_neither_a_step_nor_the_script_that_holds_it(finished):
     """And in captions and tables it stands letter by letter."""
     own = {

@@ -13,6 +13,7 @@ OWN_FILES = (
 )
 
 
+@pytest.mark.slow
 def test_trained_untrained_masks_and_then_the_same_from_files(fresh):
     fresh.run(MASKS)
     masks = load_file(fresh.root / MASKS)
