@@ -5,6 +5,7 @@ import json
 from collections import Counter
 
 import numpy as np
+import pytest
 from safetensors.numpy import load_file, save_file
 
 CHANGES = """

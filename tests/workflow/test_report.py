@@ -5,6 +5,7 @@ import json
 import re
 
 import facts_of_results
+import pytest
 from smoke import ROOT
 
 REPORT = "results/report.html"
