@@ -1,6 +1,7 @@
 """What the report takes up: figures, chapters, and the files that answer its questions."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from planning import entries, requirements
 from planning.figures import FIGURES, Figure
@@ -35,6 +36,16 @@ def pages_of_tokens(configuration: Mapping) -> dict[str, str]:
         for name in configuration["report"]["runs"]
         if requirements.why_not("explorer", name, configuration) is None
     }
+
+
+def page_parts(folder: Path, page: str) -> list[str]:
+    """HTML, style and scripts of a page, those that all pages share first."""
+    return [
+        str(path)
+        for part in ("pages", page)
+        for kind in ("css", "html", "js")
+        for path in sorted((folder / part).glob(f"*.{kind}"))
+    ]
 
 
 def chapter(configuration: Mapping, question: str) -> str:

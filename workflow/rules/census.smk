@@ -51,7 +51,7 @@ rule write_census_page:
         vectors="results/census/{census}/vectors.csv",
         tokens="results/census/{census}/tokens.csv",
         components="results/census/{census}/components.csv",
-        parts=local(page_parts("census")),
+        parts=local(page_parts(PARTS, "census")),
     output:
         "results/census/{census}/explorer.html",
     log:

@@ -15,24 +15,14 @@ from planning import codedigest, configuration, corpora, figures, findings, iden
 from planning import renamed, slices, trainings
 from planning.mistakes import ConfigurationError
 from planning.plan import Plan, options, shell_prefix
-from planning.report import chapter, evidence, pages_of_tokens, report_figures
+from planning.report import chapter, evidence, page_parts, pages_of_tokens, report_figures
 from planning.resources import growing, memory_of_census, memory_to_compare, memory_to_read
 from planning.schema import load as load_schema
 
 SCRIPTS = os.path.relpath(f"{ROOT}/workflow/scripts")
 PUBLISHED = f"{ROOT}/workflow/report/published.json"
 FINDINGS = f"{ROOT}/workflow/report/findings.md.jinja"
-
-
-def page_parts(page):
-    """HTML, style and scripts of a page, those that all pages share first."""
-    return [
-        str(path)
-        for folder in ("pages", page)
-        for kind in ("css", "html", "js")
-        for path in sorted(Path(ROOT, "workflow/report", folder).glob(f"*.{kind}"))
-    ]
-
+PARTS = Path(ROOT, "workflow/report")
 
 try:
     if imported.is_given_configuration(workflow):

@@ -140,7 +140,7 @@ rule write_explorer:
         displacement="results/{run}/displacement.safetensors",
         freezing="results/{run}/freezing.csv",
         distance=plan.input(inputs.if_possible, "momentum_distance.safetensors", "momentum"),
-        parts=local(page_parts("explorer")),
+        parts=local(page_parts(PARTS, "explorer")),
     output:
         "results/{run}/explorer.html",
     log:
