@@ -36,6 +36,23 @@ class Browser:
     def run(self, script: str, *arguments: object) -> object:
         return self.driver.execute_script(script, *arguments)
 
+    def press(self, *keys: str) -> None:
+        """Keys, by their names in selenium or as letters, for whatever has the focus."""
+        from selenium.webdriver.common.action_chains import ActionChains
+        from selenium.webdriver.common.keys import Keys
+
+        named = (getattr(Keys, key, key) for key in keys)
+        ActionChains(self.driver).send_keys(*named).perform()
+
+    def fill(self, identity: str, text: str, event: str = "input") -> None:
+        """Text into a field, all at once, as if it had been typed or pasted."""
+        self.run(
+            "const field = document.getElementById(arguments[0]); field.focus();"
+            "field.value = arguments[1];"
+            "field.dispatchEvent(new Event(arguments[2], {bubbles: true}));",
+            *(identity, text, event),
+        )
+
     def wait(self, condition: str | Callable[[], object], seconds: float = 30) -> object:
         """Until a JavaScript expression, or a function, is true; what it is then."""
         from selenium.webdriver.support.ui import WebDriverWait

@@ -32,22 +32,6 @@ def opened(browser, census):
     assert browser.run("return window.hacked === undefined")
 
 
-def keys(browser, *pressed):
-    from selenium.webdriver.common.action_chains import ActionChains
-    from selenium.webdriver.common.keys import Keys
-
-    ActionChains(browser.driver).send_keys(*(getattr(Keys, key, key) for key in pressed)).perform()
-
-
-def type_in(browser, identity, text, event="input"):
-    browser.run(
-        "const field = document.getElementById(arguments[0]); field.focus();"
-        "field.value = arguments[1];"
-        "field.dispatchEvent(new Event(arguments[2], {bubbles: true}));",
-        *(identity, text, event),
-    )
-
-
 def text(browser, selector):
     return browser.run("return document.querySelector(arguments[0]).textContent", selector)
 
@@ -63,9 +47,9 @@ def column(browser, table, key):
 
 
 def test_odd_tokens_are_text_wherever_they_stand(opened):
-    type_in(opened, "find", "<script>")
+    opened.fill("find", "<script>")
     assert opened.run("return document.querySelectorAll('#matches li').length") == 1
-    keys(opened, "ENTER")
+    opened.press("ENTER")
     assert "<script>window.hacked = 1</script>" in text(opened, "#token h2")
     cells = column(opened, "tokens", "token")
     assert cells[:HOLE][:4] == [*ODD[:4]]
@@ -81,21 +65,21 @@ def test_odd_tokens_are_text_wherever_they_stand(opened):
 
 def test_what_is_known_of_a_token_is_said(opened):
     for asked, expected in (("😀", ODD.index("😀")), ("25", 25), ("   ", ODD.index("   "))):
-        type_in(opened, "find", asked)
-        keys(opened, "ENTER")
+        opened.fill("find", asked)
+        opened.press("ENTER")
         assert opened.run("return view.token") == expected, asked
-    type_in(opened, "find", "21")
-    keys(opened, "ENTER")
+    opened.fill("find", "21")
+    opened.press("ENTER")
     said = text(opened, "#token")
     for words in (
         *("Kindplain", "Reachableyes", "1, a black hole of 4 tokens", "Shared withword20"),
         *("in the outskirts, component 1", "exponent distance 0", "Norm0.08", "Cosine distance"),
     ):
         assert words in said, words
-    type_in(opened, "find", "119")
-    keys(opened, "ENTER")
+    opened.fill("find", "119")
+    opened.press("ENTER")
     assert "counted apart, as no token has this row" in text(opened, "#token")
-    type_in(opened, "find", "no such thing")
+    opened.fill("find", "no such thing")
     assert "No token of this matrix fits" in text(opened, "#message")
 
 
@@ -109,20 +93,20 @@ def test_the_tables_sort_filter_and_lead_from_one_to_the_other(opened):
     opened.run("document.querySelector('#vectors [aria-label=\"All tokens of vector 1\"]').click()")
     assert sorted(column(opened, "tokens", "token_id")) == ["20", "21", "22", "23"]
     assert "vector=1" in opened.run("return location.hash")
-    type_in(opened, "vector", "")
-    type_in(opened, "kind", "padded")
+    opened.fill("vector", "")
+    opened.fill("kind", "padded")
     assert column(opened, "tokens", "token_id") == ["117", "118", "119"]
     # What is missing stands last, whichever way: padded rows have no vector.
-    type_in(opened, "kind", "")
+    opened.fill("kind", "")
     for _ in range(2):
         opened.run("document.querySelector('#tokens th[data-key=population] button').click()")
         rows = opened.run("return [...rowsOfTokens()].slice(-3)")
         assert rows == [117, 118, 119]
     opened.run("document.getElementById('holes').click()")
     assert text(opened, "#tokens-count") == "1 to 16 of 16 tokens"
-    type_in(opened, "component", "0")
+    opened.fill("component", "0")
     assert text(opened, "#tokens-count") == "1 to 12 of 12 tokens"
-    type_in(opened, "filter", "script>")
+    opened.fill("filter", "script>")
     assert len(column(opened, "tokens", "token_id")) == 2
 
 
@@ -130,11 +114,11 @@ def test_matrices_and_readings_are_chosen_and_a_page_of_rows_turned(opened):
     names = opened.run("return [...document.querySelectorAll('#reading option')].length")
     assert names == 4
     assert "0 pairs of neighbours" in text(opened, "#short")
-    type_in(opened, "reading", "1", "change")
+    opened.fill("reading", "1", "change")
     opened.wait("shown.chosen.reading === 'bfloat16'")
     assert "1 pair of neighbours (1 by face), 1 component;" in text(opened, "#short")
     assert opened.run("return location.hash").startswith("#m=input&r=bfloat16")
-    type_in(opened, "reading", "2", "change")
+    opened.fill("reading", "2", "change")
     opened.wait("shown.chosen.matrix === 'output'")
     assert text(opened, "#tokens-count") == "1 to 50 of 120 tokens"
     opened.run("document.getElementById('tokens-next').click()")
@@ -176,7 +160,7 @@ def test_what_is_shown_can_be_downloaded(opened):
 def test_the_keyboard_alone_finds_sorts_and_leads_to_tokens(opened):
     def to(condition):
         for _ in range(90):
-            keys(opened, "TAB")
+            opened.press("TAB")
             if opened.run(f"const at = document.activeElement; return {condition}"):
                 ring = opened.run("return getComputedStyle(document.activeElement).outlineStyle")
                 assert ring == "solid", condition
@@ -184,13 +168,13 @@ def test_the_keyboard_alone_finds_sorts_and_leads_to_tokens(opened):
         pytest.fail(f"{condition} cannot be reached")
 
     to("at.id === 'find'")
-    keys(opened, "word2", "ARROW_DOWN", "ARROW_DOWN", "ENTER")
+    opened.press("word2", "ARROW_DOWN", "ARROW_DOWN", "ENTER")
     assert opened.run("return view.token") == 21
     to("at.getAttribute('aria-label') === 'All tokens of vector 0'")
-    keys(opened, "ENTER")
+    opened.press("ENTER")
     assert opened.run("return view.vector") == "0"
     to("at.closest('#tokens th')?.dataset.key === 'token'")
-    keys(opened, "SPACE")
+    opened.press("SPACE")
     assert opened.run("return document.querySelector('#tokens th[data-key=token]').ariaSort") == (
         "ascending"
     )
@@ -262,9 +246,9 @@ def test_a_vocabulary_of_its_real_size_is_small_and_fast(browser, tmp_path):
     for act in ("type", "sort", "filter"):
         before = busy()
         if act == "type":
-            type_in(browser, "find", "abcd")
+            browser.fill("find", "abcd")
         elif act == "sort":
             browser.run("document.querySelector('#tokens th[data-key=token] button').click()")
         else:
-            type_in(browser, "filter", "abc")
+            browser.fill("filter", "abc")
         assert busy() - before < 1, act

@@ -36,22 +36,6 @@ def opened(browser, planted):
     assert browser.run("return window.hacked === undefined")
 
 
-def keys(browser, *pressed):
-    from selenium.webdriver.common.action_chains import ActionChains
-    from selenium.webdriver.common.keys import Keys
-
-    ActionChains(browser.driver).send_keys(*(getattr(Keys, key, key) for key in pressed)).perform()
-
-
-def type_in(browser, identity, text):
-    browser.run(
-        "const field = document.getElementById(arguments[0]); field.focus();"
-        "field.value = arguments[1]; field.dispatchEvent(new Event('input', {bubbles: true}));",
-        identity,
-        text,
-    )
-
-
 def shown_ids(browser):
     return browser.run("return view.tokens")
 
@@ -86,26 +70,26 @@ def test_odd_tokens_are_text_wherever_they_stand(opened, planted):
 def test_a_token_is_found_by_text_number_and_script(opened):
     opened.run("view.tokens = []; tokensChanged()")
     for asked, expected in (("😀", ODD.index("😀")), ("6", 4), ("thai", ODD.index("ไทย"))):
-        type_in(opened, "find", asked)
+        opened.fill("find", asked)
         assert opened.wait("!document.getElementById('matches').hidden")
         first = found(opened)[0]
         assert f" {expected + 2}," in first, (asked, first)
-        keys(opened, "ENTER")
+        opened.press("ENTER")
         assert shown_ids(opened)[-1] == expected + 2
-    type_in(opened, "find", "   ")  # whitespace alone is a token, too
+    opened.fill("find", "   ")  # whitespace alone is a token, too
     assert f" {ODD.index('   ') + 2}," in found(opened)[0]
-    keys(opened, "ESCAPE")
+    opened.press("ESCAPE")
     assert found(opened) == []
-    type_in(opened, "find", "quoted")
-    keys(opened, "ARROW_DOWN")
+    opened.fill("find", "quoted")
+    opened.press("ARROW_DOWN")
     active = opened.run(
         "return document.getElementById(document.getElementById('find')"
         ".getAttribute('aria-activedescendant')).getAttribute('aria-selected')"
     )
     assert active == "true"
-    keys(opened, "ENTER")
+    opened.press("ENTER")
     assert shown_ids(opened)[-1] == 3
-    type_in(opened, "find", "no such thing")
+    opened.fill("find", "no such thing")
     assert "No dead token" in opened.run("return document.getElementById('message').textContent")
     summary = opened.run("return document.getElementById('shown').textContent")
     assert "stopped, still for" in summary
@@ -213,7 +197,7 @@ def test_a_drag_up_or_down_zooms_into_the_heights_of_one_chart(opened, planted):
 def test_the_keyboard_alone_zooms_moves_reads_sorts_and_removes(opened, planted):
     def to(condition):
         for _ in range(80):
-            keys(opened, "TAB")
+            opened.press("TAB")
             if opened.run(f"const at = document.activeElement; return {condition}"):
                 ring = opened.run("return getComputedStyle(document.activeElement).outlineStyle")
                 assert ring == "solid", condition
@@ -222,13 +206,13 @@ def test_the_keyboard_alone_zooms_moves_reads_sorts_and_removes(opened, planted)
 
     to("at.getAttribute('aria-label')?.startsWith('Remove token')")
     number = len(shown_ids(opened))
-    keys(opened, "ENTER")
+    opened.press("ENTER")
     assert len(shown_ids(opened)) == number - 1
     to("at.id === 'charts'")
-    keys(opened, "+", "+")
+    opened.press("+", "+")
     opened.wait(f"view.to - view.from <= {planted.steps // 4 + 1}")
     start = opened.run("return view.from")
-    keys(opened, "ARROW_RIGHT")
+    opened.press("ARROW_RIGHT")
     opened.wait(f"view.from > {start}")
     from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.keys import Keys
@@ -241,13 +225,13 @@ def test_the_keyboard_alone_zooms_moves_reads_sorts_and_removes(opened, planted)
     zoomed = ActionChains(opened.driver).key_down(Keys.SHIFT).send_keys(Keys.ARROW_UP)
     zoomed.key_up(Keys.SHIFT).perform()
     opened.wait("view.heights.size === charts.size - 1")  # phases have none
-    keys(opened, "0")
+    opened.press("0")
     opened.wait(f"view.to === {planted.steps} && view.from === 0 && view.heights.size === 0")
     to("at.closest('th')?.dataset.key === 'id'")
-    keys(opened, "ENTER")
+    opened.press("ENTER")
     sorted_by = "document.querySelector('#table th[data-key=id]').ariaSort"
     assert opened.run(f"return {sorted_by}") == "ascending"
-    keys(opened, "SPACE")
+    opened.press("SPACE")
     assert opened.run(f"return {sorted_by}") == "descending"
     assert "sort=-id" in opened.run("return location.hash")
 
@@ -270,10 +254,10 @@ def test_the_table_sorts_filters_and_leads_to_charts(opened, planted):
             opened.run(f"document.querySelector('#table th[data-key={key}] button').click()")
         values = [int(text.replace(",", "")) for text in column(opened, number)]
         assert values == sorted(values, reverse=key == "last"), key
-    type_in(opened, "filter", "<script>")
+    opened.fill("filter", "<script>")
     assert column(opened, 2) == [ODD[0]]
     assert opened.run("return document.getElementById('count').textContent") == "1 to 1 of 1 tokens"
-    type_in(opened, "filter", "")
+    opened.fill("filter", "")
     opened.run(
         "const s = document.getElementById('state'); s.value = 'censored';"
         "s.dispatchEvent(new Event('change'))"

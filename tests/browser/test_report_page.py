@@ -160,21 +160,14 @@ def test_what_had_no_run_is_folded_away_and_opens(opened):
     )
     assert seen == 0
     opened.run(f"{folded}.querySelector('summary').focus()")
-    press(opened, "ENTER")
+    opened.press("ENTER")
     opened.wait(f"{folded}.open && {folded}.querySelector('td').checkVisibility()")
-
-
-def press(browser, *keys: str) -> None:
-    from selenium.webdriver.common.action_chains import ActionChains
-    from selenium.webdriver.common.keys import Keys
-
-    ActionChains(browser.driver).send_keys(*(getattr(Keys, key, key) for key in keys)).perform()
 
 
 def test_the_keyboard_alone_leads_to_a_figure(opened):
     def to(words: str) -> None:
         for _ in range(60):
-            press(opened, "TAB")
+            opened.press("TAB")
             named = opened.run(
                 "const a = document.activeElement;"
                 "return a.getAttribute('aria-label') || a.textContent"
@@ -182,7 +175,7 @@ def test_the_keyboard_alone_leads_to_a_figure(opened):
             if named.strip() == words:
                 ring = opened.run("return getComputedStyle(document.activeElement).outlineStyle")
                 assert ring == "solid"
-                press(opened, "ENTER")
+                opened.press("ENTER")
                 return
         pytest.fail(f"{words} cannot be reached")
 

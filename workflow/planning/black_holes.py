@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from planning import onsets, requirements
-from planning.mistakes import ConfigurationError, as_yaml, check_known
+from planning.mistakes import ConfigurationError, check_known
 
 ANALYSES = ("census_in_time", "null_census_in_time")
 # Arms that differ from the first in these alone are drawn along the spread.
@@ -54,10 +54,4 @@ def _check_alike(key: str, name: str, first: str, runs: Mapping) -> None:
     found, wanted = (
         onsets.deciding(runs[one]) | {"corpus": runs[one]["corpus"]} for one in (name, first)
     )
-    for setting, value in found.items():
-        if value != wanted[setting]:
-            raise ConfigurationError(
-                f"{key} has {name}, whose {setting} is {as_yaml(value)}; allowed: that of {first}, "
-                f"{as_yaml(wanted[setting])}, for it is one in runs of one arm. Set "
-                f"runs.{name}.{setting}, or take {name} out."
-            )
+    onsets.check_same(key, name, first, "runs of one arm", found, wanted)

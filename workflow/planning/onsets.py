@@ -75,7 +75,7 @@ def check_arm(key: str, names: list[str], configuration: Mapping) -> None:
     _check_arm(key, names, names[0], configuration)
     steps = {name: {"total_steps": length(name, configuration["runs"])} for name in names}
     for name in names:
-        _check_same(key, name, names[0], "runs of one question", steps[name], steps[names[0]])
+        check_same(key, name, names[0], "runs of one question", steps[name], steps[names[0]])
     check_seeds(key, names, configuration["runs"])
 
 
@@ -124,7 +124,7 @@ def _check_arm(key: str, names: list[str], reference: str, configuration: Mappin
         if reason is not None:
             raise ConfigurationError(f"{key} has {name}. {reason}")
         found, wanted = runs[name], runs[reference]
-        _check_same(
+        check_same(
             key,
             name,
             reference,
@@ -133,12 +133,13 @@ def _check_arm(key: str, names: list[str], reference: str, configuration: Mappin
         )
         pairs = zip(reversed(chain(name, runs)), reversed(chain(names[0], runs)), strict=False)
         for one, first in pairs:
-            _check_same(
+            check_same(
                 key, one, first, "runs of one arm", deciding(runs[one]), deciding(runs[first])
             )
 
 
-def _check_same(key: str, name: str, other: str, of: str, found: Mapping, wanted: Mapping) -> None:
+def check_same(key: str, name: str, other: str, of: str, found: Mapping, wanted: Mapping) -> None:
+    """ConfigurationError at the first setting in which `name` differs from `other`."""
     for setting, value in found.items():
         if value != wanted[setting]:
             raise ConfigurationError(
