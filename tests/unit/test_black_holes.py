@@ -81,14 +81,45 @@ def test_planted_clouds_are_compared_with_themselves(tmp_path):
     summary = json.loads((tmp_path / "s.json").read_text("utf-8"))
     arm = summary["arms"]["planted"]
     assert (arm["tokens"], arm["elements"], arm["seeds"]) == (TOKENS, ELEMENTS, [1, 2, 3])
-    assert arm["errors"]["at_once"]["vectors"]["9"]["mean"] == 0
+    assert arm["errors"]["at_once"]["vectors"]["mean"] == 0
     expected = [math.log2(table.loc["formula", 9]["vectors"] / table.loc["training", 9]["vectors"])]
-    assert arm["errors"]["formula"]["vectors"]["9"]["mean"] == pytest.approx(expected[0], abs=0.1)
+    assert arm["errors"]["formula"]["vectors"]["mean"] == pytest.approx(expected[0], abs=0.1)
+    for source in black_holes.SOURCES:
+        for name, found in arm["at_last_step"][source].items():
+            row = table.loc[source, 9][[name, f"{name}_low", f"{name}_high"]]
+            assert [found["mean"], found["low"], found["high"]] == pytest.approx([*row])
     first = [int(of["populations"][9].split()[0]) for of in plain]
     assert arm["populations"]["training"][0]["mean"] == pytest.approx(np.mean(first))
     sizes = [one for of in arm["populations"].values() for one in of]
     assert all(0 <= one["low"] <= one["mean"] <= one["high"] <= TOKENS for one in sizes)
-    assert summary["published_cloud"]["spreads"]["vectors"]["seeds"] == 2
+    off = [min(map(plain_octaves, of["populations"])) for of in plain]
+    assert arm["octaves_off_published"]["training"] == pytest.approx(off)
+    assert arm["octaves_off_published"]["training"] == arm["octaves_off_published"]["at_once"]
+    cloud = summary["published_cloud"]
+    assert cloud["spreads"]["vectors"]["seeds"] == 2
+    assert {*cloud["octaves_off_published"]} == {"vectors", "black_holes", "black_hole_tokens"}
+    assert all(0 < of["low"] <= of["high"] for of in cloud["octaves_off_published"].values())
+
+
+def plain_octaves(populations: str, tokens: int = TOKENS) -> float:
+    sizes = [*map(int, populations.split()), 0, 0]
+    return max(
+        abs(math.log2(max(size, 0.5) / tokens / (wanted / CLOUD["tokens"])))
+        for size, wanted in zip(sizes, CLOUD["populations"], strict=False)
+    )
+
+
+def test_octaves_off_the_published_populations():
+    published = {"tokens": 100, "populations": [40, 20, 10]}
+    sizes = [[80, 40, 20, 9], [80, 80, 20, 9], [80, 40, 5, 0], [200, 0, 0, 0]]
+    found = black_holes.octaves_off(np.array(sizes), 200, published)
+    assert found.tolist() == [0.0, 1.0, 2.0, pytest.approx(math.log2(80))]
+    assert black_holes.octaves_off(np.array([160]), 200, published) == 1
+    table = pd.DataFrame(
+        {"populations": ["1 1", "80 80 20", "80 40 20 9"], "vectors": 200, "black_holes": 0}
+    ).assign(black_hole_tokens=0)
+    assert black_holes.nearest(table, 1, 20, published) == 1
+    assert black_holes.nearest(table, 2, 20, published) == 0
 
 
 def test_one_seed_has_no_interval_and_bad_files_are_refused(tmp_path):

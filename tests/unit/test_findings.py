@@ -143,6 +143,41 @@ PLANTED = {
     },
 }
 PLANTED["forecast.json"]["test"]["detectable"] = None
+NUMBERS = ("vectors", "black_holes", "black_hole_tokens")
+PLANTED["black_holes.json"] = {
+    **{"steps": [0, 1500], "intervals": "95% over random seeds", "first_arm": "spread_1e-5"},
+    "arms": {
+        "spread_1e-5": {
+            **{"spread": 1e-5, "changes": {}, "seeds": [42, 43, 44], "tokens": 3400},
+            "at_last_step": {
+                source: {name: estimate(59.5) for name in (*NUMBERS, "largest_population")}
+                for source in ("training", "stepwise", "at_once", "formula")
+            },
+            "errors": {
+                source: {"vectors": estimate(-4.25)}
+                for source in ("stepwise", "at_once", "formula")
+            },
+            "meetings": {
+                source: {
+                    **{"coalescences": estimate(3868), "evaporations": estimate(527)},
+                    **{"share_coarser": estimate(0.5), "changes_coarser": estimate(0.5)},
+                    "others_coarser": estimate(0.25) | {"mean": None, "value": None, "never": 2},
+                }
+                for source in ("training", "stepwise")
+            },
+            "octaves_off_published": {"training": [3.375, 4.125], "stepwise": [5.0, 6.0]},
+        }
+    },
+    "published_cloud": {
+        **{"tokens": 2200, "dimensions": 2560, "populations": [814, 704], "vectors": 125},
+        **{"black_holes": 13, "black_hole_tokens": 2100},
+        "spreads": {name: estimate(3.5) for name in NUMBERS},
+        "at_that_of_vectors": {name: estimate(79) for name in NUMBERS},
+        "octaves_off_published": {
+            name: {"low": 2.5, "median": 3.25, "high": 4.0} for name in NUMBERS
+        },
+    },
+}
 
 
 def sources(**changes: object) -> dict[str, Source]:
@@ -194,6 +229,13 @@ def test_every_section_says_what_its_file_says():
         "(pseudo-seams)? no. Of",
         "| moments_reset | 0.780 | 0.530 | 1.03 | 2.18 | 15% | 6.2% | 25% |",
         "![Phases of Crucible 1](figures/crucible1_phases.png)",
+        "Of 3,400 dead tokens, vectors after 1,500 steps:",
+        "| `spread_1e-5` | the reference | 42, 43 and 44 | 1.00e-05 | 60 (59 to 60) |",
+        "| 3,868 (3,868 to 3,868) | 527 (527 to 527) | 50% (25% to 75%) | 50% (25% to 75%) | "
+        "undefined at 2 of 3 random seeds |",
+        "| `spread_1e-5` | -4.25 (-4.50 to -4) | -4.25",
+        "| `spread_1e-5` | 3.38 and 4.12 | 5 and 6 |",
+        "| `black_holes` | 3.25 | 2.50 | 4 |",
         "is 0.350. The smallest planted rank correlation that the test would have found in "
         "most cases: not defined.",
     ):

@@ -28,6 +28,7 @@ SHARES = {
     "changes_coarser": ("merged_changes_coarser", "merged_changes"),
     "others_coarser": ("other_changes_coarser", "other_changes"),
 }
+OF_LAST_STEP = (*SUMS, "largest_population")
 KEYS = ("arm", "step", "source", "seeds")
 COLUMNS = (*KEYS, *(f"{name}{end}" for name in NUMBERS for end in ENDS))
 OF_CENSUS = ("step", *NUMBERS)  # what is needed of census_in_time.csv
@@ -106,19 +107,29 @@ def table(arms: Mapping[str, Sequence[OfRun]], tokens: Mapping[str, int]) -> pd.
     return found.astype(dict.fromkeys(COLUMNS[len(KEYS) :], float))
 
 
+def at_last_step(runs: Sequence[OfRun], tokens: int) -> dict[str, dict]:
+    """By source and number what there is at the last step, over seeds."""
+    last = max(runs[0][TRAINING])
+    return {
+        source: {
+            name: over_seeds([run[source][last][name] for run in runs], (0.0, float(tokens)), 1.0)
+            for name in OF_LAST_STEP
+        }
+        for source in SOURCES
+    }
+
+
 def errors(runs: Sequence[OfRun]) -> dict[str, dict]:
-    """log2 of predicted over seen in training, by source, number and step, over seeds.
+    """log2 of predicted over seen in training at the last step, by source and number, over seeds.
 
     Missing where either is 0 at a seed: such a ratio is no number.
     """
+    last = max(runs[0][TRAINING])
     return {
         source: {
-            name: {
-                str(step): over_seeds(
-                    [_log_ratio(run[source][step][name], run[TRAINING][step][name]) for run in runs]
-                )
-                for step in runs[0][source]
-            }
+            name: over_seeds(
+                [_log_ratio(run[source][last][name], run[TRAINING][last][name]) for run in runs]
+            )
             for name in ("vectors", "black_hole_tokens")
         }
         for source in SOURCES[1:]
@@ -146,15 +157,37 @@ def meetings(runs: Sequence[OfRun], source: str, tokens: int) -> dict[str, dict]
 
 
 def populations(runs: Sequence[Ranked], tokens: int) -> dict[str, list[dict]]:
-    """By source and rank the population at the last step, over seeds."""
+    """By source and rank the population at the last step: mean over seeds and its interval."""
     bounds = 0.0, float(tokens)
-    return {
+    found = {
         source: [
             over_seeds([float(run[source][rank]) for run in runs], bounds, 1.0)
             for rank in range(len(of))
         ]
         for source, of in runs[0].items()
     }
+    ends = ENDS.values()
+    return {source: [{e: one[e] for e in ends} for one in of] for source, of in found.items()}
+
+
+def octaves_off(sizes: np.ndarray, tokens: int, published: Mapping) -> np.ndarray:
+    """How far populations by rank, (..., ranks), are from the published ones, (...) float64.
+
+    The largest |log2| of a share of all tokens over the published share, of the published ranks
+    among these; a rank that is not there counts as half a token.
+    """
+    wanted = np.array(published["populations"][: sizes.shape[-1]]) / published["tokens"]
+    shares = np.maximum(sizes[..., : len(wanted)], 0.5) / tokens
+    return np.abs(np.log2(shares / wanted)).max(axis=-1, initial=0.0)
+
+
+def nearest(table: pd.DataFrame, last: int, ranks: int, published: Mapping) -> float:
+    """The least of `octaves_off` of a census in time at any step from the initial one to `last`.
+
+    ranks: how many populations the table lists.
+    """
+    sizes = np.stack([by_rank(table, step, ranks) for step in range(last + 1)])
+    return float(octaves_off(sizes, tokens_of(table), published).min())
 
 
 def _log_ratio(found: float | None, seen: float | None) -> float | None:

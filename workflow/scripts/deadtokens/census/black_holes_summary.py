@@ -40,6 +40,7 @@ class Found:
     elements: int
     numbers: OfRun
     ranked: Ranked
+    octaves_off: dict[str, float]  # by source, `black_holes.nearest`
 
 
 def files(
@@ -80,10 +81,14 @@ def of_run(of: Files, settings: Mapping) -> Found:
         ranked = {
             source: black_holes.by_rank(table, last, ranks) for source, table in by_source.items()
         }
+        octaves = {
+            source: black_holes.nearest(table, last, ranks, settings["published_cloud"])
+            for source, table in by_source.items()
+        }
         numbers[FORMULA], ranked[FORMULA] = black_holes.predicted(
             centres, of.spread, tokens, of.seed, settings
         )
-    return Found(of.arm, tokens, centres.shape[1], numbers, ranked)
+    return Found(of.arm, tokens, centres.shape[1], numbers, ranked, octaves)
 
 
 def together(found: Sequence[Found], settings: Mapping) -> tuple[pd.DataFrame, dict]:
@@ -97,6 +102,7 @@ def together(found: Sequence[Found], settings: Mapping) -> tuple[pd.DataFrame, d
     summary = {
         **{name: settings[name] for name in ("steps", "draws", "clouds", "random_seed")},
         "intervals": INTERVALS if several else NO_INTERVALS,
+        "first_arm": settings["arms"][0]["arm"],
         "arms": {arm["arm"]: _arm(arm, by_arm[arm["arm"]]) for arm in settings["arms"]},
         "published_cloud": published_cloud.needed(
             settings["published_cloud"],
@@ -114,10 +120,14 @@ def _arm(arm: Mapping, found: Sequence[Found]) -> dict[str, object]:
         "seeds": [run["seed"] for run in arm["runs"]],
         "tokens": found[0].tokens,
         "elements": found[0].elements,
+        "at_last_step": black_holes.at_last_step(numbers, found[0].tokens),
         "errors": black_holes.errors(numbers),
         "meetings": {
             source: black_holes.meetings(numbers, source, found[0].tokens)
             for source in (TRAINING, *READINGS)
+        },
+        "octaves_off_published": {
+            source: [one.octaves_off[source] for one in found] for source in (TRAINING, *READINGS)
         },
         "populations": black_holes.populations([one.ranked for one in found], found[0].tokens),
     }

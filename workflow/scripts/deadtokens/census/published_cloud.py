@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from deadtokens.census import cloud_formula
+from deadtokens.census.black_holes import octaves_off
 from deadtokens.census.cloud_formula import SUMS, Cloud
 from deadtokens.statistics.seeds import over_seeds
 
@@ -18,28 +19,31 @@ def needed(published: Mapping, draws: int, clouds: int, seed: int, ranks: int) -
     published: norm, dimensions, tokens, points, populations, lowest_spread, highest_spread, and
     vectors, black_holes, black_hole_tokens. `spreads`: by number its spread, a mean over points on
     the scale of the logarithm with its interval, None where a point does not reach it.
-    `at_that_of_vectors`: what the formula gives at the spread of `vectors`. `populations`: by rank
+    `at_that_of_vectors`: what the formula gives at the spread of `vectors`. `simulated`: by rank
     quantiles over all simulated clouds at that spread, beside the published ones.
+    `octaves_off_published`: for the spread of each number quantiles over simulated clouds of how
+    far their populations are from the published ones (`black_holes.octaves_off`).
     """
     spreads: dict[str, list[float | None]] = {name: [] for name in SUMS}
     at_vectors: dict[str, list[float]] = {name: [] for name in SUMS}
-    tables = []
+    tables: dict[str, list[np.ndarray]] = {name: [] for name in SUMS}
     for number in range(published["points"]):
         random = np.random.default_rng((seed, number))
         point = random.standard_normal(published["dimensions"])
         point *= published["norm"] / np.linalg.norm(point)
         curve = _curve(point, published, draws, (seed, number))
         for name in SUMS:
-            spreads[name].append(_reached(*curve, name, published[name]))
-        spread = spreads["vectors"][-1]
-        if spread is not None:
+            spread = _reached(*curve, name, published[name])
+            spreads[name].append(spread)
+            if spread is None:
+                continue
             cloud = Cloud(point, spread, published["tokens"])
-            found = cloud_formula.expected(cloud, draws, random)
-            for name in SUMS:
-                at_vectors[name].append(found[name])
-            tables.append(
-                cloud_formula.ranked(cloud_formula.simulated(cloud, clouds, random), ranks)
-            )
+            if name == "vectors":
+                found = cloud_formula.expected(cloud, draws, random)
+                for each in SUMS:
+                    at_vectors[each].append(found[each])
+            drawn = cloud_formula.simulated(cloud, clouds, random)
+            tables[name].append(cloud_formula.ranked(drawn, ranks))
     return {
         **published,
         "spreads": {name: _geometric(values) for name, values in spreads.items()},
@@ -47,7 +51,12 @@ def needed(published: Mapping, draws: int, clouds: int, seed: int, ranks: int) -
             name: over_seeds(values, (0.0, float(published["tokens"])), 1.0)
             for name, values in at_vectors.items()
         },
-        "simulated": _by_rank(tables, published["populations"], ranks),
+        "simulated": _by_rank(tables["vectors"], published["populations"], ranks),
+        "octaves_off_published": {
+            name: _quantiles(octaves_off(np.concatenate(of), published["tokens"], published))
+            for name, of in tables.items()
+            if of
+        },
     }
 
 
@@ -104,7 +113,11 @@ def _by_rank(tables: list[np.ndarray], published: list[int], ranks: int) -> list
         {
             "rank": rank + 1,
             "published": published[rank] if rank < len(published) else None,
-            **{n: float(np.quantile(table[:, rank], q)) for n, q in QUANTILES.items()},
+            **_quantiles(table[:, rank]),
         }
         for rank in range(ranks)
     ]
+
+
+def _quantiles(values: np.ndarray) -> dict[str, float]:
+    return {name: float(np.quantile(values, share)) for name, share in QUANTILES.items()}

@@ -117,7 +117,9 @@ def _cell(entry: Mapping, path: str, way: str) -> str:
         return wording.NOTHING if value is None else str(value)
     if isinstance(value, Mapping):
         return wording.estimate(value, way)
-    return wording.joined(value) if isinstance(value, list) else wording.WAYS[way](value)
+    if isinstance(value, list):
+        return wording.joined(value, *([] if way == "joined" else [way]))
+    return wording.WAYS[way](value)
 
 
 def _found(row: Mapping) -> str:
