@@ -38,3 +38,10 @@ def test_twins_among_columns_keep_their_cells():
 def test_bars_end_no_cell_of_markdown():
     text = pd.DataFrame({"": ["|g|"], "a|b": ["1"]})
     assert markdown.table(text) == ("|  | a&#124;b |\n| --- | --- |\n| &#124;g&#124; | 1 |\n")
+
+
+def test_backticks_in_a_paragraph_are_code():
+    found = html.paragraph("at `freezing.still_for` < `a<b>` or ` alone")
+    assert found == (
+        "<p>at <code>freezing.still_for</code> &lt; <code>a&lt;b&gt;</code> or ` alone</p>"
+    )

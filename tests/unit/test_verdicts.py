@@ -191,7 +191,7 @@ def test_a_run_too_short_says_so_and_still_shows_its_value():
     rule = {"supported_if": {"at_least": 1}, "needs_steps": 1000}
     row = judged({"value": 7}, steps=999, **rule)
     assert (row["verdict"], row["value"]) == ("undecided", 7)
-    assert row["reason"] == "crucible1 is too short: 999 steps, and this needs 1,000"
+    assert row["reason"] == "the run crucible1 is too short: 999 steps, and this needs 1,000"
     assert judged({"value": 7}, steps=1000, **rule)["verdict"] == "supported"
 
 

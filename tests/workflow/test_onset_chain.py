@@ -111,7 +111,7 @@ def test_a_small_comparison_from_text_to_verdicts(finished):
     judged = json.loads((results / "verdicts.json").read_text())["verdicts"]
     reasons = {row["name"]: row["reason"] for row in judged if row["chapter"] == "causes"}
     for name in ("softmax", "mixed_precision"):
-        assert "onset is too short: 18 steps" in reasons[name]
+        assert "the run onset is too short: 18 steps" in reasons[name]
     assert reasons["rate_or_decay"].startswith("the published runs change both together")
 
     # Another last step compares again, another rest counts again, a look only draws.

@@ -4,6 +4,7 @@ A page is a fragment in a `<section class="fimbulwinter">`, so that the opening 
 can hold it as it is; browsers show a fragment alone just as well.
 """
 
+import re
 from html import escape
 
 import pandas as pd
@@ -39,7 +40,9 @@ def heading(text: str) -> str:
 
 
 def paragraph(text: str) -> str:
-    return f"<p>{escape(text)}</p>"
+    """Text; what stands between backticks in it is code."""
+    marked = re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
+    return f"<p>{marked}</p>"
 
 
 def folded(summary: str, *parts: str) -> str:
