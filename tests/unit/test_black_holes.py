@@ -11,7 +11,7 @@ import pytest
 import test_configuration
 from planted import run_script
 
-from deadtokens.census import black_holes, in_time, null_model
+from deadtokens.census import black_holes, in_time, null_model, rounding
 from deadtokens.census.formats import BFLOAT16
 from deadtokens.files import tables
 from deadtokens.files.trajectory import write_file
@@ -27,18 +27,19 @@ CLOUD = {
 
 
 def write_run(folder, seed: int) -> None:
-    """A cloud that moves rigidly, rounded once, as if training had done so."""
+    """A cloud all of whose tokens are pushed by the same, and rounded, as if training had."""
     random = np.random.default_rng(seed)
     cloud = (0.0153 + SPREAD * random.standard_normal((TOKENS, ELEMENTS))).astype(np.float32)
-    drifts = np.linspace(0, 3e-3, 10)[:, None] * random.random(ELEMENTS)
-    bits = np.stack([null_model.rounded(cloud + drift.astype(np.float32)) for drift in drifts])
+    bits = [rounding.rounded(cloud)]
+    for _ in range(9):
+        bits.append(null_model.moved(bits[-1], 3e-4 * random.random(ELEMENTS)))
+    bits = np.stack(bits)
     folder.mkdir()
     tables.write(folder / "census.csv", in_time.follow([(0, bits)], BFLOAT16, 1000))
     model = null_model.NullModel(cloud, 1000, 20)
-    for drift in drifts:
-        model.add(drift)
-    found = [table.assign(reading=reading) for reading, table in model.tables()]
-    tables.write(folder / "null.csv", pd.concat(found))
+    for state in bits:
+        model.add(state)
+    tables.write(folder / "null.csv", model.table())
     write_file(folder / "centres.safetensors", {"centre": np.stack(model.centres)})
 
 
@@ -74,16 +75,26 @@ def test_planted_clouds_are_compared_with_themselves(tmp_path):
         assert row["vectors_low"] <= row["vectors"] <= row["vectors_high"] <= TOKENS
         met = np.mean([of["coalescences"][: step + 1].sum() for of in plain])
         assert row["coalescences"] == pytest.approx(met)
-        # What was planted is the null model that rounds once.
-        other = table.loc["at_once", step]
-        assert row["vectors":"components"].equals(other["vectors":"components"])
-        assert table.loc["formula", step]["vectors"] == pytest.approx(row["vectors"], rel=0.15)
+        # What was planted is the null model that is pushed.
+        other = table.loc["pushed", step]
+        assert row["vectors":"at_power_of_two_high"].equals(other["vectors":"at_power_of_two_high"])
+    first = table.xs(0, level="step")["vectors"]
+    assert first["formula"] == pytest.approx(first["training"], rel=0.15)
+    assert first["at_once"] == first["training"]
     summary = json.loads((tmp_path / "s.json").read_text("utf-8"))
     arm = summary["arms"]["planted"]
     assert (arm["tokens"], arm["elements"], arm["seeds"]) == (TOKENS, ELEMENTS, [1, 2, 3])
-    assert arm["errors"]["at_once"]["vectors"]["mean"] == 0
-    expected = [math.log2(table.loc["formula", 9]["vectors"] / table.loc["training", 9]["vectors"])]
-    assert arm["errors"]["formula"]["vectors"]["mean"] == pytest.approx(expected[0], abs=0.1)
+    assert arm["errors"]["pushed"]["vectors"]["mean"] == 0
+    assert [arm["common_update"][name]["mean"] for name in ("elements", "tokens")] == [1, 1]
+    at_once = [
+        of[of["reading"] == "at_once"]["vectors"].iloc[9]
+        for of in (
+            tables.read(tmp_path / f"{seed}/null.csv", text=black_holes.TEXT) for seed in (1, 2, 3)
+        )
+    ]
+    logs = [math.log2(n / of["vectors"][9]) for n, of in zip(at_once, plain, strict=True)]
+    assert arm["errors"]["at_once"]["vectors"]["mean"] == pytest.approx(np.mean(logs))
+    assert arm["errors"]["formula"]["vectors"]["mean"] == pytest.approx(np.mean(logs), abs=0.3)
     for source in black_holes.SOURCES:
         for name, found in arm["at_last_step"][source].items():
             row = table.loc[source, 9][[name, f"{name}_low", f"{name}_high"]]
@@ -94,7 +105,7 @@ def test_planted_clouds_are_compared_with_themselves(tmp_path):
     assert all(0 <= one["low"] <= one["mean"] <= one["high"] <= TOKENS for one in sizes)
     off = [min(map(plain_octaves, of["populations"])) for of in plain]
     assert arm["octaves_off_published"]["training"] == pytest.approx(off)
-    assert arm["octaves_off_published"]["training"] == arm["octaves_off_published"]["at_once"]
+    assert arm["octaves_off_published"]["training"] == arm["octaves_off_published"]["pushed"]
     cloud = summary["published_cloud"]
     assert cloud["spreads"]["vectors"]["seeds"] == 2
     assert {*cloud["octaves_off_published"]} == {"vectors", "black_holes", "black_hole_tokens"}

@@ -1,4 +1,4 @@
-"""Move a run's initial cloud along its recorded drift without training, and count black holes.
+"""Move a run's initial cloud as its tokens moved together, without training; count black holes.
 
     python workflow/scripts/census/compute_null_census_in_time.py \\
         --settings null.json --trajectory results/crucible2/trajectory.safetensors \\
@@ -15,7 +15,6 @@ from deadtokens.program import command  # first: what follows takes its time
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from deadtokens.census import initial_cloud, null_model
 from deadtokens.files import tables
@@ -41,13 +40,10 @@ def main(options):
         )
         for first, chunk in rows.chunks("W", CHUNK_BYTES):
             for number, bits in enumerate(chunk.view(np.uint16)):
-                model.add(null_model.centroid(bits))
+                model.add(bits)
                 progress(first + number + 1)
-    found = [table.assign(reading=reading) for reading, table in model.tables()]
-    table = pd.concat(found, ignore_index=True)
-    table.insert(0, "reading", table.pop("reading"))
     with command.finished(options.table, options.centres) as (path, centres):
-        tables.write(path, table)
+        tables.write(path, model.table())
         write_file(centres, {"centre": np.stack(model.centres)})
 
 

@@ -1,8 +1,8 @@
 """Black holes of arms of runs: training beside rounding alone, and beside the formula of a cloud.
 
-Sources: `training`, what the run recorded; `stepwise` and `at_once`, the null model, no training
-(`null_model`); `formula`, a normal cloud of the run's own spread around where its mean has drifted
-to, rounded once (`cloud_formula`). Nothing is fitted.
+Sources: `training`, what the run recorded; `pushed`, `stepwise` and `at_once`, the null model, in
+which nothing distinguishes tokens (`null_model`); `formula`, a normal cloud of the run's own spread
+around where its mean has drifted to, rounded once (`cloud_formula`). Nothing is fitted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,15 +12,16 @@ import pandas as pd
 
 from deadtokens.census import cloud_formula, merges
 from deadtokens.census.cloud_formula import SUMS, Cloud
-from deadtokens.census.null_model import READINGS
+from deadtokens.census.null_model import AGREEMENT, READINGS
 from deadtokens.errors import UserError
 from deadtokens.statistics.seeds import over_seeds
 
 TRAINING, FORMULA = "training", "formula"
 SOURCES = (TRAINING, *READINGS, FORMULA)
 COUNTED = (*SUMS, "largest_population", "components")
+AT_POWER_OF_TWO = "at_power_of_two"  # a share of all elements
 SINCE_START = ("coalescences", "evaporations", *merges.COUNTS)
-NUMBERS = (*COUNTED, *SINCE_START)
+NUMBERS = (*COUNTED, AT_POWER_OF_TWO, *SINCE_START)
 ENDS = {"": "mean", "_low": "low", "_high": "high"}
 # By name what is divided by what.
 SHARES = {
@@ -28,7 +29,7 @@ SHARES = {
     "changes_coarser": ("merged_changes_coarser", "merged_changes"),
     "others_coarser": ("other_changes_coarser", "other_changes"),
 }
-OF_LAST_STEP = (*SUMS, "largest_population")
+OF_LAST_STEP = (*SUMS, "largest_population", AT_POWER_OF_TWO)
 KEYS = ("arm", "step", "source", "seeds")
 COLUMNS = (*KEYS, *(f"{name}{end}" for name in NUMBERS for end in ENDS))
 OF_CENSUS = ("step", *NUMBERS)  # what is needed of census_in_time.csv
@@ -49,7 +50,7 @@ def counted(table: pd.DataFrame, steps: Sequence[int], path: object) -> dict[int
     sums = table[[*SINCE_START]].cumsum()
     found = {}
     for step in steps:
-        row = {name: table[name].iloc[step] for name in COUNTED}
+        row = {name: table[name].iloc[step] for name in (*COUNTED, AT_POWER_OF_TWO)}
         row |= {name: sums[name].iloc[step] for name in SINCE_START}
         found[step] = {n: None if pd.isna(value) else float(value) for n, value in row.items()}
     return found
@@ -99,8 +100,7 @@ def table(arms: Mapping[str, Sequence[OfRun]], tokens: Mapping[str, int]) -> pd.
                 row = {"arm": arm, "step": step, "source": source, "seeds": len(runs)}
                 for name in NUMBERS:
                     values = [run[source][step].get(name) for run in runs]
-                    most = tokens[arm] * (1 if name in COUNTED else max(1, step))
-                    found = over_seeds(values, (0.0, float(most)), 1.0)
+                    found = over_seeds(values, *_bounds(name, tokens[arm], step))
                     row |= {f"{name}{e}": found[k] for e, k in ENDS.items()}
                 rows.append(row)
     found = pd.DataFrame(rows, columns=COLUMNS)
@@ -112,11 +112,48 @@ def at_last_step(runs: Sequence[OfRun], tokens: int) -> dict[str, dict]:
     last = max(runs[0][TRAINING])
     return {
         source: {
-            name: over_seeds([run[source][last][name] for run in runs], (0.0, float(tokens)), 1.0)
+            name: over_seeds(
+                [run[source][last][name] for run in runs], *_bounds(name, tokens, last)
+            )
             for name in OF_LAST_STEP
+            if name in runs[0][source][last]  # the formula knows no single elements
         }
         for source in SOURCES
     }
+
+
+def _bounds(name: str, tokens: int, step: int) -> tuple[tuple[float, float], float]:
+    """Between what a number lies, and by how much it can differ at least (`over_seeds`)."""
+    if name == AT_POWER_OF_TWO:
+        return (0.0, 1.0), 1 / tokens
+    return (0.0, float(tokens * (1 if name in COUNTED else max(1, step)))), 1.0
+
+
+def agreement(table: pd.DataFrame, last: int) -> dict[str, int]:
+    """Up to a step the sums of `null_model.AGREEMENT`, of the reading that is pushed."""
+    sums = table[[*AGREEMENT]].iloc[: last + 1].sum()
+    return {name: int(sums[name]) for name in AGREEMENT}
+
+
+def agreeing(runs: Sequence[Mapping[str, int]], tokens: int) -> dict[str, dict]:
+    """How often the common update explains a step of training, over seeds.
+
+    Of all elements at steps at which a token changed there: the share in which it explains all
+    tokens, and of tokens in these elements the share that it explains.
+    """
+    changed = [of["changed_elements"] for of in runs]
+    shares = {
+        "elements": [_share(of["agreed_elements"], n) for of, n in zip(runs, changed, strict=True)],
+        "tokens": [
+            _share(of["agreeing_tokens"], n * tokens) for of, n in zip(runs, changed, strict=True)
+        ],
+    }
+    grain = 1 / max(1, *changed)
+    return {name: over_seeds(values, (0.0, 1.0), grain) for name, values in shares.items()}
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
 
 
 def errors(runs: Sequence[OfRun]) -> dict[str, dict]:
@@ -150,7 +187,7 @@ def meetings(runs: Sequence[OfRun], source: str, tokens: int) -> dict[str, dict]
         for name in ("coalescences", "evaporations")
     }
     for name, (part, whole) in SHARES.items():
-        values = [numbers[part] / numbers[whole] if numbers[whole] else None for numbers in of]
+        values = [_share(numbers[part], numbers[whole]) for numbers in of]
         grain = 1 / max(1.0, *(numbers[whole] or 0 for numbers in of))
         found[name] = over_seeds(values, (0.0, 1.0), grain)
     return found

@@ -8,7 +8,7 @@ import pandas as pd
 
 from deadtokens.census import black_holes, published_cloud
 from deadtokens.census.black_holes import FORMULA, TRAINING, OfRun, Ranked
-from deadtokens.census.null_model import READINGS
+from deadtokens.census.null_model import AGREEMENT, PUSHED, READINGS
 from deadtokens.errors import UserError
 from deadtokens.files import documents, tables
 from deadtokens.files.trajectory import TrajectoryReader
@@ -41,6 +41,7 @@ class Found:
     numbers: OfRun
     ranked: Ranked
     octaves_off: dict[str, float]  # by source, `black_holes.nearest`
+    agreement: dict[str, int]  # with the common update, `black_holes.agreement`
 
 
 def files(
@@ -65,7 +66,7 @@ def of_run(of: Files, settings: Mapping) -> Found:
     steps, ranks = settings["steps"], settings["ranks"]
     text = black_holes.TEXT
     census = tables.read(of.census, (*black_holes.OF_CENSUS, "populations"), text)
-    null = tables.read(of.null, (*black_holes.OF_CENSUS, *text), text)
+    null = tables.read(of.null, (*black_holes.OF_CENSUS, *AGREEMENT, *text), text)
     with TrajectoryReader(of.centres) as file:
         file.expect(CENTRES)
         centres = file.read("centre")
@@ -88,7 +89,8 @@ def of_run(of: Files, settings: Mapping) -> Found:
         numbers[FORMULA], ranked[FORMULA] = black_holes.predicted(
             centres, of.spread, tokens, of.seed, settings
         )
-    return Found(of.arm, tokens, centres.shape[1], numbers, ranked, octaves)
+        agreement = black_holes.agreement(by_source[PUSHED], last)
+    return Found(of.arm, tokens, centres.shape[1], numbers, ranked, octaves, agreement)
 
 
 def together(found: Sequence[Found], settings: Mapping) -> tuple[pd.DataFrame, dict]:
@@ -122,6 +124,7 @@ def _arm(arm: Mapping, found: Sequence[Found]) -> dict[str, object]:
         "elements": found[0].elements,
         "at_last_step": black_holes.at_last_step(numbers, found[0].tokens),
         "errors": black_holes.errors(numbers),
+        "common_update": black_holes.agreeing([one.agreement for one in found], found[0].tokens),
         "meetings": {
             source: black_holes.meetings(numbers, source, found[0].tokens)
             for source in (TRAINING, *READINGS)

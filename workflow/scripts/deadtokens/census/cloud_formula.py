@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from deadtokens.census import formats, null_model, populations
-from deadtokens.census.formats import BFLOAT16
+from deadtokens.census import populations
+from deadtokens.census.rounding import cell, rounded
 
 SUMS = ("vectors", "black_holes", "black_hole_tokens")
 CERTAIN = 9.0  # standard deviations: beyond them 2.3e-19 of a normal distribution
@@ -38,23 +38,9 @@ class Cloud:
 
     def uncertain(self) -> np.ndarray:
         """The means of the elements that are not all rounded to one value, (d,) float64."""
-        low, high = cell(null_model.rounded(self.mean))
+        low, high = cell(rounded(self.mean))
         room = CERTAIN * self.sigma
         return self.mean[(self.mean - room < low) | (self.mean + room > high)]
-
-
-def cell(bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Between which numbers values are rounded to these bfloat16 bits: low and high, float64.
-
-    The two zeros share what is rounded to zero, by its sign.
-    """
-    magnitude = bits & np.uint16(BFLOAT16.magnitude)
-    value = formats.values(magnitude, BFLOAT16).astype(np.float64)
-    above = formats.values(magnitude + np.uint16(1), BFLOAT16).astype(np.float64)
-    below = formats.values(np.maximum(magnitude, 1) - np.uint16(1), BFLOAT16).astype(np.float64)
-    inner, outer = np.where(magnitude == 0, 0.0, (value + below) / 2), (value + above) / 2
-    negative = bits > BFLOAT16.magnitude
-    return np.where(negative, -outer, inner), np.where(negative, -inner, outer)
 
 
 def log_probability(bits: np.ndarray, mean: np.ndarray, sigma: float) -> np.ndarray:
@@ -80,7 +66,7 @@ def expected(cloud: Cloud, draws: int, random: np.random.Generator) -> dict[str,
     at_once = max(1, ELEMENTS_AT_ONCE // len(mean))
     for start in range(0, draws, at_once):
         size = min(at_once, draws - start), len(mean)
-        bits = null_model.rounded(mean + cloud.sigma * random.standard_normal(size))
+        bits = rounded(mean + cloud.sigma * random.standard_normal(size))
         found.append(log_probability(bits, mean, cloud.sigma))
     summed = terms(np.concatenate(found), cloud.tokens)
     return {name: float(value.mean()) for name, value in summed.items()} | {
@@ -107,9 +93,7 @@ def simulated(cloud: Cloud, clouds: int, random: np.random.Generator) -> list[np
         return [np.array([cloud.tokens])] * clouds
     size = cloud.tokens, len(mean)
     return [
-        populations.of_rows(
-            null_model.rounded(mean + cloud.sigma * random.standard_normal(size))
-        ).size
+        populations.of_rows(rounded(mean + cloud.sigma * random.standard_normal(size))).size
         for _ in range(clouds)
     ]
 

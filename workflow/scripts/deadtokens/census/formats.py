@@ -52,6 +52,16 @@ def exponent(bits: np.ndarray, form: Format) -> np.ndarray:
     return ((bits & form.magnitude) >> form.mantissa_bits).astype(np.int16)
 
 
+def at_power_of_two(bits: np.ndarray, form: Format) -> np.ndarray:
+    """Whether each value is plus or minus a power of two at which the size of cells changes, bool.
+
+    The two smallest exponents have cells of one size, so theirs are none.
+    """
+    magnitude = bits & form.magnitude
+    powers = magnitude & ((1 << form.mantissa_bits) - 1) == 0
+    return powers & (magnitude >= 2 << form.mantissa_bits) & (magnitude < form.infinity)
+
+
 def order_index(bits: np.ndarray, form: Format) -> np.ndarray:
     """The place of each value among all of its format, int16 or int32; both zeros are 0.
 

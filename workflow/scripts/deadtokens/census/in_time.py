@@ -21,13 +21,15 @@ WHOLE = (
     *("pairs", "components", "largest_component_vectors", "largest_component_tokens"),
     *("candidate_pairs", "coalescences", "evaporations"),
 )
+FLOATS = ("width", "at_power_of_two")
 
 
 class Follower:
     """The census of one state after the other; `table` has a row for each, 0 the initial one.
 
-    Columns: step, those of WHOLE and of `merges.COUNTS`, width, nonfinite_rows and `populations`,
-    those of the `ranks` most populous vectors, a text of numbers. Coalescences, evaporations and
+    Columns: step, those of WHOLE and of `merges.COUNTS`, width, `at_power_of_two` (the share of all
+    elements that are at one), nonfinite_rows and `populations`, those of the `ranks` most populous
+    vectors, a text of numbers. Coalescences, evaporations and
     counts are those since the state before; columns of components are missing where there are too
     many pairs. Rows with a NaN or an infinity are in no vector at that state.
     """
@@ -72,7 +74,7 @@ def state(
     rows = np.flatnonzero(~formats.has_nonfinite(bits, form))
     label = np.full(len(bits), -1)
     if not len(rows):
-        nothing = dict.fromkeys(WHOLE) | {"width": np.nan, "populations": ""}
+        nothing = dict.fromkeys(WHOLE) | dict.fromkeys(FLOATS, np.nan) | {"populations": ""}
         return {"nonfinite_rows": len(bits), **nothing}, label
     own = bits[rows]
     of = populations.of_rows(own)
@@ -87,6 +89,7 @@ def state(
         "black_hole_tokens": int(holes.sum()),
         "largest_population": int(of.size[0]),
         "width": float((values.max(axis=0) - values.min(axis=0)).max()),
+        "at_power_of_two": float(formats.at_power_of_two(own, form).mean()),
         "nonfinite_rows": len(bits) - len(rows),
         "candidate_pairs": near.candidates,
         "populations": " ".join(map(str, of.size[:ranks])),

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from deadtokens.census import null_model
+from deadtokens.census import rounding
 from deadtokens.errors import UserError
 from deadtokens.training import models
 from deadtokens.training.settings import RunSettings, choice
@@ -22,7 +22,7 @@ def drawn(settings: RunSettings) -> np.ndarray:
 
 def check(cloud: np.ndarray, recorded: np.ndarray, path: object) -> None:
     """UserError unless the cloud, rounded, is the recorded W[0] bit for bit, (n, D) uint16."""
-    found = null_model.rounded(cloud)
+    found = rounding.rounded(cloud)
     if found.shape != recorded.shape or not np.array_equal(found, recorded):
         other = int((found != recorded).sum()) if found.shape == recorded.shape else found.size
         raise UserError(

@@ -214,7 +214,8 @@ def _measured(question: Mapping, evidence: Mapping) -> dict[str, object]:
 def _check_length(question: Mapping, steps: Mapping) -> None:
     run, needed = question["run"], question["needs_steps"]
     if steps.get(run, needed) < needed:
-        raise Missing(f"the run {run} is too short: {steps[run]:,} steps, and this needs {needed:,}")
+        has = f"{steps[run]:,} steps, and this needs {needed:,}"
+        raise Missing(f"the run {run} is too short: {has}")
 
 
 def _numbers(question: Mapping, found: Mapping) -> dict[str, object]:
