@@ -109,7 +109,7 @@ def write_large(folder: Path, rows: int) -> None:
     letters = random.choice([*"abcdefghijklmnopqrstuvwxyz"], (more, 7))
     real = {
         name: random.lognormal(size=more)
-        for name in ("distance", "norm", "cosine_distance", "unused_distance")
+        for name in ("distance", "norm", "cosine_distance", "unused_distance", "at_power_of_two")
     }
     drawn = drawn.assign(
         token_id=np.arange(len(table), rows),

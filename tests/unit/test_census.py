@@ -37,6 +37,25 @@ def test_order_exponent_and_value_are_those_of_the_definition(name):
     assert formats.values(bits, form).tolist() == [plain.value(int(b), name) for b in bits]
 
 
+@pytest.mark.parametrize("name", ["BF16", "F16"])
+def test_a_power_of_two_is_where_cells_change_their_size(name):
+    """Of every bit pattern: the values beside it, away from zero and towards it, are not equally
+    far."""
+    form = formats.BY_DTYPE[name]
+    sizes = np.arange(form.infinity, dtype=np.uint16)
+    values = formats.values(sizes, form).astype(np.float64)
+    apart = np.diff(values)
+    expected = np.zeros(len(sizes), bool)
+    expected[1:-1] = apart[1:] != apart[:-1]
+    assert formats.at_power_of_two(sizes, form).tolist() == expected.tolist()
+    assert formats.at_power_of_two(sizes | 0x8000, form).tolist() == expected.tolist()
+    beyond = np.arange(form.infinity, form.magnitude + 1, dtype=np.uint16)
+    assert not formats.at_power_of_two(beyond, form).any()
+    ones = np.float32([1.0, -0.5, 1.5, 3.0, 2.0**-126, 0.0, 2.0**100]).view(np.uint32)
+    found = formats.at_power_of_two(ones, formats.BY_DTYPE["F32"])
+    assert found.tolist() == [True, True, False, False, False, False, True]
+
+
 def test_an_order_index_rises_with_the_value_and_both_zeros_are_one():
     for form in FORMATS.values():
         bits = np.arange(0, 1 << form.bits, 1 << max(0, form.bits - 16)).astype(form.dtype)

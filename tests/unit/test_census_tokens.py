@@ -10,7 +10,7 @@ from plain_census import BFLOAT16, RULES
 from scipy.stats import mannwhitneyu
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-from deadtokens.census import counting, formats, indicators, tokens
+from deadtokens.census import counting, formats, indicators, rounding, tokens
 
 UNUSED = r"(?i)^[\[<]+\|?.*(unused|reserved|extra_id).*[\]>]+$"
 
@@ -102,10 +102,12 @@ def test_ways_of_flagging_are_counted_against_each_other_and_the_truth():
     none = indicators.against_truth({"none": np.zeros(6, bool)}, dead)[0]
     assert (none["precision"], none["recall"]) == (None, 0)
     table = pd.DataFrame({"a": [3.0, 1, 2, 1, 9, 0], "b": np.nan})
-    found = indicators.flagged(table, among, 3, ("a", "b"))
+    found = indicators.flagged(table, among, 3, {"a": -1, "b": -1})
     assert [*found] == ["a"]
     assert found["a"].tolist() == [False, True, True, True, False, False]
-    assert indicators.flagged(table, among, 9, ("a",))["a"].tolist() == among.tolist()
+    assert indicators.flagged(table, among, 9, {"a": -1})["a"].tolist() == among.tolist()
+    largest = indicators.flagged(table, among, 2, {"a": 1})["a"]
+    assert largest.tolist() == [True, False, False, False, True, False]
 
 
 def run_like(known_share: float):
@@ -130,6 +132,7 @@ def test_dead_tokens_that_are_known_are_split_and_the_others_are_the_truth():
     assert about["numbers"]["truth"] == 45
     # What all of a cloud share is along the first principal component, which is taken out.
     assert 0.9 < about["areas"].pop("cosine_distance") < 1
+    assert about["areas"].pop("at_power_of_two") < 0.9  # none of them was put there
     assert about["areas"] == {"unused_distance": 1, "norm": 0}
     truth = {row["indicator"]: row for row in about["truth"]["truth"]}
     assert truth["unused_distance"]["precision"] == truth["unused_distance"]["recall"] == 1
@@ -143,14 +146,38 @@ def test_dead_tokens_that_are_known_are_split_and_the_others_are_the_truth():
     assert groups["dead", "0"]["tokens"] == 240
 
 
+def test_rows_that_came_to_rest_at_powers_of_two_are_told_from_all_others():
+    random = np.random.default_rng(4)
+    values = random.normal(0, 0.05, (400, 64)).astype(np.float32)
+    dead = random.random(400) < 0.2
+    rested = dead[:, None] & (random.random(values.shape) < 0.5)
+    values[rested] = np.exp2(np.floor(np.log2(np.abs(values[rested]))))
+    bits = rounding.rounded(values)
+    known = tokens.without_tokenizer(range(400))
+    found = counting.count(counting.Matrix("W", bits, BFLOAT16, known, dead), RULES, 0.02, 0)
+    about = found.summary["indicators"]
+    assert about["areas"]["at_power_of_two"] == 1
+    truth = {row["indicator"]: row for row in about["truth"]["truth"]}
+    assert truth["at_power_of_two"]["precision"] == truth["at_power_of_two"]["recall"] == 1
+    shares = found.tokens["at_power_of_two"].to_numpy()
+    assert 0.4 < shares[dead].mean() < 0.6
+    assert shares[~dead].mean() < 0.02
+    reading = found.summary["readings"]["bfloat16"]["at_power_of_two"]
+    inside = found.tokens["within_cut"].to_numpy(bool)
+    assert reading["others"] == pytest.approx(shares[~inside].mean())
+
+
 def test_areas_are_those_of_mann_and_whitney():
     random = np.random.default_rng(2)
-    rows = pd.DataFrame({name: random.integers(0, 9, 50).astype(float) for name in counting.THEIRS})
+    rows = pd.DataFrame(
+        {name: random.integers(0, 9, 50).astype(float) for name in counting.MEASURES}
+    )
     among, unused = random.random(50) < 0.8, random.random(50) < 0.3
     unused &= among
     found = counting._areas(rows, among, unused)
+    assert [*found] == ["cosine_distance", "unused_distance", "norm", "at_power_of_two"]
     for name, area in found.items():
-        values = -rows[name].to_numpy()
+        values = rows[name].to_numpy() * (1 if name == "at_power_of_two" else -1)
         test = mannwhitneyu(values[unused], values[among & ~unused])
         assert area == pytest.approx(test.statistic / unused.sum() / (among & ~unused).sum())
 

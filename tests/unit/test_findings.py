@@ -146,16 +146,18 @@ PLANTED["forecast.json"]["test"]["detectable"] = None
 NUMBERS = ("vectors", "black_holes", "black_hole_tokens")
 PLANTED["black_holes.json"] = {
     **{"steps": [0, 1500], "intervals": "95% over random seeds", "first_arm": "spread_1e-5"},
+    "at_power_of_two_by_chance": 0.0078125,
     "arms": {
         "spread_1e-5": {
             **{"spread": 1e-5, "changes": {}, "seeds": [42, 43, 44], "tokens": 3400},
             "at_last_step": {
                 source: {name: estimate(59.5) for name in (*NUMBERS, "largest_population")}
-                for source in ("training", "stepwise", "at_once", "formula")
+                | {"at_power_of_two": estimate(0.5)}
+                for source in ("training", "pushed", "stepwise", "at_once", "formula")
             },
             "errors": {
                 source: {"vectors": estimate(-4.25)}
-                for source in ("stepwise", "at_once", "formula")
+                for source in ("pushed", "stepwise", "at_once", "formula")
             },
             "meetings": {
                 source: {
@@ -163,9 +165,10 @@ PLANTED["black_holes.json"] = {
                     **{"share_coarser": estimate(0.5), "changes_coarser": estimate(0.5)},
                     "others_coarser": estimate(0.25) | {"mean": None, "value": None, "never": 2},
                 }
-                for source in ("training", "stepwise")
+                for source in ("training", "pushed")
             },
-            "octaves_off_published": {"training": [3.375, 4.125], "stepwise": [5.0, 6.0]},
+            "octaves_off_published": {"training": [3.375, 4.125], "pushed": [5.0, 6.0]},
+            "common_update": {"elements": estimate(0.5), "tokens": estimate(0.5)},
         }
     },
     "published_cloud": {
@@ -236,6 +239,8 @@ def test_every_section_says_what_its_file_says():
         "| `spread_1e-5` | -4.25 (-4.50 to -4) | -4.25",
         "| `spread_1e-5` | 3.38 and 4.12 | 5 and 6 |",
         "| `black_holes` | 3.25 | 2.50 | 4 |",
+        "would be there with a share of 0.78%.",
+        "| `spread_1e-5` | 50% (25% to 75%) | 50% (25% to 75%) | 50% (25% to 75%) | 50%",
         "is 0.350. The smallest planted rank correlation that the test would have found in "
         "most cases: not defined.",
     ):

@@ -6,10 +6,11 @@ const TITLES = {
   vector: "vector", population: "population", component: "component", structure: "structure",
   exponent_distance: "exponent distance", distance: "distance from the centre", norm: "norm",
   cosine_distance: "cosine distance", unused_distance: "distance to unused",
+  at_power_of_two: "share at powers of two",
   first_token: "first token", padded_rows: "padded rows", lattice_max: "lattice L∞", lattice_sum: "lattice L1",
 };
 const FIRST_TOKENS = 6, DIGITS = 5;
-const REAL = ["distance", "norm", "cosine_distance", "unused_distance"];
+const REAL = ["distance", "norm", "cosine_distance", "unused_distance", "at_power_of_two"];
 let tokensTable = null, vectorsTable = null;
 
 // Columns of which something is there, in the order of TITLES.

@@ -27,7 +27,7 @@ function fillToken() {
     reachable && fact("Reachable", reachable),
     dead !== null && fact("In the run", dead ? "dead: the text never has it" : "live"),
     ...placeInWords(read),
-    ...["cosine_distance", "unused_distance", "norm"].filter((key) => read(key) !== null).map((key) => fact(INDICATORS[key], precise(read(key), DIGITS))),
+    ...["cosine_distance", "unused_distance", "norm", "at_power_of_two"].filter((key) => read(key) !== null).map((key) => fact(INDICATORS[key], precise(read(key), DIGITS))),
   ];
   box.replaceChildren(
     element("h2", {}, "Token ", textElement(of.token(place)), ` ${view.token}`),
@@ -37,6 +37,7 @@ function fillToken() {
 
 const INDICATORS = {
   cosine_distance: "Cosine distance to the mean unused row", unused_distance: "Distance to the mean unused row", norm: "Norm",
+  at_power_of_two: "Share of its elements at a power of two",
 };
 
 // Its vector, who shares it, and where that lies.

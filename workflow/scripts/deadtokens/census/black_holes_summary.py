@@ -8,6 +8,7 @@ import pandas as pd
 
 from deadtokens.census import black_holes, published_cloud
 from deadtokens.census.black_holes import FORMULA, TRAINING, OfRun, Ranked
+from deadtokens.census.formats import BFLOAT16
 from deadtokens.census.null_model import AGREEMENT, PUSHED, READINGS
 from deadtokens.errors import UserError
 from deadtokens.files import documents, tables
@@ -104,6 +105,7 @@ def together(found: Sequence[Found], settings: Mapping) -> tuple[pd.DataFrame, d
     summary = {
         **{name: settings[name] for name in ("steps", "draws", "clouds", "random_seed")},
         "intervals": INTERVALS if several else NO_INTERVALS,
+        "at_power_of_two_by_chance": 1 / 2**BFLOAT16.mantissa_bits,
         "first_arm": settings["arms"][0]["arm"],
         "arms": {arm["arm"]: _arm(arm, by_arm[arm["arm"]]) for arm in settings["arms"]},
         "published_cloud": published_cloud.needed(

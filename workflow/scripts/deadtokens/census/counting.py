@@ -20,7 +20,12 @@ from deadtokens.statistics import correlation
 
 ROWS_AT_ONCE = 4096
 OURS = ("black_hole", "within_cut")
-THEIRS = ("cosine_distance", "unused_distance", "norm")  # the smaller, the more suspected
+# Measures of a row, Magikarp's and ours: whether a large one is suspected or a small one.
+LARGE, SMALL = 1, -1
+MEASURES = {
+    **{"cosine_distance": SMALL, "unused_distance": SMALL, "norm": SMALL},
+    "at_power_of_two": LARGE,
+}
 NUMBERS = ("structure", "share", "truth")  # how many tokens an indicator flags
 FIRST = ("matrix", "reading")
 
@@ -168,7 +173,7 @@ def _judged(rows: pd.DataFrame, known: np.ndarray, share: float) -> dict[str, An
     sizes = int(ours["within_cut"].sum()), int(np.ceil(share * among.sum())), int(unused.sum())
     numbers = dict(zip(NUMBERS, sizes, strict=True))
     flags = {
-        name: ours | indicators.flagged(rows, among, number, THEIRS)
+        name: ours | indicators.flagged(rows, among, number, MEASURES)
         for name, number in numbers.items()
     }
     truth = {name: [] for name in NUMBERS}
@@ -193,12 +198,12 @@ def _areas(rows: pd.DataFrame, among: np.ndarray, unused: np.ndarray) -> Mapping
     """The probability that an unused token is suspected more than another one, by indicator: the
     area under its receiver operating characteristic. None where it is missing."""
     found: dict[str, float | None] = {}
-    for name in THEIRS:
+    for name, sign in MEASURES.items():
         values, is_unused = rows[name].to_numpy(float)[among], unused[among]
         n = int(is_unused.sum())
         if not 0 < n < len(values) or np.isnan(values).any():
             found[name] = None
             continue
-        below = correlation.ranks(-values)[is_unused].sum() - n * (n + 1) / 2
+        below = correlation.ranks(sign * values)[is_unused].sum() - n * (n + 1) / 2
         found[name] = float(below / (n * (len(values) - n)))
     return found

@@ -16,7 +16,8 @@ def from_row(bits: np.ndarray, form: Format, centre: np.ndarray) -> pd.DataFrame
     """A row per row of (n, D) bits: how far it is from `centre`, (D,) bits.
 
     exponent_distance: the largest difference of exponent fields; lattice_max and lattice_sum: L-
-    infinity and L1 of the difference of order indices; distance: Euclidean; norm: its own.
+    infinity and L1 of the difference of order indices; distance: Euclidean; norm: its own;
+    at_power_of_two: the share of its own elements that are at one (`formats.at_power_of_two`).
     """
     parts = [
         _of_block(bits[start : start + ROWS_AT_ONCE], form, centre)
@@ -35,12 +36,13 @@ def _of_block(bits: np.ndarray, form: Format, centre: np.ndarray) -> np.ndarray:
         len(bits),
         [
             *((name, np.int64) for name in ("exponent_distance", "lattice_max", "lattice_sum")),
-            *((name, np.float64) for name in ("distance", "norm")),
+            *((name, np.float64) for name in ("distance", "norm", "at_power_of_two")),
         ],
     )
     found["exponent_distance"] = np.abs(exponents).max(axis=1)
     found["lattice_max"] = steps.max(axis=1)
     found["lattice_sum"] = steps.sum(axis=1, dtype=np.int64)
+    found["at_power_of_two"] = formats.at_power_of_two(bits, form).mean(axis=1)
     found["norm"] = np.sqrt(np.einsum("ij,ij->i", row, row))
     row -= formats.values(centre, form)
     found["distance"] = np.sqrt(np.einsum("ij,ij->i", row, row))

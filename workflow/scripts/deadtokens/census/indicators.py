@@ -11,8 +11,10 @@ With U the matrix and the rows of some tokens that are known to be unused:
 - unused_distance: Euclidean, to the mean unused row.
 - norm: Euclidean; the indicator for input embeddings that are not tied.
 
-The smaller each is, the more a row is suspected. The first principal component has no exact
-definition in floating point: products are summed in float32, blocks in float64.
+The smaller each is, the more a row is suspected. Beside them stands one of ours, `at_power_of_two`:
+where weights are bfloat16, the rows of tokens that are only pushed come to rest at powers of two
+(docs/physics.md), so the larger it is, the more a row is suspected. The first principal component
+has no exact definition in floating point: products are summed in float32, blocks in float64.
 """
 
 from collections.abc import Mapping
@@ -66,18 +68,19 @@ def measure(bits: np.ndarray, form: Format, unused: np.ndarray | None) -> pd.Dat
 
 
 def flagged(
-    table: pd.DataFrame, among: np.ndarray, number: int, names: tuple[str, ...]
+    table: pd.DataFrame, among: np.ndarray, number: int, measures: Mapping[str, int]
 ) -> dict[str, np.ndarray]:
     """By indicator which of the rows in `among`, (n,) bool, are the `number` most suspected.
 
-    Of equal values those of the first rows. An indicator that is missing is left out.
+    measures: 1 where a large value is suspected, -1 where a small one is. Of equal values those of
+    the first rows. An indicator that is missing is left out.
     """
     found = {}
-    for name in names:
+    for name, sign in measures.items():
         values = table[name].to_numpy(float)
         if np.isnan(values[among]).all():
             continue
-        order = np.argsort(np.where(among, values, np.inf), kind="stable")[:number]
+        order = np.argsort(np.where(among, -sign * values, np.inf), kind="stable")[:number]
         found[name] = np.zeros(len(table), bool)
         found[name][order] = among[order]
     return found

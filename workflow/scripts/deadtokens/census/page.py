@@ -19,12 +19,12 @@ TOKENS = {
     **{"token_id": "whole", "token": "text", "script": "labels", "kind": "labels"},
     **{"reachable": "labels", "dead": "whole", "vector": "whole", "population": "whole"},
     **{"component": "whole", "exponent_distance": "whole", "distance": "real", "norm": "real"},
-    **{"cosine_distance": "real", "unused_distance": "real"},
+    **{"cosine_distance": "real", "unused_distance": "real", "at_power_of_two": "real"},
 }
 VECTORS = {
     **{"vector": "whole", "population": "whole", "component": "whole", "first_token": "whole"},
     **{"padded_rows": "whole", "exponent_distance": "whole", "lattice_max": "real"},
-    **{"lattice_sum": "real", "distance": "real", "norm": "real"},
+    **{"lattice_sum": "real", "distance": "real", "norm": "real", "at_power_of_two": "real"},
 }
 COMPONENTS = {"component": "whole", "vectors": "whole", "tokens": "whole", "black_holes": "whole"}
 # The page shows them as one: in the core, in the outskirts, or outside of the structure.
@@ -36,6 +36,7 @@ _READING = {
     **{"rows": int, "dimensions": int, "nonfinite_rows": int, "tokens": int, "vectors": int},
     **{"black_holes": int, "black_hole_tokens": int, "largest_population": int},
     "populations": [int],
+    "at_power_of_two": {"within_cut": Maybe(float), "others": Maybe(float)},
     "padded": {"rows": int, "vectors": int},
     "centre": {"by": str, "token_id": int, "population": int, "norm": float},
     "exponents": {

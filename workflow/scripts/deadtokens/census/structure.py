@@ -5,6 +5,7 @@ those that no token has (`padded`) are counted apart, and rows with a NaN or an 
 no place on the lattice, not at all.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
@@ -49,9 +50,10 @@ class Census:
     """What was found in one matrix.
 
     rows: a row per row of the matrix, in its order: vector, population, exponent_distance,
-    lattice_max, lattice_sum, distance, norm, within_cut, component, core; missing where it has no
-    place on the lattice. vectors: a row per black hole and per vector within the cut, the most
-    populous first. components: a row per component of the vectors within the cut. summary: of JSON.
+    lattice_max, lattice_sum, distance, norm, at_power_of_two, within_cut, component, core; missing
+    where it has no place on the lattice. vectors: a row per black hole and per vector within the
+    cut, the most populous first. components: a row per component of the vectors within the cut.
+    summary: of JSON.
     """
 
     rows: pd.DataFrame
@@ -101,6 +103,7 @@ def take(bits: np.ndarray, form: Format, padded: np.ndarray, rules: Rules) -> Ce
         "padded": apart,
         "tokens": len(counted),
         **_holes(vectors),
+        "at_power_of_two": _means(rows),
         "centre": _centre(vectors.iloc[home], int(counted[middle])),
         "exponents": _exponents(far["exponent_distance"].to_numpy(), rules),
         "within_cut": _within(vectors, own[found.first[inside]], form),
@@ -191,6 +194,17 @@ def _components(vectors: pd.DataFrame, near, inside: np.ndarray) -> pd.DataFrame
         here = owner[(near.pairs["kind"] == kind).to_numpy()]
         table[f"{kind}_edges"] = np.bincount(here, minlength=len(table))
     return table.reset_index()
+
+
+def _means(rows: pd.DataFrame) -> dict[str, float | None]:
+    """The share of elements that are at a power of two: of tokens within the cut, and of others."""
+    inside = rows["within_cut"].to_numpy(bool)
+    of = {"within_cut": rows[inside], "others": rows[~inside]}
+    return {
+        # Exact, so that the order of rows does not count.
+        name: math.fsum(part["at_power_of_two"]) / len(part) if len(part) else None
+        for name, part in of.items()
+    }
 
 
 def _holes(vectors: pd.DataFrame) -> dict[str, Any]:
