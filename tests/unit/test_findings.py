@@ -93,6 +93,10 @@ PLANTED = {
         **{"median_low": 3011, "median_high": None},
         "elements": {
             "share_stopped": estimate(0.625),
+            "at_power_of_two": {
+                **{"by_chance": 0.0078125, "initial": estimate(0.5)},
+                **{"stopped": estimate(0.75), "censored": estimate(0.25)},
+            },
             "by_number_counted": [
                 {"counted": 64, "share_stopped": estimate(0.375), "median": 2222},
             ],
@@ -212,6 +216,7 @@ def test_every_section_says_what_its_file_says():
         "5,000 steps; the interval takes tokens as independent). Rank",
         "as stored 0.0412, relative to the mean of all rows -0.0312; with the id: not defined.",
         "Of elements 62% (38% to 88%) have stopped",
+        "There are 75% (50% to 100%) of the elements that have stopped; of the others 25%",
         "| 64 | 38% (12% to 62%) | 2,222 |",
         "the silence of 1,225 steps after it, the share of steps with any motion fell by at least "
         "this factor, by the same blocks: 33.2.",

@@ -12,6 +12,8 @@ from hypothesis.extra import numpy as arrays
 from planted import bits_of, run_script, write_masks
 from tokenizers import Tokenizer, models, pre_tokenizers
 
+from deadtokens import lattice
+from deadtokens.census import formats
 from deadtokens.figures import style
 from deadtokens.files.trajectory import write_file
 from deadtokens.freezing import draw_freezing as freezing_figure
@@ -300,6 +302,9 @@ def test_scripts_from_trajectory_to_picture(files, tmp_path):
     found = json.loads((tmp_path / "freezing.json").read_text())
     assert (found["global_last_motion"], found["censored"], found["never_moved"]) == (4, 1, 1)
     assert (found["elements"]["elements"], found["elements"]["stopped"]) == (6, 5)
+    assert {*found["elements"]["at_power_of_two"]} == {
+        *("by_chance", "initial", "stopped", "censored")
+    }
     assert (found["min"], found["median"], found["max"]) == (-1, 2, None)
     # By last motion they are second, third and first; by norm 1, 3, 2 as stored and 1, 2, 3.
     assert found["correlation_with_initial_norm"] == pytest.approx(1 - 6 * (1 + 0 + 1) / 24)
@@ -373,6 +378,36 @@ def test_who_has_stopped_by_the_definition(last, steps, still_for):
     last = np.array([min(last, steps) or -1])
     assert stopping.stopped(last, steps, still_for).tolist() == [by_definition]
     assert (stopping.too_short(steps, still_for) is None) == (steps > still_for)
+
+
+def test_a_power_of_two_is_where_cells_change_their_size():
+    """Of every bit pattern, by the values beside it; the census, of any format, says the same."""
+    bits = np.arange(1 << 16, dtype=np.uint16)
+    found = elements.at_power_of_two(bits)
+    assert (found == formats.at_power_of_two(bits, formats.BFLOAT16)).all()
+    for number in (*range(1, 600), *range(0x3F00, 0x4100), 0x7F00, 0x7F7F, 0x7F80, 0x7FC0):
+        below, at, above = (
+            float(lattice.to_float32(np.array([n], np.uint16))[0])
+            for n in range(number - 1, number + 2)
+        )
+        expected = math.isfinite(above) and above - at != at - below
+        if number < 0x7F7F:
+            assert found[number] == found[number | 0x8000] == expected
+
+
+def test_where_elements_come_to_rest():
+    steps, still_for = 20, 10
+    last = np.array([[5, 20], [-1, 10], [12, 3]])
+    initial = np.array([[True, False], [False, False], [False, False]])
+    final = np.array([[True, True], [False, True], [True, False]])
+    found = freezing.at_powers_of_two(initial, final, last, rules(steps, still_for))
+    assert found["by_chance"] == 1 / 128
+    assert found["initial"]["value"] == 1 / 6
+    assert found["stopped"]["value"] == 2 / 4  # of (0, 0), (1, 0), (1, 1), (2, 1)
+    assert found["censored"]["value"] == 1
+    assert found["stopped"]["low"] < 0.5 < found["stopped"]["high"] < 1
+    none = freezing.at_powers_of_two(initial, final, np.full((3, 2), 20), rules(steps, still_for))
+    assert none["stopped"] == {"value": None, "low": None, "high": None}
 
 
 def test_elements_against_brute_force():

@@ -43,9 +43,13 @@ def main(options):
         norm, relative = freezing.initial_norms(*initial)
         last = freezing.last_motion(moved.chunks("l2", CHUNK_BYTES), threshold)
         of_elements = elements.last_motion(elements.changes(rows))
+        ends = [
+            elements.at_power_of_two(rows.read("W", step, step + 1)[0]) for step in (0, shape[0])
+        ]
     texts, scripts = readable.describe(tokenizer, ids)
     rules = freezing.Rules(shape[0], *judged)
     report = freezing.summary(ids, scripts, norm, last, of_elements, rules, threshold, population)
+    report["elements"]["at_power_of_two"] = freezing.at_powers_of_two(*ends, of_elements, rules)
     report |= freezing.of_relative_norm(relative, last, rules, rows.recorded)
     found = freezing.table(ids, texts, scripts, norm, last, rules).assign(
         initial_norm_relative=relative, initial_norm_relative_rank=correlation.ranks(relative)

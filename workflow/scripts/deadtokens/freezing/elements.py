@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from deadtokens import lattice
 from deadtokens.recorded.rows import TokenRows
 
 CHUNK_BYTES = 8_000_000  # of weights read at a time; larger chunks leave the cache
@@ -19,6 +20,17 @@ def changes(rows: TokenRows) -> Iterator[np.ndarray]:
     for _, weights in rows.chunks("W", CHUNK_BYTES, overlap=1):
         for before, after in itertools.pairwise(weights):
             yield before != after
+
+
+def at_power_of_two(bits: np.ndarray) -> np.ndarray:
+    """Whether each bfloat16 value is a power of two at which cells change their size, bool.
+
+    Of its two neighbours that nearer to zero is half as far, so that an update away from zero can
+    be lost there which moves what lies below. Any sign.
+    """
+    magnitude = bits & np.uint16(lattice.MAGNITUDE)
+    below = np.maximum(magnitude, 1) - np.uint16(1)
+    return (magnitude < lattice.INFINITY) & (lattice.ulp(below) < lattice.ulp(magnitude))
 
 
 def last_motion(changes: Iterable[np.ndarray]) -> np.ndarray:

@@ -223,6 +223,33 @@ def of_elements(last: np.ndarray, rules: Rules) -> dict[str, object]:
     }
 
 
+def at_powers_of_two(
+    initial: np.ndarray, final: np.ndarray, last: np.ndarray, rules: Rules
+) -> dict[str, object]:
+    """Where elements came to rest: the share of them that are at a power of two.
+
+    initial, final: (n, D) bool, `elements.at_power_of_two` of the first state and the last; last:
+    (n, D) last motions. By chance: of the mantissas of bfloat16 one is that of a power of two.
+    Intervals count tokens, as those of `of_elements`.
+    """
+    known = stopping.stopped(last, rules.steps, rules.still_for)
+
+    def share(of: np.ndarray, among: np.ndarray) -> dict[str, float | None]:
+        if not among.any():
+            return {"value": None, "low": None, "high": None}
+        value = float(of[among].mean())
+        tokens = int(among.any(axis=1).sum())
+        found = intervals.share(int(np.rint(value * tokens)), tokens, rules.confidence)
+        return found | {"value": value}
+
+    return {
+        "by_chance": 1 / 2**lattice.MANTISSA_BITS,
+        "initial": share(initial, np.ones_like(initial)),
+        "stopped": share(final, known),
+        "censored": share(final, ~known),
+    }
+
+
 def _of_first(last: np.ndarray, rules: Rules) -> dict[str, object]:
     times = freeze_times(last, rules)
     return {name: times[name] for name in ("stopped", "share_stopped", "median")}

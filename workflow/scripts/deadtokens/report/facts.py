@@ -25,6 +25,7 @@ FACTS = {
         **{"share_stopped": "share_stopped", "elements": "elements"},
         **{"median_low": "median_low", "median_high": "median_high"},
         "counted": "elements.by_number_counted",
+        "at_power_of_two": "elements.at_power_of_two",
         "duration": "fimbulwinter_duration",
         "with_norm": "correlation_with_initial_norm",
         "with_norm_relative": "correlation_with_initial_norm_relative",
