@@ -63,7 +63,10 @@ def check_never_taken_for_made(project: Project, targets, fault: str, changes: s
     count("failed jobs", "reported", 2)
 
 
-@pytest.mark.parametrize(("program", "how"), [("train_run", "kill"), ("draw_figure", "disk")])
+@pytest.mark.parametrize(
+    ("program", "how"),
+    [pytest.param("train_run", "kill", marks=pytest.mark.slow), ("draw_figure", "disk")],
+)
 def test_a_program_of_the_default_dies(finished, program, how):
     changed(finished, program)
     target = "results/crucible2/phases.png"

@@ -48,6 +48,7 @@ def copied(tmp_path) -> Project:
     return Project(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_page_adds_an_analysis_in_eight_files_and_its_picture_is_made(copied):
     before = content(copied.root)
     follow(PAGE.read_text("utf-8"), copied.root)

@@ -85,6 +85,7 @@ def test_tokenizer_of_another_vocabulary_size(own, finished):
 CYRILLIC = "кот сидел на ковре\n"
 
 
+@pytest.mark.slow
 def test_a_text_that_the_tokenizer_loses(own):
     own.write("model.txt", (WORDS + CYRILLIC) * 60)
     changes = OWN_CORPORA.replace("300", "120")

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from safetensors import safe_open
 
 ARTIFACTS = (
@@ -79,6 +80,7 @@ def test_trajectory_has_the_published_layout(finished):
     }
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_cores(finished, fresh):
     """Two compute threads throughout, which `--cores 1` alone would make one."""
     changes = "runs: {crucible2: {threads: 2}}"

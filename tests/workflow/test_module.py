@@ -330,7 +330,8 @@ def call(folder: Path, *arguments: str | Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("snakefile", "directory"), [("workflow/Snakefile", False), ("Snakefile", True)]
+    ("snakefile", "directory"),
+    [pytest.param("workflow/Snakefile", False, marks=pytest.mark.slow), ("Snakefile", True)],
 )
 def test_from_another_folder(tmp_path, finished, snakefile, directory):
     """Results lie in the working folder; a file of configuration is found from where one calls."""
