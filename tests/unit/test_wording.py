@@ -56,6 +56,7 @@ def test_steps_that_never_come():
         ({"mean": None, "never": 2, "seeds": 3}, "undefined at 2 of 3 random seeds"),
         ({"mean": None, "never": 3, "seeds": 3, "text": "never in 9 steps"}, "never in 9 steps"),
         ({"mean": None, "never": 0, "seeds": 0}, "not defined"),
+        ({"value": None, "low": None, "high": None}, "not defined"),
         (None, "not defined"),
     ],
 )

@@ -80,8 +80,10 @@ def estimate(
     in_words = WAYS[way]
     value = found["value"] if "value" in found else found["mean"]
     if value is None:
-        undefined = f"undefined at {found['never']:,} of {found['seeds']:,} random seeds"
-        return found.get("text") or (undefined if found.get("never") else NOTHING)
+        if never := found.get("never"):
+            undefined = f"undefined at {never:,} of {found['seeds']:,} random seeds"
+            return found.get("text") or undefined
+        return found.get("text") or NOTHING
     text = in_words(value, *digits)
     low, high = found[ends] if ends else (found.get("low"), found.get("high"))
     if low is None or high is None:
