@@ -110,7 +110,7 @@ def test_black_holes_of_arms_beside_rounding_alone(finished):
     other = load_file(finished.root / "results/point_1/trajectory.safetensors")["W"]
     with (finished.root / "results/holes/black_holes.csv").open(newline="") as file:
         table = {(row["arm"], row["source"], row["step"]): row for row in csv.DictReader(file)}
-    assert len(table) == 2 * 4 * 3
+    assert len(table) == 2 * 5 * 3  # arms, sources, steps
     for step in (0, 5, 12):
         seen = [len({row.tobytes() for row in of[step]}) for of in (weights, other)]
         assert float(table["point", "training", str(step)]["vectors"]) == np.mean(seen)
