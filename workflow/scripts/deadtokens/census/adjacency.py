@@ -46,7 +46,7 @@ def neighbours(order: np.ndarray, most_pairs: int) -> Adjacency:
     keys, wanted = _keys(order, _dimensions(order))
     place = np.argsort(keys, kind="stable")
     occupied, first, size = np.unique(keys[place], return_index=True, return_counts=True)
-    index = pd.Index(occupied)  # by hash, which takes a tenth of the time of a binary search
+    index = pd.Index(occupied)  # by hash, which takes less time than a binary search
     at = [index.get_indexer(asked) for asked in wanted]  # -1 where no vector has that key
     begin = [first[one] for one in at]
     end = [b + np.where(one < 0, 0, size[one]) for b, one in zip(begin, at, strict=True)]
