@@ -79,6 +79,19 @@ RATES = {
 }
 PLANTED = {
     "published.md": "| run | steps |\n| --- | --- |\n| `crucible1` | 5,000 |\n",
+    "machines.json": {
+        **{"runs": 117, "steps": 180500},
+        "machines": [
+            {
+                **{"device": "a GPU", "torch": "2.13.0", "matmul_backend": "native", "threads": 1},
+                **{"code": "6d6ca7a52022ab1e" * 4, "runs": 116, "steps": 180000, "names": []},
+            },
+            {
+                **dict.fromkeys(("device", "torch", "matmul_backend", "threads", "code")),
+                **{"runs": 1, "steps": 500, "names": []},
+            },
+        ],
+    },
     "verdicts.json": judged(),
     "phases.json": {
         **{"tokens": 3400, "steps": 500, "motion": {"tokens_moving_at_last_step": 2587}},

@@ -14,7 +14,7 @@ from planning.mistakes import ConfigurationError, RequestError
 ROOT = Path(__file__).parents[2]
 SCHEMA = schema.load(ROOT / "workflow/schemas/config.schema.yaml")
 BASE = {}
-for _name in ("config", "verdicts", "onset", "findings"):
+for _name in ("config", "verdicts", "onset", "forecast", "black_holes", "findings"):
     update_config(BASE, yaml.safe_load((ROOT / f"config/{_name}.yaml").read_text("utf-8")))
 
 
@@ -76,3 +76,40 @@ def test_a_run_stands_in_for_another_as_for_verdicts():
 def test_without_sources_there_is_nothing_to_write():
     with pytest.raises(RequestError, match=r"config/findings\.yaml"):
         findings.sources(resolved({}), {})
+
+
+def test_what_computed_the_runs_is_asked_of_every_run_behind_the_page():
+    """Of arms, of runs that others were resumed from, of those at other random seeds."""
+    found = resolved()
+    runs = findings.runs(found)
+    assert len(runs) == len({*runs})
+    arms = {name: entry["arms"] for name, entry in found["causes"]["onsets"].items()}
+    shown = {*arms} - {"moments"}  # no source of the page
+    assert {run for name in shown for names in arms[name].values() for run in names} <= {*runs}
+    assert {"thimble7", "crucible2_44", "point_0_43", "wordybird1b_data"} <= {*runs}
+    assert "onset_float32_both_moments" not in runs
+    only = {"sources": {"mine": "onset_switch_43/freezing.json"}}
+    assert findings.runs(resolved(only)) == ["crucible1_43", "onset_switch_43"]
+    assert findings.metadata(resolved(only), {})[0] == "results/crucible1_43/metadata.json"
+
+
+def layered(*files: str) -> dict:
+    given = copy.deepcopy(BASE)
+    for name in files:
+        update_config(given, yaml.safe_load((ROOT / f"config/{name}.yaml").read_text("utf-8")))
+    return configuration.resolve(given, SCHEMA)
+
+
+def test_all_runs_can_be_on_the_published_text_and_on_a_gpu():
+    found = layered("fineweb", "everything_fineweb", "gpu")
+    of_page = [found["runs"][name] for name in findings.runs(found)]
+    assert {run["corpus"] for run in of_page} == {"fineweb", "wordybird_fineweb"}
+    assert {(run["device"], run["threads"]) for run in found["runs"].values()} == {("cuda", 1)}
+    assert findings.present(found["findings"]) == findings.present(BASE["findings"])
+
+
+def test_black_holes_are_the_same_runs_beside_other_comparisons():
+    """Crucible 1 keeps a checkpoint for a comparison; what is like it does not need one."""
+    runs = layered()["runs"]
+    assert runs["crucible1"]["save_checkpoint_at"] == [400]
+    assert {*map(len, (runs[f"point_1e-{n}"]["save_checkpoint_at"] for n in range(2, 8)))} == {0}

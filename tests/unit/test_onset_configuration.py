@@ -101,7 +101,7 @@ def test_what_is_of_one_seed_says_so_and_all_look_at_whole_runs():
 def test_the_published_text_is_one_line():
     """Every run of a comparison is on it, the resumed ones and their sources too."""
     over = [yaml.safe_load((ROOT / f"config/{n}.yaml").read_text()) for n in ("fineweb", "onset")]
-    over.append(yaml.safe_load((ROOT / "config/onset_fineweb.yaml").read_text()))
+    over.append(yaml.safe_load((ROOT / "config/everything_fineweb.yaml").read_text()))
     layered = merged(BASE, VERDICTS)
     for one in over:
         layered = merged(layered, one)

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from planning import names
+from deadtokens.causes.requirements import chain
+from planning import black_holes, forecasts, kick, names
 from planning.mistakes import ConfigurationError, RequestError, nearest
 
 
@@ -55,6 +56,41 @@ def sources(configuration: Mapping, wildcards: Mapping) -> list[str]:
             "names none. Add config/findings.yaml to --configfile."
         )
     return [f"results/{path}" for path in present(section).values()]
+
+
+def metadata(configuration: Mapping, wildcards: Mapping) -> list[str]:
+    """Of every run that a source is made of, and of those that it was resumed from."""
+    return [f"results/{run}/metadata.json" for run in runs(configuration)]
+
+
+def runs(configuration: Mapping) -> list[str]:
+    """The runs that the sources are made of, in the order of the sources."""
+    of_all = configuration["runs"]
+    compared = [
+        run
+        for path in present(configuration["findings"]).values()
+        for run in _compared(path.rpartition("/")[0], configuration)
+    ]
+    return [*dict.fromkeys(run for name in compared for run in chain(name, of_all))]
+
+
+def _compared(folder: str, configuration: Mapping) -> list[str]:
+    """The runs of a folder of results: itself, or those that a comparison has; "" is the report."""
+    causes = configuration["causes"]
+    if folder in configuration["runs"]:
+        return [folder]
+    if folder in configuration["kick"]:
+        return kick.runs_compared(configuration["kick"][folder])
+    if folder in configuration["black_holes"]:
+        return black_holes.runs_of(configuration["black_holes"][folder])
+    if folder in causes["onsets"]:
+        return [name for names in causes["onsets"][folder]["arms"].values() for name in names]
+    if folder in causes["forecasts"]:
+        pairs = [pair for _, pair in forecasts.pairs(causes["forecasts"][folder])]
+        return [pair[part] for pair in pairs for part in ("state", "outcome")]
+    seeds = configuration["verdicts"]["seeds"]
+    reported = configuration["report"]["runs"]
+    return [run for name in reported for run in (name, *seeds.get(name, ()))]
 
 
 def _path(path: str, substitutes: Mapping[str, str]) -> str:

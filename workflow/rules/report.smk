@@ -163,6 +163,28 @@ rule write_explorer:
         " --distance {input.distance:q} --parts {input.parts:q} --page {output:q}"
 
 
+rule list_machines:
+    """List what computed the runs behind the findings: machines, versions, states of the code."""
+    input:
+        plan.input(findings.metadata),
+    output:
+        "results/machines.json",
+    log:
+        "results/logs/list_machines.log",
+    benchmark:
+        "results/benchmarks/list_machines.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(5),
+    params:
+        code=plan.code("report/list_machines.py", "analysis"),
+    shell:
+        'python "$scripts"/report/list_machines.py --identity {params.identity} --log {log:q}'
+        " --metadata {input:q} --machines {output:q}"
+
+
 rule write_findings:
     """Write the findings: words from a template, every number from a file that a rule made."""
     input:

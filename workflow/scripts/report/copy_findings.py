@@ -38,5 +38,5 @@ if __name__ == "__main__":
     arguments = command.parser(__doc__)
     arguments.add_argument("--manifest", type=Path, required=True, help="of write_findings.py")
     arguments.add_argument("--docs", type=Path, required=True, help="folder to copy to")
-    arguments.add_argument("--largest", type=int, default=300_000, help="bytes of a source at most")
+    arguments.add_argument("--largest", type=int, default=400_000, help="bytes of a source at most")
     command.run(main, arguments)

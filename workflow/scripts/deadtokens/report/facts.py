@@ -70,6 +70,7 @@ FACTS = {
         "at_that_of_vectors": "published_cloud.at_that_of_vectors",
         "octaves_off": "published_cloud.octaves_off_published",
     },
+    "machines.json": {name: name for name in ("runs", "steps", "machines")},
     "forecast.json": {
         **{"state_step": "state_step", "methods": "methods", "chosen": "chosen"},
         **{"p": "test.p", "units": "test.units", "detectable": "test.detectable"},
@@ -78,6 +79,15 @@ FACTS = {
 
 # Tables: heading, place within an entry, how it is written (`wording.WAYS`, `changes`, `text`).
 COLUMNS = {
+    "machines": (
+        ("trained on", "device", "text"),
+        ("torch", "torch", "text"),
+        ("products of matrices", "matmul_backend", "text"),
+        ("threads", "threads", "text"),
+        ("digest of the code", "code", "digest"),
+        ("runs", "runs", "count"),
+        ("steps", "steps", "count"),
+    ),
     "phases": (
         ("half of the tokens in it or colder, first step", "majority.first", "count"),
         ("for good from step", "majority.for_good", "count"),

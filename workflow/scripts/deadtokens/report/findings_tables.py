@@ -11,6 +11,7 @@ import pandas as pd
 
 from deadtokens.comparison import markdown
 from deadtokens.report import facts, verdicts_page, wording
+from deadtokens.report.provenance_page import DIGITS
 from deadtokens.report.verdicts import VERDICT_WORDS, VERDICTS, Missing, statistic
 
 
@@ -115,6 +116,8 @@ def _cell(entry: Mapping, path: str, way: str) -> str:
         return changes(value)
     if way == "text":
         return wording.NOTHING if value is None else str(value)
+    if way == "digest":
+        return wording.NOTHING if value is None else f"`{value[:DIGITS]}`"
     if isinstance(value, Mapping):
         return wording.estimate(value, way)
     if isinstance(value, list):
