@@ -148,7 +148,11 @@ PLANTED = {
         "continuous": {"kick_ratio": by_chance(0.913), "pseudo_seams": {}},
         "contributions": {
             "total": by_chance(5.22),
-            "parts": [{"name": "moments_reset", **by_chance(0.78)}],
+            "parts": [
+                {"name": "moments_reset", **by_chance(0.78)},
+                {"name": "schedule_reset", **by_chance(0.64), "share": 0.17},
+                {"name": "schedule_before_the_seam", **by_chance(3.97), "share": 0.68},
+            ],
         },
         "continuation": {"equal_at_the_seam": [{"whole": True, "equal_steps": 100}]},
     },

@@ -61,6 +61,7 @@ FACTS = {
         "pseudo_seams": "continuous.pseudo_seams",
         "total": "contributions.total",
         "parts": "contributions.parts",
+        "part": "contributions.parts.name={part}",
         "equal_steps": "continuation.equal_at_the_seam.whole=True.equal_steps",
     },
     "black_holes.json": {
