@@ -113,3 +113,8 @@ def test_black_holes_are_the_same_runs_beside_other_comparisons():
     runs = layered()["runs"]
     assert runs["crucible1"]["save_checkpoint_at"] == [400]
     assert {*map(len, (runs[f"point_1e-{n}"]["save_checkpoint_at"] for n in range(2, 8)))} == {0}
+
+
+def test_a_page_without_comparisons_asks_for_its_own_runs_alone():
+    one = {"sources": {"machines": "machines.json", "phases": "crucible2/phases.json"}}
+    assert findings.runs(resolved(one)) == ["crucible2"]

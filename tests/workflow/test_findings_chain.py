@@ -30,5 +30,15 @@ def test_a_page_from_what_has_been_run_and_no_job_for_what_has_not(finished):
 
     two = changes(phases="crucible2/phases.json", freezing="crucible2/freezing.json")
     assert finished.planned(PAGE, changes=two) == {"compute_freezing", "write_findings"}
+    three = changes(phases="crucible2/phases.json", machines="machines.json")
+    assert finished.planned(PAGE, changes=three) == {"list_machines", "write_findings"}
+    finished.run(PAGE, changes=three)
+    page = (finished.root / PAGE).read_text("utf-8")
+    made = json.loads((finished.root / "results/crucible2/metadata.json").read_text("utf-8"))
+    computed = made["provenance"]
+    cells = [computed["matmul_backend"], computed["threads"], f"`{computed['code'][:12]}`", 1, 40]
+    assert "Runs behind this page: 1, of 40 steps." in page
+    assert f"| {computed['versions']['torch']} | {' | '.join(map(str, cells))} |" in page
+
     message = finished.failure(PAGE, changes=changes(phases="crucible9/phases.json"))
     assert "findings.sources.phases is crucible9/phases.json" in message

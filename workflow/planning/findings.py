@@ -7,6 +7,9 @@ from planning import black_holes, forecasts, kick, names
 from planning.mistakes import ConfigurationError, RequestError, nearest
 
 
+MACHINES = "machines.json"  # of the runs of all other sources
+
+
 def completed(section: Mapping, substitutes: Mapping[str, str]) -> dict:
     """The section, with the run that stands in for another (`verdicts.runs`) in every path."""
     paths = {name: _path(path, substitutes) for name, path in section["sources"].items()}
@@ -69,6 +72,7 @@ def runs(configuration: Mapping) -> list[str]:
     compared = [
         run
         for path in present(configuration["findings"]).values()
+        if path != MACHINES
         for run in _compared(path.rpartition("/")[0], configuration)
     ]
     return [*dict.fromkeys(run for name in compared for run in chain(name, of_all))]
