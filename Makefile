@@ -82,7 +82,7 @@ define picture
 docs/figures/%_$(1).png: results/%/$(1).png
 	cp $$< $$@
 endef
-$(foreach name,phases phase_transitions freezing momentum gradients drift kick onset account black_holes,$(eval $(call picture,$(name))))
+$(foreach name,phases phase_transitions freezing momentum gradients drift kick onset account forecast black_holes,$(eval $(call picture,$(name))))
 
 test: $(ready)
 	pytest -m "not cuda and not slurm and not slow and not long and not browser" --numprocesses auto --dist worksteal

@@ -6,7 +6,6 @@ from deadtokens.causes.requirements import chain
 from planning import black_holes, forecasts, kick, names
 from planning.mistakes import ConfigurationError, RequestError, nearest
 
-
 MACHINES = "machines.json"  # of the runs of all other sources
 
 
