@@ -19,6 +19,7 @@ ACROSS_RUNS = {
     *("compute_black_holes", "draw_black_holes"),
     "judge_questions",
     *("write_verdicts_page", "write_runs_page", "write_provenance_page", "write_findings"),
+    "list_machines",
 }
 # They need a network, which the nodes of many clusters lack.
 LOCAL = {"fetch_model_corpus", "fetch_tokenizer_corpus", "fetch_tokenizer"}

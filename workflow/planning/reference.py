@@ -26,7 +26,8 @@ runs:
 
 Runs are data: an entry under `runs` is a run, and `like:` takes over every key of another run that
 is not given. `fineweb.yaml` fetches the published text, `fineweb_files.yaml` on top of it takes it
-from files, `published_files.yaml` takes the author's trajectories, `smoke.yaml` holds the small
+from files, `everything_fineweb.yaml` puts every run on it, `gpu.yaml` trains every run on a GPU,
+`published_files.yaml` takes the author's trajectories, `smoke.yaml` holds the small
 sizes of the tests. A wrong key, type, value or name stops before any job with a message that says
 what is allowed. YAML reads `1e-8` as text: write `1.0e-8`. Integers have no point: `42`, not
 `42.0`.
