@@ -5,7 +5,8 @@ from pathlib import Path
 
 from deadtokens.report import facts, findings_tables
 
-KEYS = {"series": "stitched"}  # what the template says for what stands in braces
+# What the template says for what stands in braces.
+KEYS = {"series": "stitched", "part": "schedule_before_the_seam"}
 # Facts that become tables, and the columns that they are shown with.
 TABLES = {
     "phases.json": {"phases_of_elements": "phases", "phases_of_vectors": "phases"},
