@@ -87,7 +87,7 @@ def _compared(folder: str, configuration: Mapping) -> list[str]:
     if folder in configuration["black_holes"]:
         return black_holes.runs_of(configuration["black_holes"][folder])
     if folder in causes["onsets"]:
-        return [name for names in causes["onsets"][folder]["arms"].values() for name in names]
+        return [name for arm in causes["onsets"][folder]["arms"].values() for name in arm]
     if folder in causes["forecasts"]:
         pairs = [pair for _, pair in forecasts.pairs(causes["forecasts"][folder])]
         return [pair[part] for pair in pairs for part in ("state", "outcome")]
